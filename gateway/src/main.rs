@@ -1,0 +1,2 @@
+//! The `takst` program.
+fn main() {}
