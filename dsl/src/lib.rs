@@ -1,4 +1,13 @@
 //! The tariff language: text to the engine's tariff and back. Pure: sources come in as strings.
 
 pub mod ast;
+pub mod calendar;
+pub mod cases;
 pub mod diagnostic;
+pub mod format;
+pub mod holidays;
+pub mod lower;
+pub mod parse;
+pub mod resolve;
+pub mod scenario;
+pub mod units;

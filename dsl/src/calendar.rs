@@ -1,0 +1,1 @@
+//! Windows to sets of local days and minutes.
