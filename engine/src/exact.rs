@@ -1,0 +1,510 @@
+//! Exact numbers: unit prices as decimals of up to 28 places, amounts as fractions of one fixed denominator.
+//!
+//! An amount is price x quantity. Quantities are whole millionths of a kWh or whole milliseconds, so with a price of at
+//! most 12 decimals every amount is a whole multiple of 1 / 432,000,000,000,000,000,000 (10^18 x 432: energy needs
+//! 10^18, an hour's milliseconds bring 3.6 million, a day's 86.4 million). That is [`Exact`]'s fast half. Products inside a
+//! formula may have more decimals; they go to a 256-bit half with 16 decimals more. Nothing is ever truncated on the way.
+
+use ethnum::I256;
+use rust_decimal::Decimal;
+use std::cmp::Ordering;
+
+/// A result too large to be money. Shown to people as an error, never wrapped or saturated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a figure is too large to be counted exactly")]
+pub struct Overflow;
+
+/// Decimals to which a quotient is rounded.
+pub const QUOTIENT_PLACES: u32 = 12;
+/// Decimals to which a product is exact.
+pub const PRODUCT_PLACES: u32 = 28;
+
+const POW10: [i128; 39] = {
+    let mut table = [1_i128; 39];
+    let mut i = 1;
+    while i < 39 {
+        table[i] = table[i - 1] * 10;
+        i += 1;
+    }
+    table
+};
+
+fn pow10(places: u32) -> Result<i128, Overflow> {
+    POW10.get(places as usize).copied().ok_or(Overflow)
+}
+
+/// `numerator / denominator` rounded half away from zero. The denominator is positive.
+pub(crate) fn div_half_away(numerator: i128, denominator: i128) -> i128 {
+    let quotient = numerator / denominator;
+    let rest = numerator % denominator;
+    if rest.unsigned_abs() >= denominator.unsigned_abs() - rest.unsigned_abs() {
+        quotient + if numerator < 0 { -1 } else { 1 }
+    } else {
+        quotient
+    }
+}
+
+/// A decimal number in a formula: `mantissa / 10^places`.
+#[derive(Clone, Copy, Debug)]
+pub struct Num {
+    mantissa: i128,
+    places: u32,
+}
+
+impl Num {
+    /// Zero.
+    pub const ZERO: Num = Num { mantissa: 0, places: 0 };
+    /// One.
+    pub const ONE: Num = Num { mantissa: 1, places: 0 };
+
+    /// `mantissa / 10^places`; `places` is at most [`PRODUCT_PLACES`].
+    #[must_use]
+    pub const fn new(mantissa: i128, places: u32) -> Self {
+        Self { mantissa, places }
+    }
+
+    /// The same number.
+    #[must_use]
+    pub fn from_decimal(value: Decimal) -> Self {
+        Self { mantissa: value.mantissa(), places: value.scale() }
+    }
+
+    /// The same number, without trailing zeros, for people.
+    #[must_use]
+    pub fn to_plain(self) -> String {
+        print_decimal(self.mantissa, self.places, true)
+    }
+
+    /// Whether it is zero.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.mantissa == 0
+    }
+
+    /// Whether it is below zero.
+    #[must_use]
+    pub const fn is_negative(self) -> bool {
+        self.mantissa < 0
+    }
+
+    fn aligned(self, other: Self) -> Result<(i128, i128, u32), Overflow> {
+        if self.places == other.places {
+            return Ok((self.mantissa, other.mantissa, self.places));
+        }
+        let places = self.places.max(other.places);
+        let left = self.mantissa.checked_mul(pow10(places - self.places)?).ok_or(Overflow)?;
+        let right = other.mantissa.checked_mul(pow10(places - other.places)?).ok_or(Overflow)?;
+        Ok((left, right, places))
+    }
+
+    /// Exact sum.
+    pub fn add(self, other: Self) -> Result<Self, Overflow> {
+        let (left, right, places) = self.aligned(other)?;
+        Ok(Self { mantissa: left.checked_add(right).ok_or(Overflow)?, places })
+    }
+
+    /// Exact difference.
+    pub fn sub(self, other: Self) -> Result<Self, Overflow> {
+        self.add(other.negated()?)
+    }
+
+    /// The number with its sign changed.
+    pub fn negated(self) -> Result<Self, Overflow> {
+        Ok(Self { mantissa: self.mantissa.checked_neg().ok_or(Overflow)?, places: self.places })
+    }
+
+    fn trimmed(mut self) -> Self {
+        while self.places > 0 && self.mantissa % 10 == 0 {
+            self.mantissa /= 10;
+            self.places -= 1;
+        }
+        self
+    }
+
+    /// Product: exact as long as it needs no more than [`PRODUCT_PLACES`] decimals, else rounded there, half away from zero.
+    pub fn mul(self, other: Self) -> Result<Self, Overflow> {
+        if let Some(mantissa) = self.mantissa.checked_mul(other.mantissa) {
+            let places = self.places + other.places;
+            if places <= PRODUCT_PLACES {
+                return Ok(Self { mantissa, places });
+            }
+        }
+        let (left, right) = (self.trimmed(), other.trimmed());
+        let mut wide = I256::from(left.mantissa).checked_mul(I256::from(right.mantissa)).ok_or(Overflow)?;
+        let mut places = left.places + right.places;
+        if places > PRODUCT_PLACES {
+            wide = div_half_away_wide(wide, I256::from(pow10(places - PRODUCT_PLACES)?));
+            places = PRODUCT_PLACES;
+        }
+        Ok(Self { mantissa: i128::try_from(wide).map_err(|_| Overflow)?, places })
+    }
+
+    /// Quotient rounded half away from zero at [`QUOTIENT_PLACES`] decimals. `None` when the divisor is zero.
+    pub fn div(self, other: Self) -> Option<Result<Self, Overflow>> {
+        (other.mantissa != 0).then(|| {
+            let up = QUOTIENT_PLACES + other.places;
+            let mut numerator = I256::from(self.mantissa);
+            let mut denominator = I256::from(other.mantissa);
+            // value = mantissa / 10^places * 10^other.places / other.mantissa, wanted at 12 decimals
+            if up >= self.places {
+                numerator = numerator.checked_mul(I256::from(pow10(up - self.places)?)).ok_or(Overflow)?;
+            } else {
+                denominator =
+                    denominator.checked_mul(I256::from(pow10(self.places - up)?)).ok_or(Overflow)?;
+            }
+            if denominator < I256::ZERO {
+                (numerator, denominator) = (-numerator, -denominator);
+            }
+            let quotient = div_half_away_wide(numerator, denominator);
+            let mantissa = i128::try_from(quotient).map_err(|_| Overflow)?;
+            Ok(Self { mantissa, places: QUOTIENT_PLACES })
+        })
+    }
+
+    /// Rounded half away from zero to a multiple of `step`, which is positive.
+    pub fn round_to(self, step: Self) -> Result<Self, Overflow> {
+        let (value, step_value, places) = self.aligned(step)?;
+        if step_value <= 0 {
+            return Err(Overflow);
+        }
+        let mantissa = div_half_away(value, step_value).checked_mul(step_value).ok_or(Overflow)?;
+        Ok(Self { mantissa, places })
+    }
+
+    /// `whole / self`, rounded half away from zero to a whole number. The number is above zero.
+    pub fn divides_whole(self, whole: i64) -> Result<i64, Overflow> {
+        if self.mantissa <= 0 {
+            return Err(Overflow);
+        }
+        let numerator = i128::from(whole).checked_mul(pow10(self.places)?).ok_or(Overflow)?;
+        i64::try_from(div_half_away(numerator, self.mantissa)).map_err(|_| Overflow)
+    }
+
+    /// Order by value.
+    pub fn compare(self, other: Self) -> Result<Ordering, Overflow> {
+        let (left, right, _) = self.aligned(other)?;
+        Ok(left.cmp(&right))
+    }
+}
+
+impl PartialEq for Num {
+    fn eq(&self, other: &Self) -> bool {
+        matches!(self.compare(*other), Ok(Ordering::Equal))
+    }
+}
+
+fn div_half_away_wide(numerator: I256, denominator: I256) -> I256 {
+    let quotient = numerator / denominator;
+    let rest = (numerator % denominator).abs();
+    if rest >= denominator - rest {
+        quotient + if numerator < I256::ZERO { I256::MINUS_ONE } else { I256::ONE }
+    } else {
+        quotient
+    }
+}
+
+/// What a quantity is counted in, and so how price x quantity becomes an [`Exact`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Counted {
+    /// Millionths of a kWh at a price per kWh.
+    Energy,
+    /// Milliseconds at a price per hour.
+    Hours,
+    /// Milliseconds at a price per minute.
+    Minutes,
+    /// Whole things: sessions, bills, chargers.
+    Pieces,
+}
+
+impl Counted {
+    // Multiples of 1/(432 x 10^18) in one unit of quantity at a price of 10^-12.
+    const fn factor(self) -> i128 {
+        match self {
+            Counted::Energy => 432,
+            Counted::Hours => 120,
+            Counted::Minutes => 7_200,
+            Counted::Pieces => 432_000_000,
+        }
+    }
+}
+
+const NARROW_ONE: i128 = 432_000_000_000_000_000_000;
+const WIDE_PER_NARROW: i128 = 10_000_000_000_000_000;
+
+/// An exact amount of money.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Exact {
+    // Multiples of 1/(432 x 10^18).
+    narrow: i128,
+    // Multiples of 1/(432 x 10^34).
+    wide: I256,
+}
+
+impl Default for Exact {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
+impl Exact {
+    /// Nothing.
+    pub const ZERO: Exact = Exact { narrow: 0, wide: I256::ZERO };
+
+    /// `price` x `quantity`, exactly.
+    #[inline]
+    pub fn product(price: Num, quantity: i64, counted: Counted) -> Result<Self, Overflow> {
+        if price.places <= QUOTIENT_PLACES
+            && let Some(up) = POW10.get((QUOTIENT_PLACES - price.places) as usize)
+            && let Some(narrow) = price
+                .mantissa
+                .checked_mul(i128::from(quantity))
+                .and_then(|product| product.checked_mul(up * counted.factor()))
+        {
+            return Ok(Self { narrow, wide: I256::ZERO });
+        }
+        Self::product_wide(price, quantity, counted)
+    }
+
+    #[cold]
+    fn product_wide(price: Num, quantity: i64, counted: Counted) -> Result<Self, Overflow> {
+        let up = I256::from(pow10(PRODUCT_PLACES - price.places)?);
+        let wide = I256::from(price.mantissa)
+            .checked_mul(up)
+            .and_then(|value| value.checked_mul(I256::from(i128::from(quantity) * counted.factor())))
+            .ok_or(Overflow)?;
+        Ok(Self { narrow: 0, wide })
+    }
+
+    /// A plain decimal of up to 12 places.
+    pub fn from_num(value: Num) -> Result<Self, Overflow> {
+        Self::product(value, 1, Counted::Pieces)
+    }
+
+    /// `minor` units of a currency with `digits` decimals.
+    pub fn from_minor(minor: i64, digits: u8) -> Result<Self, Overflow> {
+        Self::from_num(Num::new(i128::from(minor), u32::from(digits)))
+    }
+
+    /// Exact sum.
+    #[inline]
+    pub fn add(self, other: Self) -> Result<Self, Overflow> {
+        let wide = if other.wide == I256::ZERO {
+            self.wide
+        } else {
+            self.wide.checked_add(other.wide).ok_or(Overflow)?
+        };
+        if let Some(narrow) = self.narrow.checked_add(other.narrow) {
+            return Ok(Self { narrow, wide });
+        }
+        let sum = self.all_wide()?.checked_add(other.all_wide()?).ok_or(Overflow)?;
+        Ok(Self { narrow: 0, wide: sum })
+    }
+
+    /// Exact difference.
+    pub fn sub(self, other: Self) -> Result<Self, Overflow> {
+        self.add(other.negated()?)
+    }
+
+    /// With its sign changed.
+    pub fn negated(self) -> Result<Self, Overflow> {
+        Ok(Self {
+            narrow: self.narrow.checked_neg().ok_or(Overflow)?,
+            wide: self.wide.checked_neg().ok_or(Overflow)?,
+        })
+    }
+
+    fn all_wide(self) -> Result<I256, Overflow> {
+        I256::from(self.narrow)
+            .checked_mul(I256::from(WIDE_PER_NARROW))
+            .and_then(|narrow| narrow.checked_add(self.wide))
+            .ok_or(Overflow)
+    }
+
+    /// Order by value.
+    pub fn compare(self, other: Self) -> Result<Ordering, Overflow> {
+        if self.wide == I256::ZERO && other.wide == I256::ZERO {
+            return Ok(self.narrow.cmp(&other.narrow));
+        }
+        Ok(self.all_wide()?.cmp(&other.all_wide()?))
+    }
+
+    /// Whether it is exactly zero.
+    #[must_use]
+    pub fn is_zero(self) -> bool {
+        matches!(self.compare(Self::ZERO), Ok(Ordering::Equal))
+    }
+
+    /// Rounded half away from zero to `places` decimals, as whole units of the last place.
+    pub fn rounded(self, places: u32) -> Result<i128, Overflow> {
+        let one = pow10(places)?;
+        if self.wide == I256::ZERO && NARROW_ONE % one == 0 {
+            return Ok(div_half_away(self.narrow, NARROW_ONE / one));
+        }
+        let unit = I256::from(NARROW_ONE) * I256::from(WIDE_PER_NARROW) / I256::from(one);
+        i128::try_from(div_half_away_wide(self.all_wide()?, unit)).map_err(|_| Overflow)
+    }
+
+    /// Rounded half away from zero to minor units.
+    pub fn to_minor(self, digits: u8) -> Result<i64, Overflow> {
+        i64::try_from(self.rounded(u32::from(digits))?).map_err(|_| Overflow)
+    }
+
+    /// Whole minor units below the value, and what is left in a fixed tiny unit (for sharing by largest remainder).
+    pub fn floor_minor(self, digits: u8) -> Result<(i64, i128), Overflow> {
+        let unit =
+            I256::from(NARROW_ONE) * I256::from(WIDE_PER_NARROW) / I256::from(pow10(u32::from(digits))?);
+        let value = self.all_wide()?;
+        let floor = value.div_euclid(unit);
+        let rest = value.rem_euclid(unit);
+        Ok((i64::try_from(floor).map_err(|_| Overflow)?, i128::try_from(rest).map_err(|_| Overflow)?))
+    }
+
+    /// `self x part / whole`, rounded down to the tiny unit; for shares in proportion. `None` when `whole` is zero.
+    pub fn share(self, part: Self, whole: Self) -> Option<Result<Self, Overflow>> {
+        let calculate = || {
+            let whole = whole.all_wide()?;
+            // 512-bit products would be needed for the exact share; 10^-34 is far below any remainder that decides.
+            let value = self.all_wide()?;
+            let part = part.all_wide()?;
+            let quotient = mul_div_floor(value, part, whole).ok_or(Overflow)?;
+            Ok(Self { narrow: 0, wide: quotient })
+        };
+        (!whole.is_zero()).then(calculate)
+    }
+
+    /// The value to 12 places, rounded half away from zero, always with all 12.
+    #[must_use]
+    pub fn print12(self) -> String {
+        self.rounded(12).map_or_else(|_| "overflow".into(), |value| print_decimal(value, 12, false))
+    }
+}
+
+// value x part / whole by long multiplication in halves; None when the result does not fit.
+fn mul_div_floor(value: I256, part: I256, whole: I256) -> Option<I256> {
+    if let Some(product) = value.checked_mul(part) {
+        return Some(product.div_euclid(whole));
+    }
+    // value = q * whole + r: value*part/whole = q*part + r*part/whole
+    let quotient = value.div_euclid(whole);
+    let rest = value.rem_euclid(whole);
+    let head = quotient.checked_mul(part)?;
+    // Binary long multiplication of rest x part modulo whole.
+    let negative = part < I256::ZERO;
+    let mut factor = part.checked_abs()?;
+    let divisor = whole.checked_abs()?;
+    let mut tail = I256::ZERO;
+    let mut carry = rest.checked_abs()?;
+    let mut carry_whole = I256::ZERO;
+    let mut sum_rest = I256::ZERO;
+    while factor > I256::ZERO {
+        if factor & I256::ONE == I256::ONE {
+            tail = tail.checked_add(carry_whole)?;
+            sum_rest = sum_rest.checked_add(carry)?;
+            if sum_rest >= divisor {
+                sum_rest -= divisor;
+                tail = tail.checked_add(I256::ONE)?;
+            }
+        }
+        factor >>= 1;
+        if factor > I256::ZERO {
+            carry_whole = carry_whole.checked_mul(I256::from(2))?;
+            carry = carry.checked_mul(I256::from(2))?;
+            if carry >= divisor {
+                carry -= divisor;
+                carry_whole = carry_whole.checked_add(I256::ONE)?;
+            }
+        }
+    }
+    let tail = if negative != (whole < I256::ZERO) { -tail } else { tail };
+    head.checked_add(tail)
+}
+
+/// `value / 10^places` as a plain decimal; `trim` drops trailing zeros.
+#[must_use]
+pub fn print_decimal(value: i128, places: u32, trim: bool) -> String {
+    let sign = if value < 0 { "-" } else { "" };
+    let magnitude = value.unsigned_abs();
+    let one = 10_u128.checked_pow(places).unwrap_or(u128::MAX);
+    let (whole, rest) = (magnitude / one, magnitude % one);
+    if places == 0 {
+        return format!("{sign}{whole}");
+    }
+    let mut text = format!("{sign}{whole}.{rest:0width$}", width = places as usize);
+    if trim {
+        while text.ends_with('0') {
+            text.pop();
+        }
+        if text.ends_with('.') {
+            text.pop();
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::str::FromStr;
+
+    fn num(text: &str) -> Num {
+        Num::from_decimal(Decimal::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn a_third_of_an_hour_stays_exact() {
+        let amount = Exact::product(num("0.10"), 20 * 60_000, Counted::Hours).unwrap();
+        let three = amount.add(amount).unwrap().add(amount).unwrap();
+        assert_eq!(three.compare(Exact::from_num(num("0.1")).unwrap()).unwrap(), Ordering::Equal);
+        assert_eq!(amount.print12(), "0.033333333333");
+    }
+
+    #[test]
+    fn more_than_twelve_decimals_are_exact_too() {
+        let price = num("0.123456789012").mul(num("0.123456789012")).unwrap();
+        assert_eq!(price.to_plain(), "0.015241578753153483936144");
+        let amount = Exact::product(price, 1_000_000, Counted::Energy).unwrap();
+        assert_eq!(amount.print12(), "0.015241578753");
+        let narrow = Exact::product(num("1"), 1_000_000, Counted::Energy).unwrap();
+        assert_eq!(amount.add(narrow).unwrap().rounded(24).unwrap(), 1_015_241_578_753_153_483_936_144);
+    }
+
+    #[test]
+    fn half_is_away_from_zero() {
+        for (value, places, expected) in
+            [("0.605", 2, 61), ("-0.605", 2, -61), ("0.604999", 2, 60), ("0.5", 0, 1)]
+        {
+            assert_eq!(Exact::from_num(num(value)).unwrap().rounded(places).unwrap(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_quotient_has_twelve_decimals() {
+        assert_eq!(num("1").div(num("3")).unwrap().unwrap().to_plain(), "0.333333333333");
+        assert_eq!(num("-2").div(num("3")).unwrap().unwrap().to_plain(), "-0.666666666667");
+        assert_eq!(num("2").div(num("-3")).unwrap().unwrap().to_plain(), "-0.666666666667");
+        assert!(num("1").div(Num::ZERO).is_none());
+    }
+
+    #[test]
+    fn too_large_is_an_error() {
+        let large = Num::new(i128::MAX / 2, 0);
+        assert_eq!(large.mul(large).unwrap_err(), Overflow);
+        assert_eq!(large.add(large).and_then(|x| x.add(large)).unwrap_err(), Overflow);
+        assert!(
+            Exact::product(Num::new(10_i128.pow(30), 0), i64::MAX, Counted::Pieces)
+                .unwrap()
+                .to_minor(2)
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn a_share_is_taken_in_proportion() {
+        let ten = Exact::from_num(num("10")).unwrap();
+        let three = Exact::from_num(num("3")).unwrap();
+        let share = Exact::from_num(num("1")).unwrap().share(three, ten).unwrap().unwrap();
+        assert_eq!(share.print12(), "0.300000000000");
+        let large = Exact::from_num(num("123456789012.123456789012")).unwrap();
+        assert_eq!(large.share(large, large).unwrap().unwrap().print12(), "123456789012.123456789012");
+    }
+}

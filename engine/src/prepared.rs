@@ -1,0 +1,350 @@
+//! A tariff made ready for evaluation: everything that follows from it alone, worked out once.
+
+use crate::calendar::holds;
+use crate::exact::{Counted, Num};
+use crate::tariff::{
+    CALENDAR, ChargeKind, Formula, IR_VERSION, Mean, MonthWhat, Node, NodeId, Outcome, Per, Price, Tariff,
+    TaxClass,
+};
+use sha2::{Digest, Sha256};
+
+/// A compiled tariff that cannot be used.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// Made by another version of the program.
+    #[error("the compiled tariff has format {found}, and this program reads {IR_VERSION}; compile it again")]
+    Format {
+        /// What it says.
+        found: u32,
+    },
+    /// Not what a compiler writes.
+    #[error("the compiled tariff is damaged: {0}")]
+    Damaged(String),
+}
+
+/// A tariff with its look-up tables and its version.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    pub(crate) tariff: Tariff,
+    pub(crate) day_classes: Vec<u16>,
+    pub(crate) leaves: Vec<FastLeaf>,
+    pub(crate) part_labels: Vec<String>,
+    pub(crate) energy_charges: Vec<u32>,
+    pub(crate) tax_factors: Vec<TaxFactor>,
+    version: String,
+}
+
+/// What evaluation wants to know of a leaf.
+#[derive(Clone, Debug)]
+pub(crate) struct FastLeaf {
+    pub constant: Option<Num>,
+    pub counted: Counted,
+    pub uses_average: bool,
+    pub uses_feed: bool,
+    // Indexes into `part_labels`, one per part of the price.
+    pub parts: Vec<u32>,
+}
+
+/// Taxes of a class as one number.
+#[derive(Clone, Debug)]
+pub(crate) struct TaxFactor {
+    // 1 + all taxes, e.g. 1.24.
+    pub factor: Num,
+    // First class with the same taxes: amounts are added up per that one.
+    pub same_as: u32,
+}
+
+impl Prepared {
+    /// Checks the data and builds the tables.
+    ///
+    /// # Errors
+    /// When the format is another one or indexes point nowhere.
+    pub fn new(tariff: Tariff) -> Result<Self, PrepareError> {
+        if tariff.format != IR_VERSION {
+            return Err(PrepareError::Format { found: tariff.format });
+        }
+        validate(&tariff)?;
+        let day_classes = classify_days(&tariff)?;
+        let mut part_labels: Vec<String> = Vec::new();
+        let leaves = tariff.leaves.iter().map(|leaf| fast_leaf(&leaf.outcome, &mut part_labels)).collect();
+        let energy_charges = (0_u32..)
+            .zip(&tariff.charges)
+            .filter(|(_, charge)| charge.kind == ChargeKind::Energy)
+            .map(|(index, _)| index)
+            .collect();
+        let tax_factors = tax_factors(&tariff.tax_classes)?;
+        let version = version(&tariff);
+        Ok(Self { tariff, day_classes, leaves, part_labels, energy_charges, tax_factors, version })
+    }
+
+    /// The compiled tariff.
+    #[must_use]
+    pub fn tariff(&self) -> &Tariff {
+        &self.tariff
+    }
+
+    /// `sha256:...` over the canonical JSON of the compiled tariff, which holds the source texts, the resolved holidays
+    /// and the zone's changes.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// `file:line` of a rule.
+    #[must_use]
+    pub fn place(&self, rule: u32) -> String {
+        let rule = self.tariff.rules.get(rule as usize);
+        let source = rule.and_then(|rule| self.tariff.sources.get(rule.source as usize));
+        match (rule, source) {
+            (Some(rule), Some(source)) => format!("{}:{}", source.file, rule.line),
+            _ => self.tariff.file.clone(),
+        }
+    }
+
+    /// The source line of a rule, trimmed; empty when there is none.
+    #[must_use]
+    pub fn rule_text(&self, rule: u32) -> &str {
+        let rule = self.tariff.rules.get(rule as usize);
+        rule.and_then(|rule| {
+            self.tariff
+                .sources
+                .get(rule.source as usize)?
+                .text
+                .lines()
+                .nth(rule.line.checked_sub(1)? as usize)
+        })
+        .map_or("", str::trim)
+    }
+}
+
+/// The version of a tariff: see [`Prepared::version`].
+#[must_use]
+pub fn version(tariff: &Tariff) -> String {
+    let json = serde_json::to_vec(tariff).unwrap_or_default();
+    hash_text(&json)
+}
+
+/// `sha256:` and the hash in hex.
+#[must_use]
+pub fn hash_text(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::from("sha256:");
+    for byte in Sha256::digest(bytes) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+fn classify_days(tariff: &Tariff) -> Result<Vec<u16>, PrepareError> {
+    let days = &tariff.days;
+    let count = usize::try_from(CALENDAR.end - CALENDAR.start).unwrap_or_default();
+    if days.tests.is_empty() {
+        return Ok(vec![0; count]);
+    }
+    let mut classes = Vec::with_capacity(count);
+    let mut held: Vec<u16> = Vec::new();
+    for day in CALENDAR {
+        held.clear();
+        for (index, test) in (0_u16..).zip(&days.tests) {
+            if holds(test, day) {
+                held.push(index);
+            }
+        }
+        let class = days.classes.binary_search(&held).ok().and_then(|class| u16::try_from(class).ok());
+        classes.push(class.ok_or_else(|| PrepareError::Damaged(format!("day {day} belongs to no class")))?);
+    }
+    Ok(classes)
+}
+
+fn fast_leaf(outcome: &Outcome, labels: &mut Vec<String>) -> FastLeaf {
+    let none = FastLeaf {
+        constant: Some(Num::ZERO),
+        counted: Counted::Pieces,
+        uses_average: false,
+        uses_feed: false,
+        parts: Vec::new(),
+    };
+    match outcome {
+        Outcome::Price(Price { per, formula, parts }) => {
+            let constant = match formula {
+                Formula::Const(value) => Some(Num::from_decimal(*value)),
+                _ => None,
+            };
+            let counted = match per {
+                Per::Kwh => Counted::Energy,
+                Per::Hour => Counted::Hours,
+                Per::Minute => Counted::Minutes,
+                _ => Counted::Pieces,
+            };
+            let mut label_index = |label: &str| {
+                let known = labels.iter().position(|known| known == label);
+                let index = known.unwrap_or_else(|| {
+                    labels.push(label.to_owned());
+                    labels.len() - 1
+                });
+                u32::try_from(index).unwrap_or(u32::MAX)
+            };
+            FastLeaf {
+                constant,
+                counted,
+                uses_average: mentions(formula, &|part| matches!(part, Formula::AveragePower)),
+                uses_feed: mentions(formula, &|part| {
+                    matches!(part, Formula::Feed { .. } | Formula::Value(_) | Formula::EnergyPrice)
+                }),
+                parts: parts.iter().map(|part| label_index(&part.label)).collect(),
+            }
+        }
+        Outcome::Free | Outcome::Quantity(_) | Outcome::Tax(_) | Outcome::Applies | Outcome::DoesNotApply => {
+            none
+        }
+    }
+}
+
+/// Whether any part of a formula (not of the named values it refers to) satisfies `is`.
+pub(crate) fn mentions(formula: &Formula, is: &dyn Fn(&Formula) -> bool) -> bool {
+    is(formula)
+        || match formula {
+            Formula::Const(_)
+            | Formula::Value(_)
+            | Formula::Feed { mean: Mean::Now | Mean::Hour | Mean::Month, .. }
+            | Formula::EnergyPrice
+            | Formula::AveragePower
+            | Formula::CostPrice => false,
+            Formula::Add(a, b)
+            | Formula::Sub(a, b)
+            | Formula::Mul(a, b)
+            | Formula::Div(a, b)
+            | Formula::Higher(a, b)
+            | Formula::Lower(a, b) => mentions(a, is) || mentions(b, is),
+            Formula::Round(a, _) | Formula::PlusVat(a) | Formula::LessVat(a) => mentions(a, is),
+        }
+}
+
+fn tax_factors(classes: &[TaxClass]) -> Result<Vec<TaxFactor>, PrepareError> {
+    let alike = |a: &TaxClass, b: &TaxClass| {
+        a.reason == b.reason
+            && a.taxes.len() == b.taxes.len()
+            && a.taxes
+                .iter()
+                .zip(&b.taxes)
+                .all(|(a, b)| a.label == b.label && a.rate == b.rate && a.on_top_of == b.on_top_of)
+    };
+    let mut factors = Vec::with_capacity(classes.len());
+    for (index, class) in classes.iter().enumerate() {
+        let mut shares: Vec<Num> = Vec::new();
+        let mut factor = Num::ONE;
+        let too_large = |_| PrepareError::Damaged("a tax rate is too large".into());
+        for tax in &class.taxes {
+            let rate = tax.rate.normalize();
+            let mut share = Num::new(rate.mantissa(), rate.scale() + 2);
+            let mut base = Num::ONE;
+            for earlier in &tax.on_top_of {
+                let earlier = shares.get(*earlier as usize).copied();
+                let earlier =
+                    earlier.ok_or_else(|| PrepareError::Damaged("a tax stands on a later one".into()))?;
+                base = base.add(earlier).map_err(too_large)?;
+            }
+            share = share.mul(base).map_err(too_large)?;
+            factor = factor.add(share).map_err(too_large)?;
+            shares.push(share);
+        }
+        if factor.is_zero() || factor.is_negative() {
+            return Err(PrepareError::Damaged("a tax rate of -100 % or less".into()));
+        }
+        let same = classes.iter().position(|other| alike(other, class)).unwrap_or(index);
+        factors.push(TaxFactor { factor, same_as: u32::try_from(same).unwrap_or(u32::MAX) });
+    }
+    Ok(factors)
+}
+
+fn validate(tariff: &Tariff) -> Result<(), PrepareError> {
+    let damaged = |what: &str| Err(PrepareError::Damaged(what.to_owned()));
+    let nodes = tariff.nodes.len();
+    let known = |id: NodeId, parent: usize| (id as usize) < parent;
+    for (index, node) in tariff.nodes.iter().enumerate() {
+        let fine = match node {
+            Node::Hole => true,
+            Node::Leaf(leaf) => (*leaf as usize) < tariff.leaves.len(),
+            Node::Fact { test, yes, no } => {
+                (*test as usize) < tariff.tests.len() && known(*yes, index) && known(*no, index)
+            }
+            Node::Measure { measure, edges, children } => {
+                (*measure as usize) < tariff.measures.len()
+                    && children.len() == edges.len() + 1
+                    && edges.is_sorted()
+                    && children.iter().all(|child| known(*child, index))
+            }
+            Node::Days(children) => {
+                children.len() == tariff.days.classes.len().max(1)
+                    && children.iter().all(|child| known(*child, index))
+            }
+            Node::Minutes { edges, children } => {
+                children.len() == edges.len()
+                    && edges.first() == Some(&0)
+                    && edges.is_sorted()
+                    && children.iter().all(|child| known(*child, index))
+            }
+        };
+        if !fine {
+            return damaged(&format!("node {index} points nowhere"));
+        }
+    }
+    let roots = tariff.values.iter().map(|value| value.root);
+    let roots = roots.chain(tariff.charges.iter().flat_map(|charge| [charge.root, charge.tax]));
+    let roots = roots.chain(tariff.discounts.iter().map(|discount| discount.root));
+    let roots = roots.chain(tariff.coupons.iter().map(|coupon| coupon.root));
+    let mut roots = roots.chain(tariff.month.iter().flat_map(|charge| {
+        let root = match charge.what {
+            MonthWhat::Monthly(root) | MonthWhat::OneOff(root) => root,
+            MonthWhat::Power { root, .. } | MonthWhat::SiteCredit { root, .. } => root,
+        };
+        [root, charge.tax]
+    }));
+    if !roots.all(|root| known(root, nodes)) {
+        return damaged("a diagram has no root");
+    }
+    for (index, value) in tariff.values.iter().enumerate() {
+        // Values refer to earlier ones only, so evaluation ends.
+        if !value_order(tariff, value.root, index, &mut vec![false; nodes]) {
+            return damaged(&format!("value `{}` refers to a later one", value.name));
+        }
+    }
+    if tariff.feeds.is_empty() || tariff.charges.len() > usize::from(u16::MAX) {
+        return damaged("no feed table, or too many charges");
+    }
+    let indexes = tariff.coupon_scope.iter().chain(tariff.coupons.iter().flat_map(|coupon| &coupon.charges));
+    let mut indexes = indexes.chain(tariff.discounts.iter().flat_map(|discount| &discount.charges));
+    if !indexes.all(|charge| (*charge as usize) < tariff.charges.len()) {
+        return damaged("a rebate names no charge");
+    }
+    if !tariff.zone.changes.is_sorted_by_key(|(from, _)| *from) {
+        return damaged("the zone's changes are not in order");
+    }
+    Ok(())
+}
+
+fn value_order(tariff: &Tariff, node: NodeId, below: usize, seen: &mut [bool]) -> bool {
+    let index = node as usize;
+    match seen.get_mut(index) {
+        Some(seen) if !*seen => *seen = true,
+        _ => return true,
+    }
+    match tariff.nodes.get(index) {
+        None | Some(Node::Hole) => true,
+        Some(Node::Leaf(leaf)) => match tariff.leaves.get(*leaf as usize).map(|leaf| &leaf.outcome) {
+            Some(Outcome::Price(price)) => !mentions(&price.formula, &|part| match part {
+                Formula::Value(value) => *value as usize >= below,
+                Formula::Feed { feed, .. } => *feed as usize >= tariff.feeds.len(),
+                _ => false,
+            }),
+            _ => true,
+        },
+        Some(Node::Fact { yes, no, .. }) => {
+            value_order(tariff, *yes, below, seen) && value_order(tariff, *no, below, seen)
+        }
+        Some(Node::Measure { children, .. } | Node::Days(children) | Node::Minutes { children, .. }) => {
+            children.iter().all(|child| value_order(tariff, *child, below, seen))
+        }
+    }
+}
