@@ -52,7 +52,7 @@ impl LocalTime {
         let local = at + offset_ms;
         #[expect(clippy::cast_possible_truncation, reason = "INSTANTS bounds the day far below i32")]
         let day = local.div_euclid(DAY_MS) as Day;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0..1440")]
+        #[expect(clippy::cast_possible_truncation, reason = "0..1440")]
         let minute = (local.rem_euclid(DAY_MS) / MINUTE_MS) as u16;
         Self { day, minute, offset_ms, offset_until }
     }

@@ -19,6 +19,7 @@ pub const QUOTIENT_PLACES: u32 = 12;
 /// Decimals to which a product is exact.
 pub const PRODUCT_PLACES: u32 = 28;
 
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const POW10: [i128; 39] = {
     let mut table = [1_i128; 39];
     let mut i = 1;
@@ -51,6 +52,7 @@ pub struct Num {
     places: u32,
 }
 
+#[expect(clippy::should_implement_trait, reason = "these can fail: an overflow is an error, not a panic")]
 impl Num {
     /// Zero.
     pub const ZERO: Num = Num { mantissa: 0, places: 0 };
@@ -246,6 +248,7 @@ impl Default for Exact {
     }
 }
 
+#[expect(clippy::should_implement_trait, reason = "these can fail: an overflow is an error, not a panic")]
 impl Exact {
     /// Nothing.
     pub const ZERO: Exact = Exact { narrow: 0, wide: I256::ZERO };

@@ -1,0 +1,239 @@
+//! Floors and caps of charges and of the total.
+
+use super::{Assembly, BillLine, Source};
+use crate::calendar_time::LocalTime;
+use crate::error::PriceError;
+use crate::evaluate::{Edges, time_index, who_text};
+use crate::exact::{Exact, Num, Overflow};
+use crate::running::{period, span_text};
+use crate::share;
+use crate::tariff::{ChargeKind, Limit, Measure, Span, Time, Who};
+use crate::units::Day;
+use rust_decimal::Decimal;
+
+// Key, sum per tax class, first and last instant.
+type PeriodSums = (i32, Vec<(u32, Exact)>, i64, i64);
+
+impl Assembly<'_> {
+    pub(super) fn day_of(&self, t: i64) -> Day {
+        LocalTime::at(&self.pricing.p.tariff.zone, t).day
+    }
+
+    pub(super) fn limit_applies(&self, limit: &Limit) -> bool {
+        let connected = self.run.now.times.get(time_index(Time::Connected)).copied().unwrap_or_default();
+        limit.after_energy.is_none_or(|energy| self.run.now.import >= energy)
+            && limit.after_time.is_none_or(|time| connected >= time)
+    }
+
+    // The amount by which `sum` (with `opening` counted before) has to change.
+    pub(super) fn adjustment(&self, limit: &Limit, sum: Exact, opening: Exact) -> Result<Exact, Overflow> {
+        let bound = Exact::from_num(Num::from_decimal(limit.amount))?;
+        let reached = sum.add(opening)?;
+        let beyond = match (limit.floor, reached.compare(bound)?) {
+            (false, std::cmp::Ordering::Greater) => {
+                // What earlier sessions used beyond the bound is not given back here.
+                let excess = reached.sub(bound)?;
+                let excess = if excess.compare(sum)?.is_gt() && sum.compare(Exact::ZERO)?.is_gt() {
+                    sum
+                } else {
+                    excess
+                };
+                excess.negated()?
+            }
+            (true, std::cmp::Ordering::Less) => bound.sub(reached)?,
+            _ => Exact::ZERO,
+        };
+        Ok(beyond)
+    }
+
+    pub(super) fn period_of(&self, span: Span, t: i64) -> i32 {
+        let measure = Measure::Energy { span, who: Who::Session };
+        period(measure, self.day_of(t))
+    }
+
+    pub(super) fn charge_limits(&mut self) -> Result<(), PriceError> {
+        for (index, charge) in (0_u16..).zip(&self.pricing.p.tariff.charges) {
+            for (place, limit) in (0_u16..).zip(&charge.limits) {
+                let overflow = self.overflow(limit.rule);
+                // Per period: its sum, the first and last instant it was charged for, and its tax classes.
+                let mut periods: Vec<PeriodSums> = Vec::new();
+                for line in self.lines.iter().filter(|line| line.source.charge() == Some(index)) {
+                    let key = self.period_of(limit.span, line.from);
+                    let at = periods.iter().position(|(known, ..)| *known == key).unwrap_or_else(|| {
+                        periods.push((key, Vec::new(), line.from, line.to));
+                        periods.len() - 1
+                    });
+                    let Some((_, sums, _, to)) = periods.get_mut(at) else { continue };
+                    *to = line.to.max(*to);
+                    match sums.iter_mut().find(|(tax, _)| *tax == line.tax) {
+                        Some((_, sum)) => *sum = sum.add(line.amount).map_err(&overflow)?,
+                        None => sums.push((line.tax, line.amount)),
+                    }
+                }
+                for (_, sums, from, to) in periods {
+                    let mut sum = Exact::ZERO;
+                    for (_, amount) in &sums {
+                        sum = sum.add(*amount).map_err(&overflow)?;
+                    }
+                    let counter = (limit.who != Who::Session).then(|| {
+                        let span = span_text(limit.span, self.day_of(from));
+                        format!("{} limit {} {span}", who_text(limit.who), charge.label)
+                    });
+                    let opening = match &counter {
+                        Some(name) => Exact::from_num(Num::from_decimal(self.run.standing.get(name))),
+                        None => Ok(Exact::ZERO),
+                    };
+                    let opening = opening.map_err(&overflow)?;
+                    let change = if self.limit_applies(limit) {
+                        self.adjustment(limit, sum, opening).map_err(&overflow)?
+                    } else {
+                        Exact::ZERO
+                    };
+                    if let Some(name) = counter {
+                        let closing = opening.add(sum).and_then(|sum| sum.add(change)).map_err(&overflow)?;
+                        let places = closing.rounded(12).map_err(&overflow)?;
+                        self.closing.set(name, Decimal::from_i128_with_scale(places, 12));
+                    }
+                    if change.is_zero() {
+                        continue;
+                    }
+                    // Over the tax classes in proportion to what each came to; the last takes what is left.
+                    let mut rest = change;
+                    let count = sums.len();
+                    for (nth, (tax, part)) in sums.into_iter().enumerate() {
+                        let amount = if nth + 1 == count {
+                            rest
+                        } else {
+                            change.share(part, sum).unwrap_or(Ok(Exact::ZERO)).map_err(&overflow)?
+                        };
+                        rest = rest.sub(amount).map_err(&overflow)?;
+                        let source = Source::Limit(index, place);
+                        self.lines.push(BillLine {
+                            source,
+                            tax,
+                            rule: limit.rule,
+                            from,
+                            to,
+                            measured: None,
+                            amount,
+                        });
+                        for bucket in self.buckets.iter_mut().filter(|b| b.charge == index && b.tax == tax) {
+                            let before = bucket.sum;
+                            bucket.sum = bucket.sum.add(amount).map_err(&overflow)?;
+                            // The parts shrink or grow in proportion.
+                            for (_, part) in &mut bucket.parts {
+                                let change = amount
+                                    .share(*part, before)
+                                    .unwrap_or(Ok(Exact::ZERO))
+                                    .map_err(&overflow)?;
+                                *part = part.add(change).map_err(&overflow)?;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn total_limits(&mut self) -> Result<(), PriceError> {
+        let tariff = &self.pricing.p.tariff;
+        for (index, limit) in (0_u16..).zip(&tariff.total_limits) {
+            let overflow = self.overflow(limit.rule);
+            let total: i64 = self.rows.iter().map(|row| row.amount).sum();
+            let mut change = 0_i64;
+            for (first, share) in self.total_by_period(limit.span, total).map_err(&overflow)? {
+                let counter = (limit.who != Who::Session).then(|| {
+                    format!(
+                        "{} limit total {}",
+                        who_text(limit.who),
+                        span_text(limit.span, self.day_of(first))
+                    )
+                });
+                let opening = match &counter {
+                    Some(name) => Exact::from_num(Num::from_decimal(self.run.standing.get(name))),
+                    None => Ok(Exact::ZERO),
+                };
+                let opening = opening.map_err(&overflow)?;
+                let sum = Exact::from_minor(share, self.digits).map_err(&overflow)?;
+                let part = if self.limit_applies(limit) {
+                    let part = self.adjustment(limit, sum, opening).map_err(&overflow)?;
+                    part.to_minor(self.digits).map_err(&overflow)?
+                } else {
+                    0
+                };
+                if let Some(name) = counter {
+                    let part = Exact::from_minor(part, self.digits).map_err(&overflow)?;
+                    let closing = opening.add(sum).and_then(|sum| sum.add(part)).map_err(&overflow)?;
+                    let places = closing.rounded(12).map_err(&overflow)?;
+                    self.closing.set(name, Decimal::from_i128_with_scale(places, 12));
+                }
+                change += part;
+            }
+            if change == 0 {
+                continue;
+            }
+            let mut weights: Vec<(u32, i64)> = Vec::new();
+            for row in &self.rows {
+                match weights.iter_mut().find(|(tax, _)| *tax == row.tax) {
+                    Some((_, sum)) => *sum += row.amount,
+                    None => weights.push((row.tax, row.amount)),
+                }
+            }
+            if weights.is_empty() {
+                weights.push((self.default_tax()?, 0));
+            }
+            let amounts: Vec<i64> = weights.iter().map(|(_, sum)| *sum).collect();
+            let shares = share::in_proportion(change, &amounts).map_err(&overflow)?;
+            for ((tax, _), amount) in weights.into_iter().zip(shares) {
+                self.signed_row(Source::TotalLimit(index), tax, limit.rule, amount)?;
+            }
+        }
+        Ok(())
+    }
+
+    // The printed total by period of the limit: an instant of the period and its minor units.
+    pub(super) fn total_by_period(&self, span: Span, total: i64) -> Result<Vec<(i64, i64)>, Overflow> {
+        if matches!(span, Span::Session | Span::Bill) {
+            return Ok(vec![(self.run.plugged_in, total)]);
+        }
+        let mut periods: Vec<(i32, i64, Exact)> = Vec::new();
+        for line in &self.lines {
+            let Some(charge) = line.source.charge() else { continue };
+            let kind = self.pricing.p.tariff.charges.get(usize::from(charge)).map(|charge| charge.kind);
+            if kind == Some(ChargeKind::PayoutToSite) {
+                continue;
+            }
+            let key = self.period_of(span, line.from);
+            match periods.iter_mut().find(|(known, ..)| *known == key) {
+                Some((.., sum)) => *sum = sum.add(line.amount)?,
+                None => periods.push((key, line.from, line.amount)),
+            }
+        }
+        if periods.is_empty() {
+            return Ok(vec![(self.run.plugged_in, total)]);
+        }
+        let mut whole = Exact::ZERO;
+        for (.., sum) in &periods {
+            whole = whole.add(*sum)?;
+        }
+        let total_exact = Exact::from_minor(total, self.digits)?;
+        let mut weights = Vec::with_capacity(periods.len());
+        for (.., sum) in &periods {
+            weights.push(total_exact.share(*sum, whole).unwrap_or(Ok(Exact::ZERO))?);
+        }
+        let shares = share::by_exact(total, &weights, self.digits)?;
+        Ok(periods.into_iter().map(|(_, first, _)| first).zip(shares).collect())
+    }
+
+    pub(super) fn default_tax(&self) -> Result<u32, PriceError> {
+        let p = self.pricing.p;
+        match p.tariff.charges.first() {
+            Some(charge) => {
+                let root = self.run.fixed.specialise(p, charge.tax)?;
+                self.run.tax_at(self.pricing, root, &self.run.start_point, &[], &mut Edges::new())
+            }
+            None => Ok(0),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The lines of a bill: settled prices, fees counted once, billing steps, rounding.
+
+use super::{Assembly, BillLine, Pending, Row, Source};
+use crate::calendar_time::local_text;
+use crate::error::PriceError;
+use crate::evaluate::{Around, Base, Edges, Given, walk};
+use crate::exact::{Counted, Exact, Overflow};
+use crate::running::{Bucket, Line};
+use crate::share;
+use crate::tariff::{ChargeKind, Outcome};
+use crate::units::Instant;
+
+impl Assembly<'_> {
+    pub(super) fn settle_deferred(&mut self) -> Result<(), PriceError> {
+        for deferred in std::mem::take(&mut self.run.deferred) {
+            let Some(mut line) = self.run.lines.get(deferred.line).copied() else { continue };
+            let around = Around {
+                pricing: self.pricing,
+                fixed: &self.run.fixed,
+                point: &deferred.point,
+                bases: &deferred.bases,
+                average_power: self.run.average_so_far()?,
+                tax: line.tax,
+                rule: line.rule,
+            };
+            match around.leaf(line.leaf, &mut Edges::new(), 0)? {
+                Given::Number(price) => {
+                    let amount = Exact::product(price, line.quantity, line.counted)
+                        .map_err(self.overflow(line.rule))?;
+                    line.price = Some(price);
+                    line.amount = self.run.signed(self.pricing, line.charge, amount)?;
+                    self.run.add_to(
+                        self.pricing,
+                        &mut self.buckets,
+                        &line,
+                        &deferred.point,
+                        &deferred.bases,
+                    )?;
+                }
+                Given::Pending => {
+                    let (from, to) = (Instant(line.from), Instant(line.to));
+                    self.pending.push(Pending { charge: line.charge, from, to });
+                }
+            }
+            if let Some(place) = self.run.lines.get_mut(deferred.line) {
+                *place = line;
+            }
+        }
+        Ok(())
+    }
+
+    // Start fees: judged at plug-in, due once their allowance is used up.
+    pub(super) fn once_per_session(&mut self) -> Result<(), PriceError> {
+        let tariff = &self.pricing.p.tariff;
+        for (index, charge) in (0_u16..).zip(&tariff.charges) {
+            if charge.kind != ChargeKind::StartFee {
+                continue;
+            }
+            if let Some(after) = &charge.after {
+                let amount = self.run.after_amount(self.pricing, &after.amount)?;
+                let reached = self.run.now.measure(after.measure, &Base::default())?;
+                if reached < amount || reached == 0 {
+                    continue;
+                }
+            }
+            if let Some(line) = self.one_piece(index)? {
+                let point = self.run.start_point;
+                if line.price.is_none() {
+                    let at = Instant(line.from);
+                    self.pending.push(Pending { charge: index, from: at, to: at });
+                } else {
+                    self.run.add_to(self.pricing, &mut self.buckets, &line, &point, &[])?;
+                }
+                self.run.lines.insert(0, line);
+            }
+        }
+        Ok(())
+    }
+
+    // A charge counted once, judged at plug-in. None when it is free.
+    pub(super) fn one_piece(&self, index: u16) -> Result<Option<Line>, PriceError> {
+        let pricing = self.pricing;
+        let p = pricing.p;
+        let Some(charge) = p.tariff.charges.get(usize::from(index)) else { return Ok(None) };
+        let fixed = &self.run.fixed;
+        let point = &self.run.start_point;
+        let mut edges = Edges::new();
+        let root = fixed.specialise(p, charge.root)?;
+        let missing = || PriceError::NoCase {
+            charge: charge.label.clone(),
+            at: local_text(&p.tariff.zone, Instant(point.t)),
+        };
+        let leaf = walk(p, fixed, root, point, &[], &mut edges)?.ok_or_else(missing)?;
+        let found = p.tariff.leaves.get(leaf as usize).ok_or_else(missing)?;
+        if matches!(found.outcome, Outcome::Free) {
+            return Ok(None);
+        }
+        let tax_root = fixed.specialise(p, charge.tax)?;
+        let tax = self.run.tax_at(pricing, tax_root, point, &[], &mut edges)?;
+        let average_power = self.run.average_so_far()?;
+        let around = Around { pricing, fixed, point, bases: &[], average_power, tax, rule: found.rule };
+        let price = match around.leaf(leaf, &mut edges, 0)? {
+            Given::Number(price) => Some(price),
+            Given::Pending => None,
+        };
+        let amount = match price {
+            Some(price) => Exact::from_num(price).map_err(self.overflow(found.rule))?,
+            None => Exact::ZERO,
+        };
+        Ok(Some(Line {
+            charge: index,
+            tax,
+            rule: found.rule,
+            leaf,
+            from: point.t,
+            to: point.t,
+            quantity: 1,
+            counted: Counted::Pieces,
+            price,
+            amount,
+        }))
+    }
+
+    pub(super) fn collect_lines(&mut self) {
+        for line in &self.run.lines {
+            let Some(price) = line.price else { continue };
+            self.lines.push(BillLine {
+                source: Source::Charge(line.charge),
+                tax: line.tax,
+                rule: line.rule,
+                from: line.from,
+                to: line.to,
+                measured: Some((line.quantity, line.counted, price)),
+                amount: line.amount,
+            });
+        }
+    }
+
+    // Billing steps: the session's quantity is rounded up once; the excess costs the last price.
+    pub(super) fn steps(&mut self) -> Result<(), PriceError> {
+        for (index, charge) in (0_u16..).zip(&self.pricing.p.tariff.charges) {
+            let Some(step) = charge.step else { continue };
+            let mut measured =
+                self.run.lines.iter().filter(|line| line.charge == index && line.counted != Counted::Pieces);
+            let total: i64 = measured.clone().map(|line| line.quantity).sum();
+            let excess = (step - total.rem_euclid(step)) % step;
+            let Some(last) = measured.next_back().copied() else { continue };
+            let Some(price) = last.price else { continue };
+            if excess == 0 {
+                continue;
+            }
+            let overflow = self.overflow(charge.rule);
+            let amount = Exact::product(price, excess, last.counted).map_err(&overflow)?;
+            let amount = self.run.signed(self.pricing, index, amount)?;
+            self.lines.push(BillLine {
+                source: Source::Step(index),
+                tax: last.tax,
+                rule: charge.rule,
+                from: last.to,
+                to: last.to,
+                measured: Some((excess, last.counted, price)),
+                amount,
+            });
+            for bucket in
+                self.buckets.iter_mut().filter(|bucket| bucket.charge == index && bucket.tax == last.tax)
+            {
+                bucket.sum = bucket.sum.add(amount).map_err(&overflow)?;
+                if !bucket.parts.is_empty() {
+                    bucket.parts.push((u32::MAX, amount));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    // Rounds every charge once and shares it over its tax classes and parts. Returns the payouts.
+    pub(super) fn print_charges(&mut self) -> Result<Vec<Row>, PriceError> {
+        let mut payouts = Vec::new();
+        for (index, charge) in (0_u16..).zip(&self.pricing.p.tariff.charges) {
+            let rows = self.print_charge(index).map_err(self.overflow(charge.rule))?;
+            if charge.kind == ChargeKind::PayoutToSite {
+                payouts.extend(rows);
+                continue;
+            }
+            self.left.extend(rows.iter().map(|row| (index, row.tax, row.amount)));
+            self.rows.extend(rows);
+        }
+        Ok(payouts)
+    }
+
+    pub(super) fn print_charge(&self, index: u16) -> Result<Vec<Row>, Overflow> {
+        let mut buckets = self.buckets.iter().filter(|bucket| bucket.charge == index);
+        let Some(first) = buckets.next() else { return Ok(Vec::new()) };
+        let row = |bucket: &Bucket, amount: i64| -> Result<Row, Overflow> {
+            let weights: Vec<Exact> = bucket.parts.iter().map(|(_, sum)| *sum).collect();
+            let shares =
+                if weights.is_empty() { Vec::new() } else { share::by_exact(amount, &weights, self.digits)? };
+            let parts = bucket.parts.iter().map(|(label, _)| *label).zip(shares).collect();
+            Ok(Row { source: Source::Charge(index), tax: bucket.tax, amount, parts })
+        };
+        let others: Vec<&Bucket> = buckets.collect();
+        if others.is_empty() {
+            return Ok(vec![row(first, first.sum.to_minor(self.digits)?)?]);
+        }
+        let all: Vec<&Bucket> = std::iter::once(first).chain(others).collect();
+        let weights: Vec<Exact> = all.iter().map(|bucket| bucket.sum).collect();
+        let mut sum = Exact::ZERO;
+        for weight in &weights {
+            sum = sum.add(*weight)?;
+        }
+        let shares = share::by_exact(sum.to_minor(self.digits)?, &weights, self.digits)?;
+        all.into_iter().zip(shares).map(|(bucket, amount)| row(bucket, amount)).collect()
+    }
+
+    pub(super) fn payment_fee(&mut self) -> Result<(), PriceError> {
+        if !self.with_payment_fee {
+            return Ok(());
+        }
+        let tariff = &self.pricing.p.tariff;
+        for (index, charge) in (0_u16..).zip(&tariff.charges) {
+            if charge.kind != ChargeKind::PaymentFee || charge.paid_by_site {
+                continue;
+            }
+            let Some(line) = self.one_piece(index)? else { continue };
+            let Some(price) = line.price else {
+                let at = Instant(line.from);
+                self.pending.push(Pending { charge: index, from: at, to: at });
+                continue;
+            };
+            let source = Source::Charge(index);
+            self.lines.push(BillLine {
+                source,
+                tax: line.tax,
+                rule: line.rule,
+                from: line.from,
+                to: line.to,
+                measured: Some((1, Counted::Pieces, price)),
+                amount: line.amount,
+            });
+            let amount = line.amount.to_minor(self.digits).map_err(self.overflow(line.rule))?;
+            self.left.push((index, line.tax, amount));
+            self.rows.push(Row { source, tax: line.tax, amount, parts: Vec::new() });
+        }
+        Ok(())
+    }
+}

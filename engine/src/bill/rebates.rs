@@ -1,0 +1,138 @@
+//! Discounts and coupons.
+
+use super::{Assembly, BillLine, Row, Source};
+use crate::error::PriceError;
+use crate::evaluate::{Edges, walk};
+use crate::exact::{Counted, Exact, Num, Overflow};
+use crate::share;
+use crate::tariff::{Outcome, Rebate};
+use rust_decimal::Decimal;
+
+impl Assembly<'_> {
+    pub(super) fn applies(&self, root: u32) -> Result<bool, PriceError> {
+        let p = self.pricing.p;
+        let root = self.run.fixed.specialise(p, root)?;
+        let leaf = walk(p, &self.run.fixed, root, &self.run.start_point, &[], &mut Edges::new())?;
+        let outcome = leaf.and_then(|leaf| p.tariff.leaves.get(leaf as usize)).map(|leaf| &leaf.outcome);
+        Ok(matches!(outcome, Some(Outcome::Applies)))
+    }
+
+    pub(super) fn discounts(&mut self) -> Result<(), PriceError> {
+        let tariff = &self.pricing.p.tariff;
+        for (index, discount) in (0_u16..).zip(&tariff.discounts) {
+            if (discount.not_with_coupon && !self.run.facts.coupons.is_empty())
+                || !self.applies(discount.root)?
+            {
+                continue;
+            }
+            self.rebate(Source::Discount(index), &discount.rebate, &discount.charges, discount.rule)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn coupons(&mut self) -> Result<(), PriceError> {
+        let tariff = &self.pricing.p.tariff;
+        for code in self.run.facts.coupons.clone() {
+            let found = (0_u16..).zip(&tariff.coupons).find(|(_, coupon)| coupon.code == code);
+            let Some((index, coupon)) = found else { continue };
+            let counter = format!("driver coupon {code}");
+            let used = self.run.standing.get(&counter);
+            if coupon.times_per_driver.is_some_and(|times| used >= Decimal::from(times)) {
+                self.notes.push(format!("coupon {code}: already used"));
+                continue;
+            }
+            if !self.applies(coupon.root)? {
+                self.notes.push(format!("coupon {code}: its conditions are not met"));
+                continue;
+            }
+            self.closing.set(counter, used + Decimal::ONE);
+            self.rebate(Source::Coupon(index), &coupon.rebate, &coupon.charges, coupon.rule)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn rebate(
+        &mut self,
+        source: Source,
+        rebate: &Rebate,
+        charges: &[u32],
+        rule: u32,
+    ) -> Result<(), PriceError> {
+        let overflow = self.overflow(rule);
+        let lowers = |charge: u16| charges.contains(&u32::from(charge));
+        let targets: Vec<usize> = (0..self.left.len())
+            .filter(|at| self.left.get(*at).is_some_and(|(charge, _, amount)| lowers(*charge) && *amount > 0))
+            .collect();
+        let weights: Vec<i64> =
+            targets.iter().filter_map(|at| self.left.get(*at)).map(|(.., amount)| *amount).collect();
+        let whole = weights.iter().try_fold(0_i64, |sum, weight| sum.checked_add(*weight));
+        let whole = whole.ok_or(Overflow).map_err(&overflow)?;
+        let worth = match rebate {
+            Rebate::Share(share) => {
+                let amount =
+                    Num::new(i128::from(whole), 0).mul(Num::from_decimal(*share)).map_err(&overflow)?;
+                let amount = amount.round_to(Num::ONE).map_err(&overflow)?;
+                Exact::from_num(amount).and_then(|amount| amount.to_minor(0)).map_err(&overflow)?
+            }
+            Rebate::Amount(amount) => Exact::from_num(Num::from_decimal(*amount))
+                .and_then(|amount| amount.to_minor(self.digits))
+                .map_err(&overflow)?,
+            Rebate::FreeEnergy(energy) => self.first_energy(*energy, charges).map_err(&overflow)?,
+        };
+        let worth = worth.clamp(0, whole);
+        if worth == 0 {
+            return Ok(());
+        }
+        let shares = share::in_proportion(worth, &weights).map_err(&overflow)?;
+        let mut by_tax: Vec<(u32, i64)> = Vec::new();
+        for (at, amount) in targets.into_iter().zip(shares) {
+            let Some((_, tax, left)) = self.left.get_mut(at) else { continue };
+            *left -= amount;
+            match by_tax.iter_mut().find(|(known, _)| known == tax) {
+                Some((_, sum)) => *sum += amount,
+                None => by_tax.push((*tax, amount)),
+            }
+        }
+        for (tax, amount) in by_tax {
+            self.signed_row(source, tax, rule, -amount)?;
+        }
+        Ok(())
+    }
+
+    // Exact value of the first `energy` of the charges' energy lines, rounded.
+    pub(super) fn first_energy(&self, energy: i64, charges: &[u32]) -> Result<i64, Overflow> {
+        let mut worth = Exact::ZERO;
+        for charge in charges {
+            let mut rest = energy;
+            for line in self.lines.iter().filter(|line| line.source.charge().map(u32::from) == Some(*charge))
+            {
+                let Some((quantity, Counted::Energy, price)) = line.measured else { continue };
+                let part = quantity.min(rest);
+                worth = worth.add(Exact::product(price, part, Counted::Energy)?)?;
+                rest -= part;
+                if rest <= 0 {
+                    break;
+                }
+            }
+        }
+        worth.to_minor(self.digits)
+    }
+
+    // A printed amount that is a line of its own.
+    pub(super) fn signed_row(
+        &mut self,
+        source: Source,
+        tax: u32,
+        rule: u32,
+        amount: i64,
+    ) -> Result<(), PriceError> {
+        if amount == 0 {
+            return Ok(());
+        }
+        let exact = Exact::from_minor(amount, self.digits).map_err(self.overflow(rule))?;
+        let (from, to) = (self.run.plugged_in, self.run.now.t);
+        self.lines.push(BillLine { source, tax, rule, from, to, measured: None, amount: exact });
+        self.rows.push(Row { source, tax, amount, parts: Vec::new() });
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+//! The end of a session: open slices are closed, a reservation is charged, days are counted.
+
+use super::follow::Track;
+use super::{Cursor, DayAmounts, LONGEST_SESSION_DAYS, Running};
+use crate::calendar_time::{INSTANTS, LocalTime};
+use crate::error::PriceError;
+use crate::evaluate::{Point, Pricing, time_index};
+use crate::exact::Counted;
+use crate::input::InputError;
+use crate::tariff::{ChargeKind, Outcome, Time};
+use crate::units::DAY_MS;
+
+impl Running {
+    /// Closes what is still open, for a bill as of now. The running session itself is not changed.
+    pub(crate) fn closed(&self, pricing: &Pricing<'_>) -> Result<Self, PriceError> {
+        let mut copy = self.clone();
+        copy.close_all(pricing)?;
+        copy.reservation(pricing)?;
+        Ok(copy)
+    }
+
+    // Closes in place: the session has ended.
+    pub(crate) fn close(mut self, pricing: &Pricing<'_>) -> Result<Self, PriceError> {
+        self.close_all(pricing)?;
+        self.reservation(pricing)?;
+        Ok(self)
+    }
+
+    // A reservation charged by time is a stretch of its own before plug-in.
+    pub(super) fn reservation(&mut self, pricing: &Pricing<'_>) -> Result<(), PriceError> {
+        let Some(reservation) = self.facts.reservation else { return Ok(()) };
+        let p = pricing.p;
+        let (from, until) = (reservation.from.0, reservation.until.0);
+        if until < from || !INSTANTS.contains(&from) || until - from > LONGEST_SESSION_DAYS * DAY_MS {
+            return Err(InputError::new("`reservation` ends before it starts, or is far too long").into());
+        }
+        for (index, charge) in (0_u16..).zip(&p.tariff.charges) {
+            if charge.kind != ChargeKind::ReservationFee {
+                continue;
+            }
+            let root = self.fixed.specialise(p, charge.root)?;
+            let tax_root = self.fixed.specialise(p, charge.tax)?;
+            let mut local = LocalTime::at(&p.tariff.zone, from);
+            let mut t = from;
+            let cursor = Cursor {
+                charge: index,
+                kind: charge.kind,
+                root,
+                tax_root,
+                after: None,
+                open: None,
+                bases: Vec::new(),
+            };
+            while t < until {
+                local = local.moved_to(&p.tariff.zone, t);
+                let point = Point { t, local, ..self.start_point };
+                let open = self.resolve(pricing, &cursor, &point, 0)?;
+                let to = open.edge.min(until);
+                let pieces = open.counted == Counted::Pieces;
+                if !pieces {
+                    self.push_line(pricing, index, &open, to, 0, &[])?;
+                } else {
+                    // A flat fee: once, as it stood when the reservation began.
+                    let free = matches!(
+                        p.tariff.leaves.get(open.leaf as usize).map(|leaf| &leaf.outcome),
+                        Some(Outcome::Free)
+                    );
+                    if !free {
+                        self.push_line(pricing, index, &open, until, 0, &[])?;
+                    }
+                    break;
+                }
+                t = to;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Running {
+    pub(super) fn count_days(&mut self, pricing: &Pricing<'_>, track: &Track, end: i64) {
+        let Some(mut days) = self.by_day.take() else { return };
+        let mut point = self.now;
+        while point.t < end {
+            let midnight = point.local.instant_of(1440).min(point.local.offset_until).clamp(point.t + 1, end);
+            let next = self.point_at(pricing, track, midnight, track.import_at(midnight));
+            let day = point.local.day;
+            if days.last().is_none_or(|last| last.day != day) {
+                days.push(DayAmounts { day, from: point.t, import: 0, times: [0; 6] });
+            }
+            if let Some(last) = days.last_mut() {
+                last.import += next.import - point.import;
+                for ((sum, after), before) in last.times.iter_mut().zip(next.times).zip(point.times) {
+                    *sum += after - before;
+                }
+            }
+            point = next;
+        }
+        self.by_day = Some(days);
+    }
+
+    pub(crate) fn expect_lines(&mut self, readings: usize) {
+        self.lines.reserve(readings + 4);
+    }
+
+    pub(crate) fn last_change(&self) -> Option<i64> {
+        self.changes.back().map(|(at, _)| *at).filter(|at| *at > self.now.t)
+    }
+
+    /// What the session added to a measure over several sessions, by local day: an instant of the day and the amount.
+    pub(crate) fn amounts_by_day(&self, time: Option<Time>) -> Vec<(i64, i64)> {
+        let amount = |day: &DayAmounts| match time {
+            None => day.import,
+            Some(time) => day.times.get(time_index(time)).copied().unwrap_or_default(),
+        };
+        self.by_day.iter().flatten().map(|day| (day.from, amount(day))).collect()
+    }
+}
