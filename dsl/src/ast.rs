@@ -528,6 +528,8 @@ pub enum Expr {
     Rate(Rate),
     /// A plain number.
     Number(Decimal),
+    /// `30 min`, `1 kWh` (what a `value` says).
+    Quantity(Quantity),
     /// `50%` (as 50).
     Percent(Decimal),
     /// A named price or a feed (also `spot`).

@@ -3,6 +3,7 @@
 pub mod ast;
 pub mod calendar;
 pub mod cases;
+pub mod compile;
 pub mod diagnostic;
 pub mod format;
 pub mod holidays;
@@ -11,3 +12,5 @@ pub mod parse;
 pub mod resolve;
 pub mod scenario;
 pub mod units;
+
+pub use compile::{CaseInfo, Compiled, SourceFile, compile};

@@ -1,1 +1,258 @@
-//! Syntax tree to the engine's tariff.
+//! From a merged list to the engine's tariff.
+
+mod charges;
+mod clauses;
+mod context;
+mod expr;
+mod limits;
+mod lists;
+mod month;
+mod rates;
+mod rebates;
+mod scan;
+mod tax;
+mod values;
+
+use crate::ast::File;
+use crate::compile::{CaseInfo, SourceFile};
+use crate::diagnostic::{Diagnostic, LineIndex, Severity};
+use crate::resolve::head::Settings;
+use crate::resolve::merge::{Body, Item};
+use crate::resolve::names::{Names, id, names};
+use crate::resolve::report::{Place, warning};
+use crate::resolve::zone;
+use context::Use;
+use lists::CaseList;
+use std::collections::{BTreeMap, HashMap};
+use takst_engine::tariff::{IR_VERSION, Leaf, Outcome, Rule, RuleId, Source, Tariff, TaxClass, Value};
+use takst_engine::units::Day;
+use values::KnownValue;
+
+/// Codes of this stage.
+pub const CODES: &[(&str, &str)] = &[
+    ("E301", "a case that no line answers"),
+    ("E302", "a line that can never win"),
+    ("E303", "`otherwise` is not the last line"),
+    ("E304", "too many crossing conditions"),
+    ("E305", "a condition that cannot stand here"),
+    ("E306", "`otherwise` with other conditions"),
+    ("E307", "a window that is not possible"),
+    ("E408", "a price that the list must set"),
+    ("E409", "a limit that cannot stand here"),
+    ("E410", "a charge that a rebate cannot lower"),
+    ("E411", "a rebate that is not possible"),
+    ("E413", "a tax rate that is not possible"),
+    ("W408", "a list that only others can be based on"),
+];
+
+/// What comes out of [`lower`].
+pub(crate) struct Lowered {
+    /// None when something is wrong or the list is abstract.
+    pub tariff: Option<Tariff>,
+    /// Some price of the leaf is `set by each list`.
+    pub abstract_list: bool,
+    /// Every price line.
+    pub cases: Vec<CaseInfo>,
+}
+
+/// The work in hand.
+struct Lowering<'a> {
+    sources: &'a [SourceFile],
+    lines: Vec<LineIndex<'a>>,
+    settings: &'a Settings<'a>,
+    items: &'a [Item<'a>],
+    names: Names<'a>,
+    /// Places that the parser could not read: what stands there is not judged again.
+    unread: &'a [Place],
+    /// Where the statements of each source start, ascending.
+    starts: Vec<Vec<u32>>,
+    files: &'a [File],
+    holidays: Vec<Day>,
+    out: Vec<Diagnostic>,
+    abstract_list: bool,
+    rules: Vec<Rule>,
+    rule_ids: HashMap<(u32, u32), RuleId>,
+    leaves: Vec<Leaf>,
+    tax_classes: Vec<TaxClass>,
+    /// All lists of cases. Until [`Self::diagrams`] a node id is an index into this.
+    lists: Vec<CaseList>,
+    values: Vec<Value>,
+    known_values: HashMap<&'a str, KnownValue>,
+    /// What the list in hand depends on, with the first place that says so.
+    uses: BTreeMap<Use, Place>,
+    cases: Vec<CaseInfo>,
+}
+
+/// Checks a merged list and turns it into the compiled form.
+pub(crate) fn lower<'a>(
+    sources: &'a [SourceFile],
+    files: &'a [File],
+    settings: &'a Settings<'a>,
+    items: &'a [Item<'a>],
+    unread: &'a [Place],
+    out: &mut Vec<Diagnostic>,
+) -> Lowered {
+    let code = settings.currency.as_ref().map(|currency| currency.code.as_str());
+    let names = names(items, code, settings.spot_area.as_deref(), out);
+    let mut lowering = Lowering {
+        sources,
+        lines: sources.iter().map(|source| LineIndex::new(&source.text)).collect(),
+        settings,
+        items,
+        names,
+        unread,
+        starts: files.iter().map(|file| file.statements.iter().map(|one| one.span.start).collect()).collect(),
+        files,
+        holidays: Vec::new(),
+        out: Vec::new(),
+        abstract_list: false,
+        rules: Vec::new(),
+        rule_ids: HashMap::new(),
+        leaves: Vec::new(),
+        tax_classes: Vec::new(),
+        lists: Vec::new(),
+        values: Vec::new(),
+        known_values: HashMap::new(),
+        uses: BTreeMap::new(),
+        cases: Vec::new(),
+    };
+    let tariff = lowering.tariff();
+    let wrong = out.iter().chain(&lowering.out).any(|diagnostic| diagnostic.severity == Severity::Error);
+    if !wrong && unread.is_empty() {
+        lowering.names.unused(items, &mut lowering.out);
+    }
+    out.append(&mut lowering.out);
+    let abstract_list = lowering.abstract_list;
+    let cases = lowering.cases;
+    Lowered { tariff: tariff.filter(|_| !wrong && unread.is_empty() && !abstract_list), abstract_list, cases }
+}
+
+impl<'a> Lowering<'a> {
+    fn tariff(&mut self) -> Option<Tariff> {
+        self.public_holidays();
+        self.periods();
+        self.all_values();
+        let hold = self.hold();
+        let taxes = self.taxes();
+        let mut charges = Vec::new();
+        let mut month = Vec::new();
+        let mut total_limits = Vec::new();
+        let mut number = 0;
+        for item in self.items {
+            match item.body {
+                Body::Charge(charge, _) => {
+                    let tax = taxes.get(number).copied().unwrap_or(0);
+                    if let Some(known) = self.names.charges.get(number).cloned() {
+                        match known.session {
+                            Some(_) => charges.push(self.charge(item, charge, &known, tax)),
+                            None => month.push(self.month_charge(item, charge, &known, tax)),
+                        }
+                    }
+                    number += 1;
+                }
+                Body::Total(limits) => total_limits = self.total_limits(item, limits),
+                _ => {}
+            }
+        }
+        let (discounts, coupons, coupon_scope) = self.rebates();
+        self.names_in_tests();
+        if number == 0 && self.unread.is_empty() && !self.abstract_list {
+            if let Some(head) = self.settings.head {
+                self.out.push(warning("W102", head, "the list has no charges: everything is free"));
+            }
+        }
+        let diagrams = self.diagrams();
+        let wrong = self.out.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+        let diagrams = diagrams.filter(|_| !wrong)?;
+        let root = |list: &mut u32| {
+            let index = usize::try_from(*list).unwrap_or(usize::MAX);
+            *list = diagrams.roots.get(index).copied().unwrap_or(0);
+        };
+        let mut values = std::mem::take(&mut self.values);
+        values.iter_mut().for_each(|value| root(&mut value.root));
+        for charge in &mut charges {
+            root(&mut charge.root);
+            root(&mut charge.tax);
+        }
+        for charge in &mut month {
+            root(&mut charge.tax);
+            root(month::list_of(&mut charge.what));
+        }
+        let (mut discounts, mut coupons) = (discounts, coupons);
+        discounts.iter_mut().for_each(|discount| root(&mut discount.root));
+        coupons.iter_mut().for_each(|coupon| root(&mut coupon.root));
+        Some(Tariff {
+            format: IR_VERSION,
+            name: self.settings.name.clone(),
+            file: file_name(&self.sources.first()?.name).to_owned(),
+            notes: self.settings.notes.clone(),
+            currency: self.settings.currency.clone()?,
+            zone: zone::table(self.settings.zone?),
+            includes_vat: self.settings.includes_vat.unwrap_or(false),
+            valid_from: self.settings.valid_from.map(|(_, at)| at),
+            running_sessions_change: self.settings.running_sessions_change,
+            hold,
+            line_step_min: self.settings.line_step_min,
+            groups: std::mem::take(&mut self.names.groups),
+            default_group: self.names.default_group,
+            places: std::mem::take(&mut self.names.places),
+            tests: diagrams.tests,
+            measures: diagrams.measures,
+            days: diagrams.days,
+            feeds: std::mem::take(&mut self.names.feeds),
+            nodes: diagrams.nodes,
+            leaves: std::mem::take(&mut self.leaves),
+            values,
+            charges,
+            total_limits,
+            discounts,
+            coupons,
+            coupon_scope,
+            tax_classes: std::mem::take(&mut self.tax_classes),
+            month,
+            rules: std::mem::take(&mut self.rules),
+            sources: self
+                .sources
+                .iter()
+                .map(|source| Source { file: file_name(&source.name).to_owned(), text: source.text.clone() })
+                .collect(),
+        })
+    }
+
+    /// Whether the parser failed on something inside this stretch.
+    fn is_unread(&self, at: Place) -> bool {
+        self.unread
+            .iter()
+            .any(|bad| bad.source == at.source && bad.span.start < at.span.end && at.span.start <= bad.span.end)
+    }
+
+    /// The text of a place, short enough for a message.
+    fn text(&self, at: Place) -> String {
+        let source = usize::try_from(at.source).ok().and_then(|index| self.sources.get(index));
+        let range = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+        let text = source.and_then(|source| source.text.get(range(at.span.start)..range(at.span.end))).unwrap_or_default();
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if words.chars().count() <= 60 { words } else { words.chars().take(57).chain("...".chars()).collect() }
+    }
+
+    /// The rule of the line on which a place starts.
+    fn rule(&mut self, at: Place) -> RuleId {
+        let index = usize::try_from(at.source).unwrap_or(usize::MAX);
+        let line = self.lines.get(index).map_or(1, |lines| id(lines.line_column(at.span.start).0));
+        *self.rule_ids.entry((at.source, line)).or_insert_with(|| {
+            self.rules.push(Rule { source: at.source, line });
+            id(self.rules.len() - 1)
+        })
+    }
+
+    fn leaf(&mut self, at: Place, outcome: Outcome) -> u32 {
+        let rule = self.rule(at);
+        self.leaves.push(Leaf { rule, outcome });
+        id(self.leaves.len() - 1)
+    }
+}
+
+/// The last part of a path.
+fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}

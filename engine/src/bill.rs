@@ -9,12 +9,12 @@ mod lines;
 mod rebates;
 mod taxes;
 
-pub(crate) use taxes::taxes;
+pub(crate) use taxes::{taxes, taxes_on};
 
 use crate::error::PriceError;
 use crate::evaluate::{Pricing, who_text};
-use crate::exact::{Counted, Exact, Num, Overflow};
-use crate::running::{Bucket, Running, counter_name};
+use crate::exact::Overflow;
+use crate::running::{Bucket, Line, Running, counter_name};
 use crate::standing::Standing;
 use crate::tariff::{ChargeKind, Measure, Who};
 use crate::units::Instant;
@@ -46,19 +46,6 @@ impl Source {
             Source::Discount(_) | Source::Coupon(_) | Source::TotalLimit(_) => None,
         }
     }
-}
-
-/// One line of a bill.
-#[derive(Clone, Copy, Debug)]
-pub struct BillLine {
-    pub(crate) source: Source,
-    pub(crate) tax: u32,
-    pub(crate) rule: u32,
-    pub(crate) from: i64,
-    pub(crate) to: i64,
-    // Quantity, unit and unit price; none for limits and rebates.
-    pub(crate) measured: Option<(i64, Counted, Num)>,
-    pub(crate) amount: Exact,
 }
 
 /// A printed amount of one charge (or rebate) and one way of being taxed.
@@ -103,12 +90,12 @@ pub struct Pending {
 pub struct Bill {
     /// The session has ended.
     pub ended: bool,
-    pub(crate) lines: Vec<BillLine>,
+    pub(crate) lines: Vec<Line>,
     /// Charges, rebates and limits in order.
     pub rows: Vec<Row>,
     /// Booked for the property, not part of the total.
     pub payouts: Vec<Row>,
-    pub(crate) payout_lines: Vec<BillLine>,
+    pub(crate) payout_lines: Vec<Line>,
     /// Taxes.
     pub taxes: Vec<TaxRow>,
     /// Minor units.
@@ -154,9 +141,9 @@ impl Bill {
 
 pub(crate) struct Assembly<'a> {
     pub pricing: &'a Pricing<'a>,
-    pub run: Running,
+    pub run: Running<'a>,
     pub buckets: Vec<Bucket>,
-    pub lines: Vec<BillLine>,
+    pub lines: Vec<Line>,
     rows: Vec<Row>,
     left: Vec<(u16, u32, i64)>,
     notes: Vec<String>,
@@ -167,9 +154,9 @@ pub(crate) struct Assembly<'a> {
 }
 
 /// Makes the bill of a closed running session.
-pub(crate) fn assemble(
-    pricing: &Pricing<'_>,
-    mut run: Running,
+pub(crate) fn assemble<'a>(
+    pricing: &'a Pricing<'_>,
+    mut run: Running<'a>,
     ended: bool,
     with_payment_fee: bool,
 ) -> Result<Bill, PriceError> {
@@ -178,7 +165,7 @@ pub(crate) fn assemble(
     let closing = run.standing.clone();
     let mut work = Assembly {
         pricing,
-        lines: Vec::with_capacity(run.lines.len() + 4),
+        lines: Vec::new(),
         run,
         buckets,
         rows: Vec::with_capacity(tariff.charges.len()),
@@ -212,7 +199,7 @@ impl Assembly<'_> {
         self.close_counters();
         let (taxes, net, total) = taxes(self.pricing, &self.rows).map_err(self.overflow(0))?;
         let charges = &self.pricing.p.tariff.charges;
-        let is_payout = |line: &BillLine| {
+        let is_payout = |line: &Line| {
             let charge = line.source.charge().and_then(|charge| charges.get(usize::from(charge)));
             charge.is_some_and(|charge| charge.kind == ChargeKind::PayoutToSite)
         };

@@ -1,33 +1,110 @@
 //! A bill as the document that outsiders read: names instead of indexes, strings instead of numbers.
 
-use crate::bill::{Bill, BillLine, Row, Source};
+use crate::bill::{Bill, Row, Source};
 use crate::calendar_time::local_text;
 use crate::evaluate::Pricing;
 use crate::exact::{Counted, print_decimal};
 use crate::prepared::{Prepared, hash_text};
 use crate::prices::PriceBook;
+use crate::running::Line;
 use crate::session::Session;
 use crate::standing::Standing;
 use crate::tariff::{ChargeKind, Span, Who};
 use crate::units::{Instant, MINUTE_MS};
-use serde::Serialize;
+use serde::de::{Deserializer, Error as _};
+use serde::{Deserialize, Serialize};
 
-/// A bill, preview or correction.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+/// A word of a fixed vocabulary: kinds of documents and charges, units.
+pub type Word = &'static str;
+
+// Every word that documents use.
+const WORDS: &[Word] = &[
+    // Kinds and states of documents.
+    "bill",
+    "preview",
+    "correction",
+    "statement",
+    "payout",
+    "report",
+    "final",
+    "running",
+    "pending",
+    // Rows.
+    kind_text(ChargeKind::Energy),
+    kind_text(ChargeKind::ChargingTime),
+    kind_text(ChargeKind::ConnectedTime),
+    kind_text(ChargeKind::ParkingTime),
+    kind_text(ChargeKind::IdleFee),
+    kind_text(ChargeKind::StartFee),
+    kind_text(ChargeKind::ReservationFee),
+    kind_text(ChargeKind::FeedIn),
+    kind_text(ChargeKind::PaymentFee),
+    kind_text(ChargeKind::PayoutToSite),
+    "discount",
+    "coupon",
+    "limit",
+    "session",
+    "monthly fee",
+    "one-off fee",
+    "power fee",
+    "site credit",
+    "rounding",
+    "other consumption",
+    // Units.
+    "kWh",
+    "min",
+    "h",
+    "charger",
+    "month",
+    "kW",
+];
+
+fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Word, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    WORDS.iter().find(|word| **word == text).copied().ok_or_else(|| {
+        D::Error::custom(format!("`{}` is not a word that documents use", crate::input::short(&text)))
+    })
+}
+
+fn some_word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Word>, D::Error> {
+    word(deserializer).map(Some)
+}
+
+/// A bill, preview, correction, statement, payout or report.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Document {
     /// Unique for the session and revision.
     pub id: String,
-    /// `bill`, `preview` or `correction`.
-    pub kind: &'static str,
+    /// `bill`, `preview` or `correction`; of a month `statement`, `payout` or `report` (for information, nothing to pay).
+    #[serde(deserialize_with = "word")]
+    pub kind: Word,
     /// Counts up from 1.
     pub revision: u32,
     /// The bill that a correction corrects.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrects: Option<String>,
-    /// The session.
+    /// The session; none for a month's documents.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub session: String,
+    /// The month, as in `2023-10`, of a month's documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub month: Option<String>,
+    /// The site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// The charger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charger: Option<String>,
+    /// Who charged: a key, never a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// Who pays, or gets the report, when that is not the driver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payer: Option<String>,
     /// `final`, `running` or `pending`.
-    pub status: &'static str,
+    #[serde(deserialize_with = "word")]
+    pub status: Word,
     /// ISO 4217.
     pub currency: String,
     /// The sense of `amount`s.
@@ -35,12 +112,12 @@ pub struct Document {
     /// Energy to the car.
     pub energy_kwh: String,
     /// Energy from the car, if any.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exported_kwh: Option<String>,
     /// From plug-in.
     pub from: String,
     /// To unplugging; missing while it runs.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     /// Which tariff.
     pub tariff: TariffRef,
@@ -59,23 +136,24 @@ pub struct Document {
     /// With taxes.
     pub total: String,
     /// Slices without a price.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending: Vec<PendingDoc>,
     /// Booked for the property.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub payouts: Vec<ChargeDoc>,
     /// The slices behind `payouts`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub payout_lines: Vec<LineDoc>,
     /// What a person should know.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// Closing counters.
     pub standing: Standing,
 }
 
 /// Which tariff priced it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TariffRef {
     /// Title.
     pub name: String,
@@ -86,10 +164,15 @@ pub struct TariffRef {
 }
 
 /// Hashes of the inputs.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Inputs {
     /// Of the session document.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub session: String,
+    /// Of the month's input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub month: Option<String>,
     /// Of all price files.
     pub prices: String,
     /// Of the opening counters.
@@ -97,10 +180,18 @@ pub struct Inputs {
 }
 
 /// One line.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LineDoc {
+    /// The session, in a month's documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// The charger, in a month's documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charger: Option<String>,
     /// Kind of charge, `discount`, `coupon` or `limit`.
-    pub charge: &'static str,
+    #[serde(deserialize_with = "word")]
+    pub charge: Word,
     /// As printed.
     pub label: String,
     /// Start.
@@ -108,16 +199,19 @@ pub struct LineDoc {
     /// End.
     pub to: String,
     /// How much.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity: Option<String>,
     /// Of what.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unit: Option<&'static str>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some_word")]
+    pub unit: Option<Word>,
     /// At which price.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit_price: Option<String>,
     /// Exact, to 12 places.
     pub amount: String,
+    /// The amount as a report shows it: to a hundredth of the minor unit. In a month's documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<String>,
     /// Percent; all taxes of the class together.
     pub vat_rate: String,
     /// `file:line` that decided.
@@ -125,26 +219,41 @@ pub struct LineDoc {
 }
 
 /// One printed amount.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ChargeDoc {
-    /// Kind of charge, `discount`, `coupon` or `limit`.
-    pub charge: &'static str,
+    /// Kind of charge, `discount`, `coupon` or `limit`; `session` and others in a month's documents.
+    #[serde(deserialize_with = "word")]
+    pub charge: Word,
     /// As printed.
     pub label: String,
+    /// The session behind the row, in a month's documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// Who charged, where a document is about several drivers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// Local day, in a month's documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
     /// Printed.
     pub amount: String,
+    /// What discounts and coupons left of the amount, where they changed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_rebates: Option<String>,
     /// Percent; all taxes of the class together.
     pub vat_rate: String,
     /// Why there is no VAT.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vat_reason: Option<String>,
     /// What the amount consists of.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<PartDoc>,
 }
 
 /// A part of a charge.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PartDoc {
     /// Named price or feed.
     pub label: String,
@@ -153,10 +262,11 @@ pub struct PartDoc {
 }
 
 /// One tax.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct VatDoc {
     /// `VAT` or the tax's own name.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Percent.
     pub rate: String,
@@ -167,10 +277,12 @@ pub struct VatDoc {
 }
 
 /// A slice without a price.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PendingDoc {
     /// Kind of charge.
-    pub charge: &'static str,
+    #[serde(deserialize_with = "word")]
+    pub charge: Word,
     /// As printed.
     pub label: String,
     /// Start.
@@ -272,13 +384,14 @@ impl Printer<'_> {
         local_text(&self.p.tariff.zone, Instant(t))
     }
 
-    fn line(&self, line: &BillLine) -> LineDoc {
+    fn line(&self, line: &Line) -> LineDoc {
         let (charge, label) = self.names(line.source);
         let negative = charge == "feed-in";
-        let (quantity, unit, unit_price) = match line.measured {
+        let (quantity, unit, unit_price) = match line.price {
             None => (None, None, None),
-            Some((quantity, counted, price)) => {
-                let (text, unit) = match counted {
+            Some(price) => {
+                let quantity = line.quantity;
+                let (text, unit) = match line.counted {
                     Counted::Energy => (print_decimal(i128::from(quantity), 6, true), "kWh"),
                     Counted::Minutes => (ratio(quantity, MINUTE_MS), "min"),
                     Counted::Hours => (ratio(quantity, 60 * MINUTE_MS), "h"),
@@ -291,6 +404,8 @@ impl Printer<'_> {
             }
         };
         LineDoc {
+            session: None,
+            charger: None,
             charge,
             label,
             from: self.time(line.from),
@@ -299,6 +414,7 @@ impl Printer<'_> {
             unit,
             unit_price,
             amount: line.amount.print12(),
+            shown: None,
             vat_rate: self.rate(line.tax),
             rule: self.p.place(line.rule),
         }
@@ -312,7 +428,11 @@ impl Printer<'_> {
         };
         ChargeDoc {
             charge,
+            session: None,
+            driver: None,
+            date: None,
             amount: money(row.amount, self.digits),
+            after_rebates: None,
             vat_rate: self.rate(row.tax),
             vat_reason: self
                 .p
@@ -350,6 +470,18 @@ pub fn inputs(pricing: &Pricing<'_>, session: &[u8], standing: &Standing) -> Inp
 }
 
 impl Bill {
+    fn printed_row(&self, printer: &Printer<'_>, row: &Row) -> ChargeDoc {
+        let mut printed = printer.row(row);
+        if let Source::Charge(index) = row.source
+            && let Some((.., left)) =
+                self.left.iter().find(|(charge, tax, _)| *charge == index && *tax == row.tax)
+            && *left != row.amount
+        {
+            printed.after_rebates = Some(money(*left, printer.digits));
+        }
+        printed
+    }
+
     /// The document of this bill.
     #[must_use]
     pub fn document(&self, pricing: &Pricing<'_>, session: &Session, inputs: Inputs) -> Document {
@@ -393,6 +525,11 @@ impl Bill {
             revision: 1,
             corrects: None,
             session: session.id.clone(),
+            month: None,
+            site: session.facts.site.clone(),
+            charger: session.facts.charger.clone(),
+            driver: session.facts.driver.clone(),
+            payer: None,
             status,
             currency: tariff.currency.code.clone(),
             prices_include_vat: tariff.includes_vat,
@@ -407,7 +544,7 @@ impl Bill {
             },
             inputs,
             lines: self.lines.iter().map(|line| printer.line(line)).collect(),
-            charges: self.rows.iter().map(|row| printer.row(row)).collect(),
+            charges: self.rows.iter().map(|row| self.printed_row(&printer, row)).collect(),
             vat: self.taxes.iter().map(tax).collect(),
             net: money(self.net, digits),
             vat_total: money(self.tax_total, digits),

@@ -1,6 +1,6 @@
 //! One look-up: which line of a diagram answers at a point of a session, and what its formula gives there.
 
-use crate::calendar_time::{LocalTime, local_text};
+use crate::calendar_time::{LocalTime, local_text, month_text};
 use crate::error::PriceError;
 use crate::exact::{Num, Overflow};
 use crate::prepared::Prepared;
@@ -8,7 +8,7 @@ use crate::prices::{PriceBook, Series, hour_around, month_around};
 use crate::session::{Facts, Plug};
 use crate::standing::Standing;
 use crate::tariff::{CALENDAR, Formula, Mean, Measure, Node, NodeId, Outcome, Span, Test, Time, Who};
-use crate::units::{HOUR_MS, Instant};
+use crate::units::{Day, HOUR_MS, Instant};
 use std::cmp::Ordering;
 
 /// A tariff with the prices it is evaluated against. Making one looks the feeds up by name, once for many sessions.
@@ -103,10 +103,9 @@ pub(crate) enum Answer {
 }
 
 impl Fixed {
-    pub fn new(pricing: &Pricing<'_>, facts: &Facts, standing: &Standing, month: &str) -> Self {
+    pub fn new(pricing: &Pricing<'_>, facts: &Facts, standing: &Standing, day: Day) -> Self {
         let tariff = &pricing.p.tariff;
-        let answers =
-            tariff.tests.iter().map(|test| answer(pricing.p, test, facts, standing, month)).collect();
+        let answers = tariff.tests.iter().map(|test| answer(pricing.p, test, facts, standing, day)).collect();
         Self { answers }
     }
 
@@ -123,7 +122,7 @@ impl Fixed {
     }
 }
 
-fn answer(p: &Prepared, test: &Test, facts: &Facts, standing: &Standing, month: &str) -> Answer {
+fn answer(p: &Prepared, test: &Test, facts: &Facts, standing: &Standing, day: Day) -> Answer {
     let tariff = &p.tariff;
     let known = |yes: bool| if yes { Answer::Yes } else { Answer::No };
     let in_group =
@@ -174,7 +173,7 @@ fn answer(p: &Prepared, test: &Test, facts: &Facts, standing: &Standing, month: 
         // A session has no charger's plan; month charges ask it with the charger at hand.
         Test::Plan(_) => Answer::No,
         Test::WholeMonthAtLeast { who, energy } => {
-            let so_far = standing.get(&format!("{} whole month energy {month}", who_text(*who)));
+            let so_far = standing.get(&format!("{} whole month energy {}", who_text(*who), month_text(day)));
             known(crate::units::micro(so_far).unwrap_or(i64::MAX) >= *energy)
         }
     }

@@ -7,6 +7,7 @@ use crate::running::{Begin, Running};
 use crate::session::Session;
 use crate::standing::Standing;
 use crate::units::Instant;
+use std::borrow::Cow;
 
 /// What a session costs under a tariff, with the given prices and opening counters.
 ///
@@ -33,7 +34,7 @@ pub fn price_with(
         explicit_states: !session.states.is_empty(),
         explicit_power: !session.power.is_empty(),
     };
-    let mut running = Running::begin(pricing, session.facts.clone(), &begin, standing.clone())?;
+    let mut running = Running::begin(pricing, Cow::Borrowed(&session.facts), &begin, standing.clone())?;
     running.expect_lines(session.readings.len());
     for state in &session.states {
         running.state(pricing, *state)?;
@@ -62,7 +63,7 @@ pub fn price_with(
     }
 }
 
-impl Running {
+impl Running<'_> {
     /// The bill as of the last reading, without ending the session.
     ///
     /// # Errors

@@ -13,7 +13,8 @@ mod sums;
 pub(crate) use counters::{counter_name, period, span_text};
 use follow::Track;
 
-use crate::calendar_time::{INSTANTS, LocalTime, local_text, month_text};
+use crate::bill::Source;
+use crate::calendar_time::{INSTANTS, LocalTime, local_text};
 use crate::error::PriceError;
 use crate::evaluate::{Base, Edges, Fixed, Given, Point, Pricing, time_index, walk};
 use crate::exact::{Counted, Exact, Num};
@@ -22,15 +23,16 @@ use crate::session::{Facts, OccupancyFrom, PowerFrom, Reading, State, StateFrom}
 use crate::standing::Standing;
 use crate::tariff::{AfterAmount, ChargeKind, Measure, NodeId, Outcome, Span, Time, Who};
 use crate::units::{DAY_MS, HOUR_MS, Instant};
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 /// Longest session that is priced: more is a forgotten end, not a car.
 pub const LONGEST_SESSION_DAYS: i64 = 400;
 
-/// Part of a charge priced at one price.
+/// One line of a bill: part of a charge priced at one price, or an adjustment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line {
-    pub charge: u16,
+    pub source: Source,
     pub tax: u32,
     pub rule: u32,
     pub leaf: u32,
@@ -38,9 +40,23 @@ pub(crate) struct Line {
     pub to: i64,
     pub quantity: i64,
     pub counted: Counted,
-    // None: not known yet.
+    // None: not known yet, or an adjustment that has no unit price.
     pub price: Option<Num>,
     pub amount: Exact,
+}
+
+impl Line {
+    /// A signed amount that is a line of its own.
+    pub(crate) fn adjustment(
+        source: Source,
+        tax: u32,
+        rule: u32,
+        (from, to): (i64, i64),
+        amount: Exact,
+    ) -> Self {
+        let (quantity, counted, price) = (0, Counted::Pieces, None);
+        Self { source, tax, rule, leaf: u32::MAX, from, to, quantity, counted, price, amount }
+    }
 }
 
 /// A line whose price has to be worked out again at the end: it is pending, or depends on the whole session.
@@ -99,8 +115,8 @@ enum Change {
 
 /// The running price of one session.
 #[derive(Clone, Debug)]
-pub struct Running {
-    pub(crate) facts: Facts,
+pub struct Running<'f> {
+    pub(crate) facts: Cow<'f, Facts>,
     pub(crate) fixed: Fixed,
     pub(crate) standing: Standing,
     pub(crate) plugged_in: i64,
@@ -139,14 +155,14 @@ pub struct Begin {
     pub explicit_power: bool,
 }
 
-impl Running {
+impl<'f> Running<'f> {
     /// Starts a session.
     ///
     /// # Errors
     /// Before the tariff is in force, outside the calendar, or when the tariff asks a fact that is not known.
     pub fn begin(
         pricing: &Pricing<'_>,
-        facts: Facts,
+        facts: Cow<'f, Facts>,
         begin: &Begin,
         standing: Standing,
     ) -> Result<Self, PriceError> {
@@ -168,7 +184,7 @@ impl Running {
             }
         }
         let local = LocalTime::at(zone, t);
-        let fixed = Fixed::new(pricing, &facts, &standing, &month_text(local.day));
+        let fixed = Fixed::new(pricing, &facts, &standing, local.day);
         let point =
             Point { t, local, import: 0, export: 0, times: [0; 6], power: 0, current: None, occupancy: None };
         let mut running = Self {

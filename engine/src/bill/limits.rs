@@ -1,11 +1,11 @@
 //! Floors and caps of charges and of the total.
 
-use super::{Assembly, BillLine, Source};
+use super::{Assembly, Source};
 use crate::calendar_time::LocalTime;
 use crate::error::PriceError;
 use crate::evaluate::{Edges, time_index, who_text};
 use crate::exact::{Exact, Num, Overflow};
-use crate::running::{period, span_text};
+use crate::running::{Line, period, span_text};
 use crate::share;
 use crate::tariff::{ChargeKind, Limit, Measure, Span, Time, Who};
 use crate::units::Day;
@@ -108,15 +108,7 @@ impl Assembly<'_> {
                         };
                         rest = rest.sub(amount).map_err(&overflow)?;
                         let source = Source::Limit(index, place);
-                        self.lines.push(BillLine {
-                            source,
-                            tax,
-                            rule: limit.rule,
-                            from,
-                            to,
-                            measured: None,
-                            amount,
-                        });
+                        self.lines.push(Line::adjustment(source, tax, limit.rule, (from, to), amount));
                         for bucket in self.buckets.iter_mut().filter(|b| b.charge == index && b.tax == tax) {
                             let before = bucket.sum;
                             bucket.sum = bucket.sum.add(amount).map_err(&overflow)?;

@@ -1,6 +1,6 @@
 //! The lines of a bill: settled prices, fees counted once, billing steps, rounding.
 
-use super::{Assembly, BillLine, Pending, Row, Source};
+use super::{Assembly, Pending, Row, Source};
 use crate::calendar_time::local_text;
 use crate::error::PriceError;
 use crate::evaluate::{Around, Base, Edges, Given, walk};
@@ -28,7 +28,8 @@ impl Assembly<'_> {
                     let amount = Exact::product(price, line.quantity, line.counted)
                         .map_err(self.overflow(line.rule))?;
                     line.price = Some(price);
-                    line.amount = self.run.signed(self.pricing, line.charge, amount)?;
+                    line.amount =
+                        self.run.signed(self.pricing, line.source.charge().unwrap_or_default(), amount)?;
                     self.run.add_to(
                         self.pricing,
                         &mut self.buckets,
@@ -39,7 +40,7 @@ impl Assembly<'_> {
                 }
                 Given::Pending => {
                     let (from, to) = (Instant(line.from), Instant(line.to));
-                    self.pending.push(Pending { charge: line.charge, from, to });
+                    self.pending.push(Pending { charge: line.source.charge().unwrap_or_default(), from, to });
                 }
             }
             if let Some(place) = self.run.lines.get_mut(deferred.line) {
@@ -108,7 +109,7 @@ impl Assembly<'_> {
             None => Exact::ZERO,
         };
         Ok(Some(Line {
-            charge: index,
+            source: Source::Charge(index),
             tax,
             rule: found.rule,
             leaf,
@@ -122,17 +123,9 @@ impl Assembly<'_> {
     }
 
     pub(super) fn collect_lines(&mut self) {
-        for line in &self.run.lines {
-            let Some(price) = line.price else { continue };
-            self.lines.push(BillLine {
-                source: Source::Charge(line.charge),
-                tax: line.tax,
-                rule: line.rule,
-                from: line.from,
-                to: line.to,
-                measured: Some((line.quantity, line.counted, price)),
-                amount: line.amount,
-            });
+        self.lines = std::mem::take(&mut self.run.lines);
+        if !self.pending.is_empty() {
+            self.lines.retain(|line| line.price.is_some());
         }
     }
 
@@ -140,8 +133,10 @@ impl Assembly<'_> {
     pub(super) fn steps(&mut self) -> Result<(), PriceError> {
         for (index, charge) in (0_u16..).zip(&self.pricing.p.tariff.charges) {
             let Some(step) = charge.step else { continue };
-            let mut measured =
-                self.run.lines.iter().filter(|line| line.charge == index && line.counted != Counted::Pieces);
+            let mut measured = self
+                .lines
+                .iter()
+                .filter(|line| line.source == Source::Charge(index) && line.counted != Counted::Pieces);
             let total: i64 = measured.clone().map(|line| line.quantity).sum();
             let excess = (step - total.rem_euclid(step)) % step;
             let Some(last) = measured.next_back().copied() else { continue };
@@ -152,15 +147,8 @@ impl Assembly<'_> {
             let overflow = self.overflow(charge.rule);
             let amount = Exact::product(price, excess, last.counted).map_err(&overflow)?;
             let amount = self.run.signed(self.pricing, index, amount)?;
-            self.lines.push(BillLine {
-                source: Source::Step(index),
-                tax: last.tax,
-                rule: charge.rule,
-                from: last.to,
-                to: last.to,
-                measured: Some((excess, last.counted, price)),
-                amount,
-            });
+            let (source, rule) = (Source::Step(index), charge.rule);
+            self.lines.push(Line { source, rule, from: last.to, quantity: excess, amount, ..last });
             for bucket in
                 self.buckets.iter_mut().filter(|bucket| bucket.charge == index && bucket.tax == last.tax)
             {
@@ -222,21 +210,13 @@ impl Assembly<'_> {
                 continue;
             }
             let Some(line) = self.one_piece(index)? else { continue };
-            let Some(price) = line.price else {
+            if line.price.is_none() {
                 let at = Instant(line.from);
                 self.pending.push(Pending { charge: index, from: at, to: at });
                 continue;
-            };
+            }
             let source = Source::Charge(index);
-            self.lines.push(BillLine {
-                source,
-                tax: line.tax,
-                rule: line.rule,
-                from: line.from,
-                to: line.to,
-                measured: Some((1, Counted::Pieces, price)),
-                amount: line.amount,
-            });
+            self.lines.push(line);
             let amount = line.amount.to_minor(self.digits).map_err(self.overflow(line.rule))?;
             self.left.push((index, line.tax, amount));
             self.rows.push(Row { source, tax: line.tax, amount, parts: Vec::new() });

@@ -1,9 +1,10 @@
 //! Discounts and coupons.
 
-use super::{Assembly, BillLine, Row, Source};
+use super::{Assembly, Row, Source};
 use crate::error::PriceError;
 use crate::evaluate::{Edges, walk};
 use crate::exact::{Counted, Exact, Num, Overflow};
+use crate::running::Line;
 use crate::share;
 use crate::tariff::{Outcome, Rebate};
 use rust_decimal::Decimal;
@@ -106,7 +107,8 @@ impl Assembly<'_> {
             let mut rest = energy;
             for line in self.lines.iter().filter(|line| line.source.charge().map(u32::from) == Some(*charge))
             {
-                let Some((quantity, Counted::Energy, price)) = line.measured else { continue };
+                let (Some(price), Counted::Energy) = (line.price, line.counted) else { continue };
+                let quantity = line.quantity;
                 let part = quantity.min(rest);
                 worth = worth.add(Exact::product(price, part, Counted::Energy)?)?;
                 rest -= part;
@@ -131,7 +133,7 @@ impl Assembly<'_> {
         }
         let exact = Exact::from_minor(amount, self.digits).map_err(self.overflow(rule))?;
         let (from, to) = (self.run.plugged_in, self.run.now.t);
-        self.lines.push(BillLine { source, tax, rule, from, to, measured: None, amount: exact });
+        self.lines.push(Line::adjustment(source, tax, rule, (from, to), exact));
         self.rows.push(Row { source, tax, amount, parts: Vec::new() });
         Ok(())
     }

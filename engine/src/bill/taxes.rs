@@ -3,16 +3,29 @@
 use super::{Row, TaxRow};
 use crate::evaluate::Pricing;
 use crate::exact::{Exact, Num, Overflow};
+use crate::tariff::TaxClass;
 use rust_decimal::Decimal;
 
 /// Taxes once per rate on the printed rows: rows, net and total in minor units.
 pub(crate) fn taxes(pricing: &Pricing<'_>, rows: &[Row]) -> Result<(Vec<TaxRow>, i64, i64), Overflow> {
     let p = pricing.p;
+    let factor = |class: u32| p.tax_factors.get(class as usize).map_or(Num::ONE, |tax| tax.factor);
+    let rows = rows.iter().map(|row| (row.tax, row.amount));
+    taxes_on(&p.tariff.tax_classes, &factor, p.tariff.includes_vat, rows)
+}
+
+/// The same for amounts by tax class, whatever table the classes stand in. `factor`: 1 + all taxes of a class.
+pub(crate) fn taxes_on(
+    classes: &[TaxClass],
+    factor: &dyn Fn(u32) -> Num,
+    includes_vat: bool,
+    rows: impl Iterator<Item = (u32, i64)>,
+) -> Result<(Vec<TaxRow>, i64, i64), Overflow> {
     let mut bases: Vec<(u32, i64)> = Vec::with_capacity(2);
-    for row in rows {
-        match bases.iter_mut().find(|(tax, _)| *tax == row.tax) {
-            Some((_, sum)) => *sum = sum.checked_add(row.amount).ok_or(Overflow)?,
-            None => bases.push((row.tax, row.amount)),
+    for (tax, amount) in rows {
+        match bases.iter_mut().find(|(known, _)| *known == tax) {
+            Some((_, sum)) => *sum = sum.checked_add(amount).ok_or(Overflow)?,
+            None => bases.push((tax, amount)),
         }
     }
     let mut result = Vec::with_capacity(bases.len());
@@ -21,9 +34,8 @@ pub(crate) fn taxes(pricing: &Pricing<'_>, rows: &[Row]) -> Result<(Vec<TaxRow>,
         Exact::from_num(Num::new(i128::from(amount), 0).mul(factor)?.round_to(Num::ONE)?)?.to_minor(0)
     };
     for (class_index, base) in bases {
-        let Some(class) = p.tariff.tax_classes.get(class_index as usize) else { continue };
-        let factor = p.tax_factors.get(class_index as usize).map_or(Num::ONE, |tax| tax.factor);
-        let (net, gross) = if p.tariff.includes_vat { (net_of(base, factor)?, base) } else { (base, 0) };
+        let Some(class) = classes.get(class_index as usize) else { continue };
+        let (net, gross) = if includes_vat { (net_of(base, factor(class_index))?, base) } else { (base, 0) };
         let mut shares: Vec<Num> = Vec::new();
         let mut amounts: Vec<i64> = Vec::new();
         let mut tax_bases: Vec<i64> = Vec::new();
@@ -40,7 +52,7 @@ pub(crate) fn taxes(pricing: &Pricing<'_>, rows: &[Row]) -> Result<(Vec<TaxRow>,
             tax_bases.push(tax_base);
             shares.push(share);
         }
-        if p.tariff.includes_vat {
+        if includes_vat {
             // The gross leads: what the taxes come to is the difference, whatever each rounds to.
             let whole = gross - net;
             let off = whole - amounts.iter().sum::<i64>();

@@ -10,7 +10,7 @@ use crate::input::InputError;
 use crate::tariff::{ChargeKind, Outcome, Time};
 use crate::units::DAY_MS;
 
-impl Running {
+impl Running<'_> {
     /// Closes what is still open, for a bill as of now. The running session itself is not changed.
     pub(crate) fn closed(&self, pricing: &Pricing<'_>) -> Result<Self, PriceError> {
         let mut copy = self.clone();
@@ -77,7 +77,7 @@ impl Running {
     }
 }
 
-impl Running {
+impl Running<'_> {
     pub(super) fn count_days(&mut self, pricing: &Pricing<'_>, track: &Track, end: i64) {
         let Some(mut days) = self.by_day.take() else { return };
         let mut point = self.now;

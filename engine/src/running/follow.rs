@@ -54,7 +54,7 @@ impl Track {
     }
 }
 
-impl Running {
+impl Running<'_> {
     // Prices from `self.now` to `end`; the state and everything but time and registers stay the same.
     pub(super) fn stretch(
         &mut self,

@@ -1,6 +1,7 @@
 //! Lines and their exact sums.
 
 use super::{Bucket, Deferred, Line, Open, Running};
+use crate::bill::Source;
 use crate::calendar_time::local_text;
 use crate::error::PriceError;
 use crate::evaluate::{Around, Base, Edges, Given, Point, Pricing, average_power, time_index, walk};
@@ -8,7 +9,7 @@ use crate::exact::{Counted, Exact, Num, Overflow};
 use crate::tariff::{ChargeKind, NodeId, Outcome, Time};
 use crate::units::Instant;
 
-impl Running {
+impl Running<'_> {
     pub(crate) fn average_so_far(&self) -> Result<Num, PriceError> {
         let charging = self.now.times.get(time_index(Time::Charging)).copied().unwrap_or_default();
         average_power(self.now.import, charging)
@@ -86,7 +87,7 @@ impl Running {
             None => Exact::ZERO,
         };
         let line = Line {
-            charge,
+            source: Source::Charge(charge),
             tax: open.tax,
             rule: open.rule,
             leaf: open.leaf,
@@ -142,9 +143,15 @@ impl Running {
         bases: &[Base],
     ) -> Result<(), PriceError> {
         let overflow = |_| PriceError::Overflow { place: pricing.p.place(line.rule) };
-        let known = buckets.iter().position(|bucket| bucket.charge == line.charge && bucket.tax == line.tax);
+        let charge = line.source.charge();
+        let known = buckets.iter().position(|bucket| Some(bucket.charge) == charge && bucket.tax == line.tax);
         let index = known.unwrap_or_else(|| {
-            buckets.push(Bucket { charge: line.charge, tax: line.tax, sum: Exact::ZERO, parts: Vec::new() });
+            buckets.push(Bucket {
+                charge: charge.unwrap_or_default(),
+                tax: line.tax,
+                sum: Exact::ZERO,
+                parts: Vec::new(),
+            });
             buckets.len() - 1
         });
         let Some(bucket) = buckets.get_mut(index) else { return Ok(()) };
@@ -183,7 +190,7 @@ impl Running {
         for (part, label) in price.parts.iter().zip(labels).skip(1) {
             if let Given::Number(number) = around.formula(&part.formula, &mut Edges::new(), 0)? {
                 let amount = Exact::product(number, line.quantity, line.counted).map_err(overflow)?;
-                let amount = self.signed(pricing, line.charge, amount)?;
+                let amount = self.signed(pricing, charge.unwrap_or_default(), amount)?;
                 rest = rest.sub(amount).map_err(overflow)?;
                 add_part(&mut bucket.parts, *label, amount).map_err(overflow)?;
             }

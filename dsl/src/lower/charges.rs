@@ -1,0 +1,143 @@
+//! Charges per session.
+
+use super::Lowering;
+use super::context::For;
+use super::expr::{Literal, Typed};
+use super::lists::Subject;
+use super::values::per_of;
+use crate::ast::{self, Kind, PriceOrFree};
+use crate::resolve::merge::{Item, kind_words};
+use crate::resolve::names::KnownCharge;
+use crate::resolve::report::{Labels, Place, error};
+use takst_engine::tariff::{Charge, ChargeKind, Formula, Outcome, Per, Price};
+
+/// The units that a kind's prices can have; the first is the usual one.
+pub(super) fn units_of(kind: Kind) -> &'static [Per] {
+    match kind {
+        Kind::Energy | Kind::FeedIn | Kind::PayoutToSite | Kind::SiteCredit => &[Per::Kwh],
+        Kind::ChargingTime | Kind::ConnectedTime | Kind::ParkingTime | Kind::IdleFee => &[Per::Hour],
+        Kind::StartFee => &[Per::Session],
+        Kind::ReservationFee => &[Per::Session, Per::Hour],
+        Kind::PaymentFee => &[Per::Bill],
+        Kind::MonthlyFee => &[Per::Charger, Per::Month],
+        Kind::OneOffFee => &[Per::Charger],
+        Kind::PowerFee => &[Per::Kw, Per::Month],
+    }
+}
+
+/// How a price of this unit is written.
+fn written(per: Per, kind: Kind) -> &'static str {
+    match per {
+        Per::Kwh => "kWh",
+        Per::Hour | Per::Minute => "min",
+        Per::Session => "session",
+        Per::Bill => "bill",
+        Per::Charger if kind == Kind::MonthlyFee => "charger/month",
+        Per::Charger => "charger",
+        Per::Month => "month",
+        Per::Kw => "kW",
+        Per::One => "",
+    }
+}
+
+fn engine_kind(kind: Kind) -> ChargeKind {
+    match kind {
+        // Charges of the month are lowered by their own module and never come here.
+        Kind::Energy | Kind::MonthlyFee | Kind::OneOffFee | Kind::PowerFee | Kind::SiteCredit => ChargeKind::Energy,
+        Kind::ChargingTime => ChargeKind::ChargingTime,
+        Kind::ConnectedTime => ChargeKind::ConnectedTime,
+        Kind::ParkingTime => ChargeKind::ParkingTime,
+        Kind::IdleFee => ChargeKind::IdleFee,
+        Kind::StartFee => ChargeKind::StartFee,
+        Kind::ReservationFee => ChargeKind::ReservationFee,
+        Kind::FeedIn => ChargeKind::FeedIn,
+        Kind::PaymentFee => ChargeKind::PaymentFee,
+        Kind::PayoutToSite => ChargeKind::PayoutToSite,
+    }
+}
+
+impl Lowering<'_> {
+    /// A charge of the session; its node ids are list indexes still.
+    pub(super) fn charge(&mut self, item: &Item<'_>, charge: &ast::Charge, known: &KnownCharge, tax: u32) -> Charge {
+        let limits = self.limits(item, &charge.limits, known.kind);
+        let root = self.prices(item, &charge.cases, known);
+        Charge {
+            kind: engine_kind(known.kind),
+            label: known.label.clone(),
+            rule: self.rule(item.at),
+            root,
+            tax,
+            paid_by_site: limits.paid_by_site || known.kind == Kind::PayoutToSite,
+            after: limits.after,
+            limits: limits.bounds,
+            step: limits.step,
+        }
+    }
+
+    /// The list of a charge's prices.
+    pub(super) fn prices(&mut self, item: &Item<'_>, cases: &ast::Cases<PriceOrFree>, known: &KnownCharge) -> u32 {
+        let kind = known.kind;
+        let usual = units_of(kind).first().copied().unwrap_or(Per::One);
+        let words = kind_words(kind);
+        let what = match (kind, known.labelled) {
+            (Kind::Energy, false) => "energy price".to_owned(),
+            (_, false) => words.to_owned(),
+            (Kind::Energy, true) => format!("energy price \"{}\"", known.label),
+            (_, true) => format!("{words} \"{}\"", known.label),
+        };
+        let subject = Subject {
+            what,
+            used_for: For::Charge(kind),
+            head: item.head,
+            region: self.region(item),
+            example: format!("0.00 {}/{}", self.code(), written(usual, kind)),
+            keep: true,
+        };
+        let label = known.label.clone();
+        self.cases(subject, cases, |lowering, what, at| match &what.it {
+            PriceOrFree::Free => Some(Outcome::Free),
+            PriceOrFree::Price(expr) => {
+                let typed = lowering.expr(expr, at, 0)?;
+                lowering.charge_price(typed, at, kind, &label)
+            }
+        })
+    }
+
+    /// Checks that a formula's unit and VAT basis are those of the charge.
+    fn charge_price(&mut self, typed: Typed, at: Place, kind: Kind, label: &str) -> Option<Outcome> {
+        let allowed = units_of(kind);
+        let found = per_of(&typed);
+        let mwh = matches!(typed.literal, Some(Literal { mwh: true, .. }));
+        let per = if typed.any { allowed.first().copied() } else { allowed.contains(&found).then_some(found).filter(|_| !mwh) };
+        let Some(per) = per else {
+            self.wrong_unit(&typed, at, kind);
+            return None;
+        };
+        if typed.basis.with(self.basis()).is_none() {
+            self.other_basis(at, typed.basis);
+            return None;
+        }
+        let parts = typed.shown_parts(label);
+        if let Some(Literal { number, minute: true, .. }) = typed.literal
+            && per == Per::Hour
+        {
+            let formula = Formula::Const(number);
+            return Some(Outcome::Price(Price { per: Per::Minute, formula, parts }));
+        }
+        Some(Outcome::Price(Price { per, formula: typed.formula, parts }))
+    }
+
+    fn wrong_unit(&mut self, typed: &Typed, at: Place, kind: Kind) {
+        let code = self.code().to_owned();
+        let words = kind_words(kind);
+        let units: Vec<String> = units_of(kind).iter().map(|per| format!("{code}/{}", written(*per, kind))).collect();
+        let text = self.text(at);
+        let message = format!("`{text}` is {}, but `{words}` is priced in {}", typed.words(), units.join(" or "));
+        let mut found = error("E202", at, message).says(typed.words());
+        for (place, words) in &typed.factors {
+            found = found.also(*place, words.clone());
+        }
+        let example = units.first().cloned().unwrap_or_default();
+        self.out.push(found.help(format!("write a price such as `0.50 {example}`")));
+    }
+}

@@ -1,0 +1,114 @@
+//! Time zones as tables: every change of offset inside the calendar, to the millisecond.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone};
+use chrono_tz::Tz;
+use takst_engine::tariff::{CALENDAR, Zone};
+use takst_engine::units::{DAY_MS, Day, Instant};
+
+/// The zone's offset in seconds at `ms` since 1970 UTC.
+fn offset(zone: Tz, ms: i64) -> i32 {
+    DateTime::from_timestamp_millis(ms)
+        .map_or(0, |utc| zone.offset_from_utc_datetime(&utc.naive_utc()).fix().local_minus_utc())
+}
+
+/// The table of `zone`. It starts and ends a day outside the calendar, so that every local day of it is inside.
+#[must_use]
+pub fn table(zone: Tz) -> Zone {
+    let first_day = i64::from(CALENDAR.start) - 1;
+    let last_day = i64::from(CALENDAR.end) + 1;
+    let first_offset_s = offset(zone, first_day * DAY_MS);
+    let mut changes = Vec::new();
+    let mut before = first_offset_s;
+    for day in first_day..last_day {
+        let end = (day + 1) * DAY_MS;
+        let mut from = day * DAY_MS;
+        let at_end = offset(zone, end);
+        // Changes that cancel out within one day are not found; there are none since 2000.
+        while before != at_end {
+            let (mut low, mut high) = (from, end);
+            while high - low > 1 {
+                let middle = low + (high - low) / 2;
+                if offset(zone, middle) == before {
+                    low = middle;
+                } else {
+                    high = middle;
+                }
+            }
+            before = offset(zone, high);
+            changes.push((Instant(high), before));
+            from = high;
+        }
+    }
+    Zone { name: zone.name().to_owned(), first_offset_s, changes }
+}
+
+/// The instant of a local date and time. In a skipped hour: as if the clock had not been moved. In a repeated hour: the first.
+#[must_use]
+pub fn instant(zone: Tz, date: NaiveDate, time: NaiveTime) -> Instant {
+    let local = NaiveDateTime::new(date, time);
+    let shown = zone.from_local_datetime(&local);
+    shown.earliest().map_or_else(
+        || {
+            let utc = local.and_utc().timestamp_millis();
+            let eve = (local - TimeDelta::days(1)).and_utc().timestamp_millis();
+            Instant(utc - i64::from(offset(zone, eve)) * 1000)
+        },
+        |at| Instant(at.timestamp_millis()),
+    )
+}
+
+/// The day number of a date; `None` outside the calendar (2000 to 2099).
+#[must_use]
+pub fn day(date: NaiveDate) -> Option<Day> {
+    let days = date.signed_duration_since(NaiveDate::default()).num_days();
+    Day::try_from(days).ok().filter(|day| CALENDAR.contains(day))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn oslo_changes_at_one_utc() {
+        let zone = table(chrono_tz::Europe::Oslo);
+        assert_eq!(zone.first_offset_s, 3600);
+        // 2025-03-30 01:00 UTC and 2025-10-26 01:00 UTC.
+        assert!(zone.changes.contains(&(Instant(1_743_296_400_000), 7200)));
+        assert!(zone.changes.contains(&(Instant(1_761_440_400_000), 3600)));
+        assert!(zone.changes.is_sorted_by_key(|(at, _)| *at));
+        assert!(table(chrono_tz::UTC).changes.is_empty());
+    }
+
+    #[test]
+    fn every_zone_agrees_with_its_table() {
+        for zone in chrono_tz::TZ_VARIANTS.into_iter().step_by(7) {
+            let table = table(zone);
+            // Every change is a real one, and exact.
+            for (at, now) in &table.changes {
+                assert_eq!(offset(zone, at.0), *now, "{zone}");
+                assert_ne!(offset(zone, at.0 - 1), *now, "{zone}");
+            }
+            // Odd steps walk through all hours of the day.
+            let mut ms = 946_684_800_000;
+            while ms < 4_102_444_800_000 {
+                let index = table.changes.partition_point(|(at, _)| at.0 <= ms);
+                let want = index.checked_sub(1).map_or(table.first_offset_s, |i| table.changes[i].1);
+                assert_eq!(offset(zone, ms), want, "{zone} at {ms}");
+                ms += 40 * 3_600_000 + 1_234_567;
+            }
+        }
+    }
+
+    #[test]
+    fn local_times_that_do_not_exist_or_exist_twice() {
+        let oslo = chrono_tz::Europe::Oslo;
+        let at = |d, h, m| {
+            let date = NaiveDate::parse_from_str(d, "%Y-%m-%d").unwrap();
+            instant(oslo, date, NaiveTime::from_hms_opt(h, m, 0).unwrap()).0
+        };
+        assert_eq!(at("2025-03-30", 2, 30), 1_743_296_400_000 + 1_800_000);
+        assert_eq!(at("2025-10-26", 2, 0), 1_761_440_400_000 - 3_600_000);
+        assert_eq!(day(NaiveDate::from_ymd_opt(2000, 1, 1).unwrap()), Some(10_957));
+        assert_eq!(day(NaiveDate::from_ymd_opt(2100, 1, 1).unwrap()), None);
+    }
+}
