@@ -17,9 +17,10 @@ pub use witness::Witness;
 
 use crate::calendar::{Calendar, DayClasses};
 use cells::DayTable;
+use facts::World;
 use list::List;
 use table::Table;
-use takst_engine::tariff::{Days, Measure, Node, NodeId, Test};
+use takst_engine::tariff::{Days, Measure, Node, NodeId, Place, Test};
 use walk::{Budget, Walk};
 
 /// Largest number of nodes of all diagrams of a tariff, and of steps of one list.
@@ -100,8 +101,7 @@ pub struct Dead {
 /// Builds the diagrams of a tariff.
 #[derive(Debug)]
 pub struct Builder {
-    groups: usize,
-    default_group: Option<u32>,
+    world: World,
     classes: DayClasses,
     days: DayTable,
     table: Table,
@@ -114,8 +114,7 @@ impl Builder {
     pub fn new(groups: usize, default_group: Option<u32>, days: DayClasses) -> Self {
         let table = DayTable::new(&days);
         Self {
-            groups,
-            default_group,
+            world: World { groups, default_group, clusters: Vec::new() },
             classes: days,
             days: table,
             table: Table::default(),
@@ -123,12 +122,20 @@ impl Builder {
         }
     }
 
+    /// Tells the builder what the places consist of, so that places without a common charger exclude each other.
+    /// Without this every charger may be in every place.
+    #[must_use]
+    pub fn with_places(mut self, places: &[Place]) -> Self {
+        self.world.cluster(places);
+        self
+    }
+
     /// The diagram of a list, with a hole if it has one (only with [`Want::Complete`]) and its dead lines.
     ///
     /// # Errors
     /// When the list needs more than [`MOST_NODES`], or asks for days that the classes were not made for.
     pub fn diagram(&mut self, lines: &[Line], want: Want) -> Result<Diagram, TooComplex> {
-        let mut list = List::new(lines, self.groups, self.default_group, &self.days)?;
+        let mut list = List::new(lines, &self.world, &self.days)?;
         if let Want::Otherwise(leaf) = want {
             list.answer_the_rest(leaf);
         }
@@ -137,9 +144,7 @@ impl Builder {
         let (root, won) = walk.run()?;
         let dead = cover::dead(&list, won.get(..lines.len()).unwrap_or(&won));
         let hole = match want {
-            Want::Complete => {
-                witness::read(&self.table, root, &self.classes, self.groups, self.default_group)
-            }
+            Want::Complete => witness::read(&self.table, root, &self.classes, &self.world),
             Want::Otherwise(_) => None,
         };
         Ok(Diagram { root, hole, dead })

@@ -12,6 +12,8 @@ use takst_engine::tariff::Tariff;
 
 /// A list may be based on a list that is based on a list ..., so many in all.
 pub const MOST_FILES: usize = 16;
+/// Most messages of one run; the rest is only counted.
+pub const MOST_MESSAGES: usize = 200;
 
 /// A text and the name it goes by.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,10 +66,13 @@ pub fn compile(main: SourceFile, load: &mut dyn FnMut(&str) -> Result<SourceFile
         let settings = settings(&chain.files, &mut found);
         let items = merge(&chain.files, &mut found);
         lowered = lower(&chain.sources, &chain.files, &settings, &items, &unread, &mut found);
-        found.retain(|diagnostic| !follows(diagnostic, &unread, &chain.sources));
+        // The parser gave up somewhere: anything may be missing.
+        let cut = diagnostics.iter().any(|known: &Diagnostic| ["E001", "E006", "E007"].contains(&known.code));
+        found.retain(|diagnostic| !follows(diagnostic, &unread, &chain.sources, cut));
         diagnostics.append(&mut found);
     }
     let wrong = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    cut(&mut diagnostics);
     diagnostics.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| (label.source, label.span)));
     Compiled {
         tariff: lowered.tariff.filter(|_| !wrong),
@@ -76,6 +81,26 @@ pub fn compile(main: SourceFile, load: &mut dyn FnMut(&str) -> Result<SourceFile
         files: chain.files,
         abstract_list: lowered.abstract_list,
         cases: lowered.cases,
+    }
+}
+
+/// Keeps as many messages as anybody reads, errors before warnings.
+fn cut(diagnostics: &mut Vec<Diagnostic>) {
+    if diagnostics.len() <= MOST_MESSAGES {
+        return;
+    }
+    let more = diagnostics.len() - MOST_MESSAGES;
+    diagnostics.sort_by_key(|diagnostic| diagnostic.severity == Severity::Warning);
+    diagnostics.truncate(MOST_MESSAGES);
+    let last = diagnostics
+        .iter()
+        .filter_map(|diagnostic| diagnostic.labels.first())
+        .max_by_key(|label| (label.source, label.span));
+    if let Some(last) = last {
+        let severity = diagnostics.first().map_or(Severity::Warning, |first| first.severity);
+        let at = Place { source: last.source, span: last.span };
+        let found = error("E007", at, format!("{more} more messages")).help("mend the ones above first");
+        diagnostics.push(Diagnostic { severity, ..found });
     }
 }
 
@@ -108,9 +133,12 @@ fn read_chain(
         path = beside(&path, &name);
         chain.whole = false;
         if let Some(start) = seen.iter().position(|known| *known == path) {
-            let ring: Vec<String> = seen.iter().skip(start).chain([&path]).map(|name| format!("`{name}`")).collect();
+            let ring: Vec<String> =
+                seen.iter().skip(start).chain([&path]).map(|name| format!("`{name}`")).collect();
             let message = format!("lists are based on each other: {}", ring.join(" on "));
-            out.push(error("E115", at, message).help("one of them must stand on its own, without `based on`"));
+            out.push(
+                error("E115", at, message).help("one of them must stand on its own, without `based on`"),
+            );
         } else if seen.len() >= MOST_FILES {
             out.push(error("E115", at, format!("more than {MOST_FILES} lists are based on one another")));
         } else {
@@ -183,13 +211,33 @@ fn unread(sources: &[SourceFile], diagnostics: &[Diagnostic]) -> Vec<Place> {
 }
 
 /// Whether a message is about something that an unread line would have said.
-fn follows(diagnostic: &Diagnostic, unread: &[Place], sources: &[SourceFile]) -> bool {
+fn follows(diagnostic: &Diagnostic, unread: &[Place], sources: &[SourceFile], cut: bool) -> bool {
     let text = |source: u32, span: Span| {
         let source = sources.get(usize::try_from(source).ok()?)?;
         source.text.get(usize::try_from(span.start).ok()?..usize::try_from(span.end).ok()?)
     };
     let Some(label) = diagnostic.labels.first() else { return false };
     let mut bad = unread.iter().filter_map(|place| text(place.source, place.span));
+    let missing = matches!(
+        diagnostic.code,
+        "E101"
+            | "E102"
+            | "E103"
+            | "E104"
+            | "E105"
+            | "E106"
+            | "E112"
+            | "E117"
+            | "E301"
+            | "E401"
+            | "E402"
+            | "E405"
+            | "E406"
+            | "E408"
+    );
+    if cut && missing {
+        return true;
+    }
     match diagnostic.code {
         "E101" | "E102" | "E103" | "E104" | "E105" | "E112" | "E117" => {
             let word = text(label.source, label.span).unwrap_or_default();

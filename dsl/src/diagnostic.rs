@@ -117,14 +117,21 @@ impl<'t> LineIndex<'t> {
         let byte = usize::try_from(byte).unwrap_or(usize::MAX).min(self.text.len());
         let line = self.starts.partition_point(|&start| start <= byte);
         let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
-        let column = self.text.get(start..).unwrap_or("").char_indices().take_while(|(at, _)| start + at < byte).count();
+        let column = self
+            .text
+            .get(start..)
+            .unwrap_or("")
+            .char_indices()
+            .take_while(|(at, _)| start + at < byte)
+            .count();
         (line, column + 1)
     }
 
     /// The text of a line (from 1), without its line end. Empty beyond the last.
     #[must_use]
     pub fn line(&self, line: usize) -> &'t str {
-        let start = line.checked_sub(1).and_then(|at| self.starts.get(at)).copied().unwrap_or(self.text.len());
+        let start =
+            line.checked_sub(1).and_then(|at| self.starts.get(at)).copied().unwrap_or(self.text.len());
         let end = self.starts.get(line).copied().unwrap_or(self.text.len());
         self.text.get(start..end).unwrap_or("").trim_end_matches(['\n', '\r'])
     }

@@ -36,7 +36,8 @@ pub fn format(text: &str) -> Result<String, FormatError> {
     if !before.diagnostics.is_empty() {
         return Err(FormatError::Syntax(before.diagnostics));
     }
-    let changed = |span: Span| FormatError::WouldChange { line: LineIndex::new(text).line_column(span.start).0 };
+    let changed =
+        |span: Span| FormatError::WouldChange { line: LineIndex::new(text).line_column(span.start).0 };
     let items = items(text, &before).map_err(changed)?;
     let formatted = print_items(&layout(&items));
     let after = parse::parse(&formatted, 0);
@@ -71,7 +72,9 @@ fn items<'t>(text: &'t str, parsed: &Parsed) -> Result<Vec<Item<'t>>, Span> {
             (true, None) => Item::Blank,
             (true, Some(text)) => Item::Comment { text, indented: !line.at_margin },
             (false, comment) => match rows.next() {
-                Some(row) if row.start == line.start && row.head == line.at_margin => Item::Code { row, comment },
+                Some(row) if row.start == line.start && row.head == line.at_margin => {
+                    Item::Code { row, comment }
+                }
                 _ => return Err(line.span()),
             },
         });
@@ -98,15 +101,20 @@ fn layout<'i>(items: &'i [Item<'_>]) -> Vec<Out<'i>> {
         if below.is_none() {
             return out;
         }
-        let next_head = block.iter().skip(1).position(|item| matches!(item, Item::Code { row, .. } if row.head));
+        let next_head =
+            block.iter().skip(1).position(|item| matches!(item, Item::Code { row, .. } if row.head));
         let reach = next_head.map_or(block.len(), |at| at + 1);
         let (statement, _) = block.split_at(reach);
         let end = statement.iter().rposition(|item| matches!(item, Item::Code { .. })).map_or(0, |at| at + 1);
         let (statement, after) = block.split_at(end);
-        for (nth, item) in statement.iter().enumerate() {
+        for item in statement {
             match item {
-                Item::Blank if nth > 1 && !matches!(out.last(), Some(Out::Blank)) => out.push(Out::Blank),
-                Item::Blank => {}
+                Item::Blank => {
+                    let first = matches!(out.last(), Some(Out::Code { row, .. }) if row.head);
+                    if !first && !matches!(out.last(), Some(Out::Blank)) {
+                        out.push(Out::Blank);
+                    }
+                }
                 Item::Comment { text, .. } => out.push(Out::Comment { text, indented: true }),
                 Item::Code { row, comment } => out.push(Out::Code { row, comment: *comment }),
             }
@@ -118,17 +126,20 @@ fn layout<'i>(items: &'i [Item<'_>]) -> Vec<Out<'i>> {
 
 /// What stands between two statements: comments that still belong to the one above, then those of the one below.
 fn between<'i>(gap: &'i [Item<'_>], above: Option<&Row>, below: Option<&Row>, out: &mut Vec<Out<'i>>) {
-    let first_margin = gap.iter().position(|item| matches!(item, Item::Comment { indented: false, .. })).unwrap_or(gap.len());
+    let first_margin = gap
+        .iter()
+        .position(|item| matches!(item, Item::Comment { indented: false, .. }))
+        .unwrap_or(gap.len());
     let (upper, _) = gap.split_at(first_margin);
     let kept = match above {
         Some(_) => upper.iter().rposition(|item| matches!(item, Item::Comment { .. })).map_or(0, |at| at + 1),
         None => 0,
     };
     let (upper, lower) = gap.split_at(kept);
-    for (nth, item) in upper.iter().enumerate() {
+    for item in upper {
         match item {
             Item::Comment { text, .. } => out.push(Out::Comment { text, indented: true }),
-            _ if nth > 0 && !matches!(out.last(), Some(Out::Blank)) => out.push(Out::Blank),
+            _ if !matches!(out.last(), Some(Out::Blank)) => out.push(Out::Blank),
             _ => {}
         }
     }
@@ -186,7 +197,8 @@ fn block_len(lines: &[Out<'_>], first: &Row) -> usize {
         Out::Comment { indented, .. } => *indented != first.head,
         Out::Code { row, .. } => row.head == first.head && row.kind == first.kind && (row.alone || !row.head),
     };
-    let mut len = if first.head && !first.alone { 1 } else { lines.iter().take_while(|line| fits(line)).count() };
+    let mut len =
+        if first.head && !first.alone { 1 } else { lines.iter().take_while(|line| fits(line)).count() };
     while len > 1 && !matches!(lines.get(len - 1), Some(Out::Code { .. })) {
         len -= 1;
     }

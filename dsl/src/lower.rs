@@ -13,13 +13,13 @@ mod scan;
 mod tax;
 mod values;
 
-use crate::ast::File;
+use crate::ast::{File, Span};
 use crate::compile::{CaseInfo, SourceFile};
 use crate::diagnostic::{Diagnostic, LineIndex, Severity};
 use crate::resolve::head::Settings;
 use crate::resolve::merge::{Body, Item};
 use crate::resolve::names::{Names, id, names};
-use crate::resolve::report::{Place, warning};
+use crate::resolve::report::{MOST_HINTS, Place, error, suggest, warning};
 use crate::resolve::zone;
 use context::Use;
 use lists::CaseList;
@@ -42,8 +42,14 @@ pub const CODES: &[(&str, &str)] = &[
     ("E410", "a charge that a rebate cannot lower"),
     ("E411", "a rebate that is not possible"),
     ("E413", "a tax rate that is not possible"),
+    ("E414", "too many charges or rebates"),
     ("W408", "a list that only others can be based on"),
 ];
+
+/// Most charges of a list.
+const MOST_CHARGES: usize = 500;
+/// Most coupons and discounts of a list.
+const MOST_REBATES: usize = 10_000;
 
 /// What comes out of [`lower`].
 pub(crate) struct Lowered {
@@ -128,7 +134,31 @@ pub(crate) fn lower<'a>(
 }
 
 impl<'a> Lowering<'a> {
+    /// Rebates name the charges they lower one by one: both are bounded, so that their product is.
+    fn too_many(&mut self) -> bool {
+        let is_rebate = |item: &&Item<'_>| matches!(item.body, Body::Coupon(_) | Body::Discount(_));
+        let rebates = self.items.iter().filter(is_rebate).count();
+        for (count, most, what) in
+            [(self.names.charges.len(), MOST_CHARGES, "charges"), (rebates, MOST_REBATES, "rebates")]
+        {
+            if count > most
+                && let Some(head) = self.settings.head
+            {
+                self.out.push(error(
+                    "E414",
+                    head,
+                    format!("a list has at most {most} {what}, this one has {count}"),
+                ));
+                return true;
+            }
+        }
+        false
+    }
+
     fn tariff(&mut self) -> Option<Tariff> {
+        if self.too_many() {
+            return None;
+        }
         self.public_holidays();
         self.periods();
         self.all_values();
@@ -156,10 +186,12 @@ impl<'a> Lowering<'a> {
         }
         let (discounts, coupons, coupon_scope) = self.rebates();
         self.names_in_tests();
-        if number == 0 && self.unread.is_empty() && !self.abstract_list {
-            if let Some(head) = self.settings.head {
-                self.out.push(warning("W102", head, "the list has no charges: everything is free"));
-            }
+        if let Some(head) = self.settings.head
+            && number == 0
+            && self.unread.is_empty()
+            && !self.abstract_list
+        {
+            self.out.push(warning("W102", head, "the list has no charges: everything is free"));
         }
         let diagrams = self.diagrams();
         let wrong = self.out.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
@@ -219,20 +251,42 @@ impl<'a> Lowering<'a> {
         })
     }
 
+    /// Reports an unknown name with the nearest known one. After many messages nobody needs more hints.
+    fn unknown<'s>(
+        &'s mut self,
+        found: Diagnostic,
+        what: &str,
+        word: &str,
+        span: Span,
+        known: impl FnOnce(&'s Names<'a>) -> Vec<&'s str>,
+    ) {
+        if self.out.len() < MOST_HINTS {
+            self.out.push(suggest(found, what, word, span, known(&self.names)));
+        } else {
+            self.out.push(found);
+        }
+    }
+
     /// Whether the parser failed on something inside this stretch.
     fn is_unread(&self, at: Place) -> bool {
-        self.unread
-            .iter()
-            .any(|bad| bad.source == at.source && bad.span.start < at.span.end && at.span.start <= bad.span.end)
+        self.unread.iter().any(|bad| {
+            bad.source == at.source && bad.span.start < at.span.end && at.span.start <= bad.span.end
+        })
     }
 
     /// The text of a place, short enough for a message.
     fn text(&self, at: Place) -> String {
         let source = usize::try_from(at.source).ok().and_then(|index| self.sources.get(index));
         let range = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
-        let text = source.and_then(|source| source.text.get(range(at.span.start)..range(at.span.end))).unwrap_or_default();
+        let text = source
+            .and_then(|source| source.text.get(range(at.span.start)..range(at.span.end)))
+            .unwrap_or_default();
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        if words.chars().count() <= 60 { words } else { words.chars().take(57).chain("...".chars()).collect() }
+        if words.chars().count() <= 60 {
+            words
+        } else {
+            words.chars().take(57).chain("...".chars()).collect()
+        }
     }
 
     /// The rule of the line on which a place starts.

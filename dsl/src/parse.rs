@@ -4,13 +4,14 @@ mod build;
 mod build_expr;
 mod build_test;
 mod explain;
+mod explain_lists;
 mod explain_words;
 mod grammar;
 mod lines;
 mod words;
 
-pub use lines::MAX_LINE;
 pub(crate) use build_expr::{MONTHS, WEEKDAYS};
+pub use lines::MAX_LINE;
 pub(crate) use lines::lines;
 
 use crate::ast::{At, Case, Cases, File, PriceOrFree, Setting, Span, Statement, Step, VatRate};
@@ -93,10 +94,23 @@ pub struct Parsed {
 /// Reads a tariff's text. `source` goes into the labels of messages. Any text gets an answer.
 #[must_use]
 pub fn parse(text: &str, source: u32) -> Parsed {
-    let mut reader = Reader { source, out: Parsed::default(), open: None, more: 0, first_more: None, orphan: false, currency: None };
+    let mut reader = Reader {
+        source,
+        out: Parsed::default(),
+        open: None,
+        more: 0,
+        first_more: None,
+        orphan: false,
+        currency: None,
+    };
     if text.len() > MAX_FILE {
-        let found = Diagnostic::error("E001", source, Span::default(), format!("a file of {} bytes is too large", text.len()))
-            .help(format!("a tariff may have {MAX_FILE} bytes; share common parts with `based on`"));
+        let found = Diagnostic::error(
+            "E001",
+            source,
+            Span::default(),
+            format!("a file of {} bytes is too large", text.len()),
+        )
+        .help(format!("a tariff may have {MAX_FILE} bytes; share common parts with `based on`"));
         reader.out.diagnostics.push(found);
         return reader.out;
     }
@@ -111,14 +125,19 @@ pub fn parse(text: &str, source: u32) -> Parsed {
         }
         if line.code.is_empty() {
             if let Some(problem) = problem {
-                reader.report(problem);
+                reader.report(*problem);
             }
             continue;
         }
         code_lines += 1;
         if code_lines > MAX_CODE_LINES {
-            let found = Diagnostic::error("E006", source, line.span(), format!("a tariff has more than {MAX_CODE_LINES} lines"))
-                .help("share common parts with `based on`");
+            let found = Diagnostic::error(
+                "E006",
+                source,
+                line.span(),
+                format!("a tariff has more than {MAX_CODE_LINES} lines"),
+            )
+            .help("share common parts with `based on`");
             reader.out.diagnostics.push(found);
             break;
         }
@@ -132,10 +151,12 @@ pub fn parse(text: &str, source: u32) -> Parsed {
 ///
 /// # Errors
 /// The first byte that is not UTF-8, with its line and column.
+#[expect(clippy::result_large_err, reason = "called once per file")]
 pub fn decode(bytes: &[u8]) -> Result<&str, Diagnostic> {
     std::str::from_utf8(bytes).map_err(|error| {
         let good = bytes.get(..error.valid_up_to()).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or("");
-        let (line, column) = crate::diagnostic::LineIndex::new(good).line_column(u32::try_from(good.len()).unwrap_or(u32::MAX));
+        let (line, column) = crate::diagnostic::LineIndex::new(good)
+            .line_column(u32::try_from(good.len()).unwrap_or(u32::MAX));
         let byte = bytes.get(good.len()).copied().unwrap_or(0);
         let message = match bytes.get(..2) {
             Some([0xff, 0xfe] | [0xfe, 0xff]) => "this file is UTF-16 and not UTF-8".to_owned(),
@@ -184,11 +205,11 @@ impl Reader {
         self.out.diagnostics.len() >= MAX_DIAGNOSTICS
     }
 
-    fn report(&mut self, found: Box<Diagnostic>) {
+    fn report(&mut self, found: Diagnostic) {
         if self.full() {
             self.count(found.span());
         } else {
-            self.out.diagnostics.push(*found);
+            self.out.diagnostics.push(found);
         }
     }
 
@@ -204,7 +225,9 @@ impl Reader {
                 1 => "1 more line has a mistake".to_owned(),
                 more => format!("{more} more lines have mistakes"),
             };
-            self.out.diagnostics.push(Diagnostic::error("E007", self.source, span, message).help("mend the ones above first"));
+            self.out.diagnostics.push(
+                Diagnostic::error("E007", self.source, span, message).help("mend the ones above first"),
+            );
         }
         self.out
     }
@@ -223,7 +246,7 @@ impl Reader {
         if open.hungry && open.lines == 0 && open.statement.is_some() {
             let found = Diagnostic::error("E042", self.source, open.span, "no price follows")
                 .help("write the price after the colon, or indented on the lines below");
-            self.report(Box::new(found));
+            self.report(found);
         }
         self.out.file.statements.extend(open.statement);
     }
@@ -238,11 +261,16 @@ impl Reader {
         };
         let code = line.code.get(start..).unwrap_or("");
         let base = span(line.start, start, start).start;
-        let known = statement_of(code)
-            .filter(|form| !changed || !matches!(form.rule, Rule::tariff_line | Rule::set_line | Rule::remove_line | Rule::test_line));
+        let known = statement_of(code).filter(|form| {
+            !changed
+                || !matches!(
+                    form.rule,
+                    Rule::tariff_line | Rule::set_line | Rule::remove_line | Rule::test_line
+                )
+        });
         let body = known.map_or(Body::Unknown, |form| form.body);
         if let Some(problem) = problem {
-            self.report(problem);
+            self.report(*problem);
             let body = if body == Body::Unknown { guess(code) } else { body };
             return self.begin(line, body, None);
         }
@@ -254,13 +282,15 @@ impl Reader {
                 self.count(line.span());
             } else {
                 let found = self.explain(code, base).unknown_statement(changed);
-                self.report(Box::new(found));
+                self.report(found);
             }
             return self.begin(line, guess(code), None);
         };
         let build = Build::new(self.source, base);
         let read = match run(form.rule, code) {
-            Ok(pair) => build.statement(&pair).map(|it| At { it, span: build.span(&pair) }).map_err(Wrong::Meant),
+            Ok(pair) => {
+                build.statement(&pair).map(|it| At { it, span: build.span(&pair) }).map_err(Wrong::Meant)
+            }
             Err(stop) => Err(Wrong::Stopped(stop)),
         };
         match read {
@@ -282,7 +312,11 @@ impl Reader {
     fn begin(&mut self, line: &Line<'_>, body: Body, statement: Option<At<Statement>>) {
         self.close();
         let hungry = statement.as_ref().is_some_and(|s| hungry(&s.it));
-        let body = if statement.is_some() && matches!(body, Body::Prices | Body::Vat | Body::Tax) && !hungry { Body::Nothing } else { body };
+        let body = if statement.is_some() && matches!(body, Body::Prices | Body::Vat | Body::Tax) && !hungry {
+            Body::Nothing
+        } else {
+            body
+        };
         self.open = Some(Open { statement, body, hungry, lines: 0, span: line.span() });
     }
 
@@ -292,8 +326,11 @@ impl Reader {
         let body = open.body;
         let likely = match body {
             Body::Nothing | Body::Unknown => return false,
-            Body::Settings => setting_key(line.code).is_some_and(|(key, _)| SETTINGS.iter().any(|(known, ..)| *known == key)),
-            Body::Steps => words::STEPS.iter().any(|(words, _)| words::starts_with(line.code, words).is_some()),
+            Body::Settings => setting_key(line.code)
+                .is_some_and(|(key, _)| SETTINGS.iter().any(|(known, ..)| *known == key)),
+            Body::Steps => {
+                words::STEPS.iter().any(|(words, _)| words::starts_with(line.code, words).is_some())
+            }
             Body::Prices | Body::Vat | Body::Tax => {
                 let first = line.code.split([' ', '\t']).next().unwrap_or("");
                 line.code.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '(')
@@ -302,14 +339,22 @@ impl Reader {
             }
         };
         let read = self.read_below(body, line.code, line.start);
-        let named = words::nearest(line.code.split([' ', '\t', ':', '"']).next().unwrap_or(""), STATEMENTS.iter().map(|f| f.words));
+        let named = words::nearest(
+            line.code.split([' ', '\t', ':', '"']).next().unwrap_or(""),
+            STATEMENTS.iter().map(|f| f.words),
+        );
         if !likely && (read.is_err() || named.is_some()) {
             return false;
         }
-        let found = Diagnostic::error("E040", self.source, line.span(), "this line belongs to the statement above, but is not indented")
-            .help("put two spaces before it")
-            .fix(span(line.start, 0, 0), "  ");
-        self.report(Box::new(found));
+        let found = Diagnostic::error(
+            "E040",
+            self.source,
+            line.span(),
+            "this line belongs to the statement above, but is not indented",
+        )
+        .help("put two spaces before it")
+        .fix(span(line.start, 0, 0), "  ");
+        self.report(found);
         if let Ok(below) = read {
             self.add(below);
         }
@@ -323,17 +368,23 @@ impl Reader {
         let Some(open) = &mut self.open else {
             if !self.orphan {
                 self.orphan = true;
-                let found = Diagnostic::error("E041", self.source, line.span(), "this line is indented, but there is no statement above it")
-                    .help("start it at the margin, or put the statement to which it belongs above it");
-                self.report(Box::new(found));
+                let found = Diagnostic::error(
+                    "E041",
+                    self.source,
+                    line.span(),
+                    "this line is indented, but there is no statement above it",
+                )
+                .help("start it at the margin, or put the statement to which it belongs above it");
+                self.report(found);
             }
             return;
         };
         open.lines += 1;
-        let (body, first, inline) = (open.body, open.lines == 1, open.statement.as_ref().is_some_and(|s| inline(&s.it)));
+        let (body, first, inline) =
+            (open.body, open.lines == 1, open.statement.as_ref().is_some_and(|s| inline(&s.it)));
         if let Some(problem) = problem {
             if body != Body::Unknown {
-                self.report(problem);
+                self.report(*problem);
             }
             return;
         }
@@ -342,13 +393,23 @@ impl Reader {
             Body::Nothing => {
                 if first {
                     let found = if inline {
-                        Diagnostic::error("E044", self.source, line.span(), "there is already a price on the line of the statement")
-                            .help("move that price to an indented line of its own, or delete the indented lines")
+                        Diagnostic::error(
+                            "E044",
+                            self.source,
+                            line.span(),
+                            "there is already a price on the line of the statement",
+                        )
+                        .help("move that price to an indented line of its own, or delete the indented lines")
                     } else {
-                        Diagnostic::error("E043", self.source, line.span(), "the statement above has no indented lines")
-                            .help("write it on one line; a new statement starts at the margin")
+                        Diagnostic::error(
+                            "E043",
+                            self.source,
+                            line.span(),
+                            "the statement above has no indented lines",
+                        )
+                        .help("write it on one line; a new statement starts at the margin")
                     };
-                    self.report(Box::new(found));
+                    self.report(found);
                 }
             }
             _ => match self.read_below(body, line.code, line.start) {
@@ -360,7 +421,8 @@ impl Reader {
 
     fn read_below(&self, body: Body, code: &str, base: u32) -> Result<Below, (Wrong, Place)> {
         let build = Build::new(self.source, base);
-        let read = |rule: Rule, place: Place, turn: &dyn Fn(&Pair<'_>) -> Built<Below>| match run(rule, code) {
+        let read = |rule: Rule, place: Place, turn: &dyn Fn(&Pair<'_>) -> Built<Below>| match run(rule, code)
+        {
             Ok(pair) => turn(&pair).map_err(|found| (Wrong::Meant(found), place)),
             Err(stop) => Err((Wrong::Stopped(stop), place)),
         };
@@ -400,9 +462,9 @@ impl Reader {
             return self.count(span(base, 0, code.len()));
         }
         let found = match wrong {
-            Wrong::Meant(found) => found,
-            Wrong::Setting => Box::new(self.explain(code, base).unknown_setting()),
-            Wrong::Stopped(stop) => Box::new(self.explain(code, base).stopped(&stop, place)),
+            Wrong::Meant(found) => *found,
+            Wrong::Setting => self.explain(code, base).unknown_setting(),
+            Wrong::Stopped(stop) => self.explain(code, base).stopped(&stop, place),
         };
         self.report(found);
     }
@@ -425,7 +487,10 @@ impl Reader {
             (Statement::Vat(vat), Below::Vat(case)) => vat.cases.lines.push(case),
             (Statement::Tax(tax), Below::Tax(case)) => tax.cases.lines.push(case),
             (Statement::Charge(charge), Below::Price(case)) => charge.cases.lines.push(case),
-            (Statement::Price(price) | Statement::Value(price) | Statement::Set(price), Below::Price(case)) => {
+            (
+                Statement::Price(price) | Statement::Value(price) | Statement::Set(price),
+                Below::Price(case),
+            ) => {
                 if let Some(cases) = &mut price.cases {
                     cases.lines.push(case);
                 }
@@ -477,7 +542,7 @@ fn statement_of(code: &str) -> Option<&'static Form> {
 
 /// What probably stands below a line whose statement is unknown.
 fn guess(code: &str) -> Body {
-    explain::nearest_statement(code).map_or(Body::Unknown, |(form, _)| form.body)
+    explain_lists::nearest_statement(code).map_or(Body::Unknown, |(form, _)| form.body)
 }
 
 /// One line as it was read, for the formatter.
@@ -505,7 +570,9 @@ fn hungry(statement: &Statement) -> bool {
         Statement::Vat(vat) => empty(&vat.cases),
         Statement::Tax(tax) => empty(&tax.cases),
         Statement::Charge(charge) => empty(&charge.cases),
-        Statement::Price(price) | Statement::Value(price) | Statement::Set(price) => price.cases.as_ref().is_some_and(empty),
+        Statement::Price(price) | Statement::Value(price) | Statement::Set(price) => {
+            price.cases.as_ref().is_some_and(empty)
+        }
         Statement::Change(changed) => hungry(&changed.it),
         _ => false,
     }

@@ -34,7 +34,6 @@ pub const CODES: &[(&str, &str)] = &[
     ("E405", "no VAT"),
     ("E406", "`prices:` is missing"),
     ("E407", "whose public holidays is not said"),
-    ("E412", "a day outside the calendar"),
     ("W101", "a name that is never used"),
     ("W102", "a list without charges"),
 ];

@@ -131,7 +131,8 @@ impl Dim {
         ]);
         let (mut above, mut below) = (Vec::new(), Vec::new());
         for (name, exponent) in units {
-            let name = if exponent.abs() > 1 { format!("{name}^{}", exponent.abs()) } else { name.to_owned() };
+            let name =
+                if exponent.abs() > 1 { format!("{name}^{}", exponent.abs()) } else { name.to_owned() };
             match exponent {
                 1.. => above.push(name),
                 0 => {}
@@ -246,7 +247,11 @@ pub fn count(quantity: &Quantity) -> Result<(Counted, i64), bool> {
         return Err(false);
     }
     // A year of milliseconds is 3e10; the bound leaves room for sums of any length.
-    i64::try_from(whole.mantissa()).ok().filter(|n| *n <= 1_000_000_000_000_000).map(|n| (what, n)).ok_or(false)
+    i64::try_from(whole.mantissa())
+        .ok()
+        .filter(|n| *n <= 1_000_000_000_000_000)
+        .map(|n| (what, n))
+        .ok_or(false)
 }
 
 fn decimal(mut mantissa: i128, mut scale: u32) -> Option<Decimal> {
@@ -294,6 +299,7 @@ pub fn fits(number: Decimal) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 

@@ -464,6 +464,7 @@ pub fn inputs(pricing: &Pricing<'_>, session: &[u8], standing: &Standing) -> Inp
     let prices = pricing.files.map(PriceBook::fingerprint).unwrap_or_default();
     Inputs {
         session: hash_text(session),
+        month: None,
         prices: hash_text(prices.as_bytes()),
         standing: hash_text(serde_json::to_string(standing).unwrap_or_default().as_bytes()),
     }

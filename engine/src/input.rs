@@ -64,7 +64,7 @@ fn explain<T: DeserializeOwned>(text: &str) -> InputError {
     let (line, column) = (error.line(), error.column());
     let full = error.to_string();
     let message = full.split(" at line ").next().unwrap_or(&full).to_owned();
-    let place = if path.is_empty() || path == "." {
+    let place = if path.is_empty() || path == "." || path == "?" {
         format!("line {line}, column {column}: ")
     } else {
         format!("`{path}` (line {line}, column {column}): ")

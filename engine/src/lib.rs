@@ -7,11 +7,14 @@
 pub mod bill;
 pub mod calendar;
 pub mod calendar_time;
+pub mod correction;
 pub mod document;
 pub mod error;
 pub mod evaluate;
 pub mod exact;
+pub mod explain;
 pub mod input;
+pub mod month;
 pub mod prepared;
 pub mod price;
 pub mod prices;
@@ -19,6 +22,7 @@ pub mod running;
 pub mod session;
 mod share;
 pub mod standing;
+pub mod table;
 pub mod tariff;
 pub mod units;
 

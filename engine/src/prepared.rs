@@ -1,6 +1,6 @@
 //! A tariff made ready for evaluation: everything that follows from it alone, worked out once.
 
-use crate::calendar::holds;
+use crate::calendar::answers;
 use crate::exact::{Counted, Num};
 use crate::tariff::{
     CALENDAR, ChargeKind, Formula, IR_VERSION, Mean, MonthWhat, Node, NodeId, Outcome, Per, Price, Tariff,
@@ -142,19 +142,15 @@ fn classify_days(tariff: &Tariff) -> Result<Vec<u16>, PrepareError> {
     if days.tests.is_empty() {
         return Ok(vec![0; count]);
     }
-    let mut classes = Vec::with_capacity(count);
-    let mut held: Vec<u16> = Vec::new();
-    for day in CALENDAR {
-        held.clear();
-        for (index, test) in (0_u16..).zip(&days.tests) {
-            if holds(test, day) {
-                held.push(index);
-            }
-        }
-        let class = days.classes.binary_search(&held).ok().and_then(|class| u16::try_from(class).ok());
-        classes.push(class.ok_or_else(|| PrepareError::Damaged(format!("day {day} belongs to no class")))?);
+    let damaged = || PrepareError::Damaged("its days do not fit its classes".into());
+    let answers = answers(&days.tests, usize::from(u16::MAX)).ok_or_else(damaged)?;
+    let mut class_of_set = Vec::with_capacity(answers.sets.len());
+    for set in &answers.sets {
+        let class = days.classes.binary_search(set).ok().and_then(|class| u16::try_from(class).ok());
+        class_of_set.push(class.ok_or_else(damaged)?);
     }
-    Ok(classes)
+    let class_of = |set: &u32| class_of_set.get(*set as usize).copied().ok_or_else(damaged);
+    answers.of_day.iter().map(class_of).collect()
 }
 
 fn fast_leaf(outcome: &Outcome, labels: &mut Vec<String>) -> FastLeaf {

@@ -29,12 +29,24 @@ pub fn price_with(
     standing: &Standing,
     payment_fee: bool,
 ) -> Result<Bill, PriceError> {
+    let (running, ended) = follow(pricing, session, standing, false)?;
+    assemble(pricing, running.close(pricing)?, ended, payment_fee)
+}
+
+/// Takes a whole session in; true when it has ended. With `trace`, what an explanation needs is kept on the way.
+pub(crate) fn follow<'s>(
+    pricing: &Pricing<'_>,
+    session: &'s Session,
+    standing: &Standing,
+    trace: bool,
+) -> Result<(Running<'s>, bool), PriceError> {
     let begin = Begin {
         plugged_in: session.plugged_in,
         explicit_states: !session.states.is_empty(),
         explicit_power: !session.power.is_empty(),
     };
     let mut running = Running::begin(pricing, Cow::Borrowed(&session.facts), &begin, standing.clone())?;
+    running.trace = trace.then(Box::default);
     running.expect_lines(session.readings.len());
     for state in &session.states {
         running.state(pricing, *state)?;
@@ -49,18 +61,15 @@ pub fn price_with(
         running.reading(pricing, *reading)?;
     }
     match session.unplugged {
-        Some(unplugged) => {
-            running.until(pricing, unplugged)?;
-            assemble(pricing, running.close(pricing)?, true, payment_fee)
-        }
+        Some(unplugged) => running.until(pricing, unplugged)?,
         None => {
             // States known after the last reading still count as time passed.
             if let Some(last) = running.last_change() {
                 running.until(pricing, Instant(last))?;
             }
-            assemble(pricing, running.close(pricing)?, false, payment_fee)
         }
     }
+    Ok((running, session.unplugged.is_some()))
 }
 
 impl Running<'_> {

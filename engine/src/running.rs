@@ -18,6 +18,7 @@ use crate::calendar_time::{INSTANTS, LocalTime, local_text};
 use crate::error::PriceError;
 use crate::evaluate::{Base, Edges, Fixed, Given, Point, Pricing, time_index, walk};
 use crate::exact::{Counted, Exact, Num};
+use crate::explain::Trace;
 use crate::input::InputError;
 use crate::session::{Facts, OccupancyFrom, PowerFrom, Reading, State, StateFrom};
 use crate::standing::Standing;
@@ -134,6 +135,8 @@ pub struct Running<'f> {
     pub(crate) start_point: Point,
     // What each local day brought, where counters over several sessions want it.
     by_day: Option<Vec<DayAmounts>>,
+    // What happened on the way, where it is to be explained.
+    pub(crate) trace: Option<Box<Trace>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -210,6 +213,7 @@ impl<'f> Running<'f> {
                 .iter()
                 .any(|measure| counter_name(*measure, local.day).is_some())
                 .then(Vec::new),
+            trace: None,
         };
         running.open_cursors(pricing)?;
         Ok(running)
@@ -512,6 +516,9 @@ impl<'f> Running<'f> {
             self.close_watching(pricing, |_| true)?;
             self.close_all(pricing)?;
             self.state = state;
+            if let Some(trace) = &mut self.trace {
+                trace.states.push((self.now.t, state));
+            }
         }
         if state == State::Charging {
             self.charged = true;

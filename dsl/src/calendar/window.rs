@@ -75,10 +75,10 @@ pub fn window(
     }
     let mut minus = None;
     if let Some(except) = &w.it.except {
-        let except = window(except, periods, holidays)?;
-        match except.whole_days() {
-            Some(off) => days.push(off.negate()),
-            None => minus = Some(except),
+        let off = window(except, periods, holidays)?;
+        match off.whole_days() {
+            Some(off) if !has_hours(&except.it) => days.push(off.negate()),
+            _ => minus = Some(off),
         }
     }
     let days = DayExpr::and(days);
@@ -105,6 +105,11 @@ pub fn window(
     }
     let help = "the parts side by side must hold together at some time between 2000 and 2100";
     Err(error(Wrong::Empty, w.span, "this window is empty".to_owned(), Some(help)))
+}
+
+fn has_hours(w: &Window) -> bool {
+    w.parts.iter().any(|part| matches!(part.it, WindowPart::Hours(..)))
+        || w.except.as_ref().is_some_and(|except| has_hours(&except.it))
 }
 
 /// The hours of the days on which they start.

@@ -20,6 +20,12 @@ impl Bits {
         }
     }
 
+    pub(super) fn unset(&mut self, at: usize) {
+        if let Some(word) = self.0.get_mut(at / 64) {
+            *word &= !(1 << (at % 64));
+        }
+    }
+
     pub(super) fn has(&self, at: usize) -> bool {
         self.0.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
     }
@@ -42,10 +48,6 @@ impl Bits {
 
     pub(super) fn add(&mut self, other: &Self) {
         self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a |= b);
-    }
-
-    pub(super) fn remove(&mut self, other: &Self) {
-        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a &= !b);
     }
 
     /// The members, ascending.
@@ -93,6 +95,11 @@ impl Minutes {
         self.0.is_empty()
     }
 
+    /// How many words it has.
+    pub(super) fn weight(&self) -> usize {
+        self.0.iter().map(|it| 2 + it.2.0.len()).sum()
+    }
+
     pub(super) fn intersection(&self, other: &Self) -> Self {
         let mut pieces = Vec::new();
         for a in &self.0 {
@@ -112,6 +119,28 @@ impl Minutes {
             }
         }
         Self(out)
+    }
+
+    /// All minutes of so many kinds of days.
+    pub(super) fn every(cells: usize) -> Self {
+        let mut bits = Bits::none(cells);
+        (0..cells).for_each(|cell| bits.set(cell));
+        Self(vec![(0, DAY_MINUTES, bits)])
+    }
+
+    pub(super) fn minus(&self, other: &Self) -> Self {
+        let mut pieces = Vec::new();
+        for (from, to, bits) in &self.0 {
+            let mut at = *from;
+            for off in other.0.iter().skip_while(|it| it.1 <= *from).take_while(|it| it.0 < *to) {
+                pieces.push((at, off.0.max(at), bits.clone()));
+                at = off.1.min(*to);
+                pieces.push((off.0.max(*from), at, bits.minus(&off.2)));
+            }
+            pieces.push((at, *to, bits.clone()));
+        }
+        pieces.retain(|(from, to, bits)| from < to && !bits.is_empty());
+        Self(pieces)
     }
 
     pub(super) fn is_subset(&self, of: &Self) -> bool {

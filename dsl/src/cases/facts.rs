@@ -1,8 +1,8 @@
 //! Facts of a session as clauses over tests in a fixed order, and which answers exclude each other.
 
 use super::{FactIs, TooComplex};
-use std::collections::BTreeSet;
-use takst_engine::tariff::{Contract, Test, Who};
+use std::collections::{BTreeMap, BTreeSet};
+use takst_engine::tariff::{Contract, Place, Test, Who};
 
 /// Tests of one kind, whose answers may depend on each other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -11,6 +11,8 @@ pub(super) enum Axis {
     Group,
     /// The default group: holds at least when no other does.
     DefaultGroup,
+    /// A place, with its cluster (from 1): a charger can be in several places of one cluster only.
+    Place(u32),
     /// Free of all others.
     Free,
     /// At most one holds.
@@ -21,11 +23,62 @@ pub(super) enum Axis {
     Threshold(Option<Who>),
 }
 
-pub(super) fn axis(test: &Test, default_group: Option<u32>) -> Axis {
+/// What is known of all sessions.
+#[derive(Clone, Default, Debug)]
+pub(super) struct World {
+    /// How many groups there are, and the one of drivers who are in no other.
+    pub(super) groups: usize,
+    pub(super) default_group: Option<u32>,
+    /// For each place its cluster, from 1; places beyond are all in one.
+    pub(super) clusters: Vec<u32>,
+}
+
+impl World {
+    /// Joins places that one charger may be in: those that share an id, and lists of chargers with lists of sites,
+    /// since nothing tells at which site a charger stands.
+    pub(super) fn cluster(&mut self, places: &[Place]) {
+        let mut of_id: BTreeMap<(bool, &str), usize> = BTreeMap::new();
+        let mut joined: Vec<usize> = (0..places.len()).collect();
+        let find = |joined: &[usize], mut at: usize| {
+            while let Some(up) = joined.get(at).copied().filter(|up| *up != at) {
+                at = up;
+            }
+            at
+        };
+        let mut join = |a: usize, b: usize| {
+            let (a, b) = (find(&joined, a), find(&joined, b));
+            if let Some(slot) = joined.get_mut(a.max(b)) {
+                *slot = a.min(b);
+            }
+        };
+        for (at, place) in places.iter().enumerate() {
+            let ids =
+                place.chargers.iter().map(|id| (false, id)).chain(place.sites.iter().map(|id| (true, id)));
+            for (is_site, id) in ids {
+                join(at, *of_id.entry((is_site, id.as_str())).or_insert(at));
+            }
+        }
+        let with_chargers = (0..).zip(places).find(|(_, it)| !it.chargers.is_empty());
+        if let Some((charger, _)) = with_chargers
+            && places.iter().any(|it| !it.sites.is_empty())
+        {
+            (0..places.len()).for_each(|at| join(charger, at));
+        }
+        let number = |at| u32::try_from(find(&joined, at)).unwrap_or(u32::MAX - 1) + 1;
+        self.clusters = (0..places.len()).map(number).collect();
+    }
+
+    fn cluster_of(&self, place: u32) -> u32 {
+        usize::try_from(place).ok().and_then(|at| self.clusters.get(at)).copied().unwrap_or(1)
+    }
+}
+
+pub(super) fn axis(test: &Test, world: &World) -> Axis {
     match test {
-        Test::Group(group) if Some(*group) == default_group => Axis::DefaultGroup,
+        Test::Group(group) if Some(*group) == world.default_group => Axis::DefaultGroup,
         Test::Group(_) => Axis::Group,
-        Test::Place(_) | Test::Dc | Test::ReservationExpired => Axis::Free,
+        Test::Place(place) => Axis::Place(world.cluster_of(*place)),
+        Test::Dc | Test::ReservationExpired => Axis::Free,
         Test::Connector(_) | Test::Issuer(_) | Test::PaymentBrand(_) | Test::Plan(_) => {
             Axis::OneOf(rank(test))
         }
@@ -79,9 +132,13 @@ pub(super) fn spelled_out(alternatives: &[FactIs]) -> Vec<Vec<FactIs>> {
 }
 
 /// All tests in the order in which they are asked.
-pub(super) fn in_order<'a>(tests: impl Iterator<Item = &'a Test>, default_group: Option<u32>) -> Vec<Test> {
-    let order = |test: &Test| if axis(test, default_group) == Axis::DefaultGroup { 1 } else { rank(test) };
-    let sorted: BTreeSet<(u8, &Test)> = tests.map(|test| (order(test), test)).collect();
+pub(super) fn in_order<'a>(tests: impl Iterator<Item = &'a Test>, world: &World) -> Vec<Test> {
+    let order = |test: &Test| match axis(test, world) {
+        Axis::DefaultGroup => (1, 0),
+        Axis::Place(cluster) => (rank(test), cluster),
+        _ => (rank(test), 0),
+    };
+    let sorted: BTreeSet<((u8, u32), &Test)> = tests.map(|test| (order(test), test)).collect();
     sorted.into_iter().map(|(_, test)| test.clone()).collect()
 }
 

@@ -5,7 +5,7 @@
 )]
 
 use super::cells::{Bits, DayTable, Minutes};
-use super::facts::{self, Axis, Clause};
+use super::facts::{self, Axis, Clause, World};
 use super::table::{FastMap, Interned};
 use super::{Cond, Line, TooComplex};
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,6 +69,11 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// How much there is to compare.
+    pub(super) fn weight(&self) -> usize {
+        1 + self.clauses.len() + self.ranges.len() + self.minutes.as_ref().map_or(0, |it| it.weight())
+    }
+
     /// The cases of both, for the first's leaf.
     pub(super) fn and(&self, other: &Self) -> Result<Self, TooComplex> {
         let clauses = facts::needed(self.clauses.iter().chain(&other.clauses).cloned().collect())?;
@@ -118,12 +123,7 @@ pub(super) struct Questions {
 }
 
 impl List {
-    pub(super) fn new(
-        lines: &[Line],
-        groups: usize,
-        default_group: Option<u32>,
-        days: &DayTable,
-    ) -> Result<Self, TooComplex> {
+    pub(super) fn new(lines: &[Line], world: &World, days: &DayTable) -> Result<Self, TooComplex> {
         let mut clauses = Vec::new();
         let mut measures = BTreeSet::new();
         for line in lines {
@@ -140,7 +140,7 @@ impl List {
             clauses.push(of_line);
         }
         let used = clauses.iter().flatten().flatten().map(|it| &it.test);
-        let tests = facts::in_order(used, default_group);
+        let tests = facts::in_order(used, world);
         let places: FastMap<&Test, usize> = tests.iter().zip(0..).collect();
         let place = |test: &Test| places.get(test).copied().unwrap_or_default();
         let measures: Vec<Measure> = measures.into_iter().collect();
@@ -172,10 +172,10 @@ impl List {
             never |= is_never(&clauses, &ranges, minutes.as_ref());
             rows.push(Row { clauses, ranges, minutes: minutes.map(Rc::new), leaf: line.leaf, never });
         }
-        let axes: Vec<Axis> = tests.iter().map(|test| facts::axis(test, default_group)).collect();
+        let axes: Vec<Axis> = tests.iter().map(|test| facts::axis(test, world)).collect();
         let others = axes.iter().filter(|axis| **axis == Axis::Group).count();
         let mut questions = Questions {
-            names_all_groups: axes.contains(&Axis::DefaultGroup) && others + 1 == groups,
+            names_all_groups: axes.contains(&Axis::DefaultGroup) && others + 1 == world.groups,
             tests,
             axes,
             measures,
@@ -259,6 +259,9 @@ impl Questions {
     }
 }
 
+/// What is left of a line once its facts hold: ranges, and the number of its minutes (0: at all times).
+type Region = (Vec<Range>, u32);
+
 /// What is left of each line once its facts hold, compared.
 #[derive(Debug)]
 pub(super) struct Regions {
@@ -277,7 +280,7 @@ impl Regions {
         let calendar: Vec<u32> = rows.iter().map(|row| calendars.id(row.minutes.clone())).collect();
         let mut signatures = None;
         for k in 0..=questions.measures.len() {
-            let mut regions: Interned<(Vec<Range>, u32)> = Interned::default();
+            let mut regions: Interned<Region> = Interned::default();
             regions.id((Vec::new(), 0));
             let of_row = rows.iter().zip(&calendar).map(|(row, calendar)| {
                 let ranges = row.ranges.iter().filter(|it| it.measure >= k).copied().collect();
@@ -314,13 +317,13 @@ impl Regions {
 /// Every case of measures and minutes as the set of regions that contain it; `None` when there are too many.
 fn signatures_of(
     questions: &Questions,
-    regions: &[(Vec<Range>, u32)],
+    regions: &[Region],
     calendars: &[Option<Rc<Minutes>>],
 ) -> Option<Vec<u64>> {
     if regions.len() > MOST_SIGNED {
         return None;
     }
-    let bits = |holds: &dyn Fn(&(Vec<Range>, u32)) -> bool| {
+    let bits = |holds: &dyn Fn(&Region) -> bool| {
         (0..).zip(regions).filter(|(_, it)| holds(it)).fold(0_u64, |bits, (at, _)| bits | 1 << at)
     };
     // Minutes: per kind of day, what begins or ends where.
@@ -351,7 +354,7 @@ fn signatures_of(
         }
     }
     for k in 0..questions.measures.len() {
-        let ranges = |it: &(Vec<Range>, u32)| it.0.iter().find(|range| range.measure == k).copied();
+        let ranges = |it: &Region| it.0.iter().find(|range| range.measure == k).copied();
         let mut edges: BTreeSet<Option<i64>> = BTreeSet::from([None]);
         edges.extend(regions.iter().filter_map(ranges).flat_map(|it| [it.from, it.below]));
         if edges.len() == 1 {

@@ -24,7 +24,7 @@ pub(super) struct Budget {
 /// Lines looked at for all lists of a tariff.
 const MOST_WORK: usize = 60_000_000;
 /// The same for explaining the dead lines of one list.
-const EXPLAINING_WORK: usize = 3_000_000;
+const EXPLAINING_WORK: usize = 2_000_000;
 
 impl Budget {
     pub(super) fn of_tariff() -> Self {
@@ -58,8 +58,9 @@ struct State {
     lines: Vec<Open>,
     /// Tests before this one are answered or do not matter.
     next: usize,
-    /// Groups: 1 while every group so far was answered with no. Contracts: how many were.
-    noes: u8,
+    /// Groups: 1 while every group so far was answered with no. Contracts: how many were. Places: the cluster of
+    /// the one that was answered with yes, from 1.
+    known: u32,
 }
 
 /// A test whose answers are being walked.
@@ -69,8 +70,8 @@ struct Frame {
     no: Option<NodeId>,
 }
 
-/// Test, [`State::noes`] and lines.
-type FactKey = (usize, u8, Vec<Open>);
+/// Test, [`State::known`] and lines.
+type FactKey = (usize, u32, Vec<Open>);
 
 /// One walk.
 pub(super) struct Walk<'a> {
@@ -82,7 +83,7 @@ pub(super) struct Walk<'a> {
     won: Vec<bool>,
     facts: FastMap<FactKey, NodeId>,
     rest: FastMap<(usize, Vec<u32>), NodeId>,
-    minutes: FastMap<Vec<(u32, u16, u16)>, NodeId>,
+    minutes: FastMap<Vec<(u16, Option<u32>)>, NodeId>,
 }
 
 impl<'a> Walk<'a> {
@@ -110,10 +111,10 @@ impl<'a> Walk<'a> {
         let all = (0..).zip(self.rows).filter(|(_, row)| !row.never);
         let lines = all.map(|(line, row)| (line, full(row.clauses.len()))).collect();
         let lines = self.drop_covered(lines)?;
-        let noes = u8::from(self.questions.names_all_groups);
+        let known = u32::from(self.questions.names_all_groups);
         // By hand and not by calls: a list may name thousands of chargers.
         let mut frames: Vec<Frame> = Vec::new();
-        let mut todo = State { lines, next: 0, noes };
+        let mut todo = State { lines, next: 0, known };
         loop {
             let mut done = match self.enter(todo)? {
                 Entered::Done(node) => node,
@@ -140,56 +141,68 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn enter(&mut self, state: State) -> Result<Entered, TooComplex> {
-        let Some(test) = self.next_test(&state) else {
-            let lines = state.lines.into_iter().map(|(line, _)| line).collect();
-            return self.measured(0, lines).map(Entered::Done);
-        };
-        let axis = self.questions.axes[test];
-        let noes = match axis {
-            Axis::Group | Axis::DefaultGroup => {
-                let skipped = self.questions.axes[state.next..test].contains(&Axis::Group);
-                if skipped { 0 } else { state.noes }
+    fn enter(&mut self, mut state: State) -> Result<Entered, TooComplex> {
+        let (test, axis, known) = loop {
+            let Some(test) = self.next_test(&state) else {
+                let lines = state.lines.into_iter().map(|(line, _)| line).collect();
+                return self.measured(0, lines).map(Entered::Done);
+            };
+            let axis = self.questions.axes[test];
+            let before = state.next.checked_sub(1).map(|before| self.questions.axes[before]);
+            let known = match (axis, before) {
+                (Axis::Group | Axis::DefaultGroup, _) => {
+                    let skipped = self.questions.axes[state.next..test].contains(&Axis::Group);
+                    if skipped { 0 } else { state.known }
+                }
+                (Axis::Contract, Some(Axis::Contract)) | (Axis::Place(_), Some(Axis::Place(_))) => {
+                    state.known
+                }
+                _ => 0,
+            };
+            match axis {
+                // The charger is in another cluster of places: it is in none of the rest.
+                Axis::Place(cluster) if known != 0 && known != cluster => {
+                    let end = self.questions.axes.iter().rposition(|it| matches!(it, Axis::Place(_)));
+                    let end = end.unwrap_or(test) + 1;
+                    let lines = (test..end).fold(state.lines, |lines, it| self.answer(&lines, it, false));
+                    state = State { lines: self.drop_covered(lines)?, next: end, known: 0 };
+                }
+                _ => break (test, axis, known),
             }
-            // Only noes of this axis count.
-            Axis::Contract if state.next > 0 && self.questions.axes[state.next - 1] == Axis::Contract => {
-                state.noes
-            }
-            _ => 0,
         };
-        let key = (test, noes, state.lines);
+        let key = (test, known, state.lines);
         if let Some(node) = self.facts.get(&key) {
             return Ok(Entered::Done(*node));
         }
         self.budget.step(key.2.len())?;
-        let last = self.questions.axes.iter().skip(test).take_while(|it| **it == axis).count() + test;
-        let may_be_no = match axis {
-            Axis::DefaultGroup => noes == 0,
-            Axis::Contract => noes < 2,
-            Axis::Threshold(_) => !self.is_always_reached(test),
-            Axis::Group | Axis::Free | Axis::OneOf(_) => true,
-        };
+        let end = self.questions.axes.iter().skip(test).take_while(|it| **it == axis).count() + test;
         let yes = {
-            let excluded = match axis {
-                Axis::OneOf(_) | Axis::Contract => last,
-                _ => test + 1,
-            };
+            // What is excluded by a yes is answered at once.
+            let next = if matches!(axis, Axis::OneOf(_) | Axis::Contract) { end } else { test + 1 };
             let lines = self.answer(&key.2, test, true);
-            let lines = (test + 1..excluded).fold(lines, |lines, other| self.answer(&lines, other, false));
-            State { lines: self.drop_covered(lines)?, next: excluded, noes: 0 }
+            let lines = (test + 1..next).fold(lines, |lines, other| self.answer(&lines, other, false));
+            let known = if let Axis::Place(cluster) = axis { cluster } else { 0 };
+            State { lines: self.drop_covered(lines)?, next, known }
+        };
+        let may_be_no = match axis {
+            Axis::DefaultGroup => known == 0,
+            Axis::Contract => known < 2,
+            Axis::Threshold(_) => !self.is_always_reached(test),
+            Axis::Group | Axis::Place(_) | Axis::Free | Axis::OneOf(_) => true,
         };
         if !may_be_no {
             return Ok(Entered::Asks(Frame { key, yes: None, no: None }, yes));
         }
         let no = {
-            let excluded = if matches!(axis, Axis::Threshold(_)) { last } else { test + 1 };
-            let lines = (test..excluded).fold(key.2.clone(), |lines, it| self.answer(&lines, it, false));
-            let noes = match axis {
-                Axis::Group => noes,
-                Axis::Contract => noes + 1,
+            // What is not reached does not reach the higher thresholds.
+            let next = if matches!(axis, Axis::Threshold(_)) { end } else { test + 1 };
+            let lines = (test..next).fold(key.2.clone(), |lines, it| self.answer(&lines, it, false));
+            let known = match axis {
+                Axis::Group | Axis::Place(_) => known,
+                Axis::Contract => known + 1,
                 _ => 0,
             };
-            State { lines: self.drop_covered(lines)?, next: excluded, noes }
+            State { lines: self.drop_covered(lines)?, next, known }
         };
         Ok(Entered::Asks(Frame { key, yes: Some(yes), no: None }, no))
     }
@@ -311,71 +324,88 @@ impl<'a> Walk<'a> {
         let cells = self.questions.cells;
         let mut open = Bits::none(cells);
         (0..cells).for_each(|cell| open.set(cell));
-        let mut pieces: Vec<Vec<(u32, u16, u16)>> = vec![Vec::new(); cells];
+        let mut days = vec![OneDay::default(); cells];
         for line in lines {
-            let Some(minutes) = &self.rows[index(*line)].minutes else {
-                open.each().for_each(|cell| pieces[cell].push((*line, 0, DAY_MINUTES)));
-                break;
-            };
-            for (from, to, bits) in &minutes.0 {
-                let here = bits.and(&open);
-                here.each().for_each(|cell| pieces[cell].push((*line, *from, *to)));
-                if (*from, *to) == (0, DAY_MINUTES) {
-                    open.remove(&here);
+            match &self.rows[index(*line)].minutes {
+                None => open.each().for_each(|cell| days[cell].take(*line, 0, DAY_MINUTES)),
+                Some(minutes) => {
+                    for (from, to, bits) in &minutes.0 {
+                        bits.and(&open).each().for_each(|cell| days[cell].take(*line, *from, *to));
+                    }
                 }
             }
+            self.budget.spend(1 + cells / 16)?;
+            open.clone().each().filter(|cell| days[*cell].free.is_empty()).for_each(|cell| open.unset(cell));
             if open.is_empty() {
                 break;
             }
         }
         let mut nodes = Vec::with_capacity(cells);
-        for of_cell in pieces {
-            nodes.push(self.minutes(of_cell)?);
+        for day in days {
+            nodes.push(self.minutes(day)?);
         }
         let children = self.questions.cell_of.iter().map(|cell| nodes[*cell]).collect();
         self.table.days(children)
     }
 
-    /// The node for one kind of day: lines with their minutes, first come first served.
-    fn minutes(&mut self, pieces: Vec<(u32, u16, u16)>) -> Result<NodeId, TooComplex> {
-        if let Some(node) = self.minutes.get(&pieces) {
+    /// The node for one kind of day.
+    fn minutes(&mut self, day: OneDay) -> Result<NodeId, TooComplex> {
+        let mut taken = day.taken;
+        taken.extend(day.free.into_iter().map(|(from, _)| (from, None)));
+        taken.sort_unstable();
+        if let Some(node) = self.minutes.get(&taken) {
             return Ok(*node);
         }
-        let mut free = vec![(0, DAY_MINUTES)];
-        let mut taken: Vec<(u16, Option<u32>)> = Vec::new();
-        for (line, from, to) in &pieces {
-            self.budget.spend(1 + free.len())?;
-            let mut left = Vec::with_capacity(free.len() + 1);
-            for (start, end) in free {
-                let (a, b) = (start.max(*from), end.min(*to));
-                if a >= b {
-                    left.push((start, end));
-                    continue;
-                }
-                taken.push((a, Some(*line)));
-                left.extend([(start, a), (b, end)].into_iter().filter(|(a, b)| a < b));
-            }
-            free = left;
-            if free.is_empty() {
-                break;
-            }
-        }
-        taken.extend(free.into_iter().map(|(start, _)| (start, None)));
-        taken.sort_unstable();
         let mut children = Vec::with_capacity(taken.len());
-        for (start, line) in taken {
+        for (start, line) in &taken {
             let node = match line {
                 None => self.table.hole()?,
                 Some(line) => {
-                    self.won[index(line)] = true;
-                    self.table.leaf(self.rows[index(line)].leaf)?
+                    self.won[index(*line)] = true;
+                    self.table.leaf(self.rows[index(*line)].leaf)?
                 }
             };
-            children.push((start, node));
+            children.push((*start, node));
         }
         let node = self.table.minutes(&children)?;
-        self.minutes.insert(pieces, node);
+        self.minutes.insert(taken, node);
         Ok(node)
+    }
+}
+
+/// Minutes of a kind of day: first come, first served.
+#[derive(Clone)]
+struct OneDay {
+    /// Stretches that no line has, ascending.
+    free: Vec<(u16, u16)>,
+    /// From when which line has them (up to the next entry of either).
+    taken: Vec<(u16, Option<u32>)>,
+}
+
+impl Default for OneDay {
+    fn default() -> Self {
+        Self { free: vec![(0, DAY_MINUTES)], taken: Vec::new() }
+    }
+}
+
+impl OneDay {
+    fn take(&mut self, line: u32, from: u16, to: u16) {
+        let mut at = 0;
+        while let Some((start, end)) = self.free.get(at).copied() {
+            let (a, b) = (start.max(from), end.min(to));
+            if a >= b {
+                if start >= to {
+                    return;
+                }
+                at += 1;
+                continue;
+            }
+            self.taken.push((a, Some(line)));
+            let left = [(start, a), (b, end)].into_iter().filter(|(a, b)| a < b);
+            let kept = usize::from(start < a) + usize::from(b < end);
+            self.free.splice(at..=at, left);
+            at += kept;
+        }
     }
 }
 

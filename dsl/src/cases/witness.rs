@@ -1,5 +1,6 @@
 //! A case that no line answers, read off the finished diagram, and its words.
 
+use super::facts::World;
 use super::table::Table;
 use crate::calendar::{DAY_MINUTES, DayClasses};
 use takst_engine::calendar::{civil, weekday};
@@ -24,13 +25,7 @@ pub struct Witness {
 }
 
 /// The first hole of a diagram; the one for the fewest groups where groups matter.
-pub(super) fn read(
-    table: &Table,
-    root: NodeId,
-    classes: &DayClasses,
-    groups: usize,
-    default_group: Option<u32>,
-) -> Option<Witness> {
+pub(super) fn read(table: &Table, root: NodeId, classes: &DayClasses, world: &World) -> Option<Witness> {
     let mut found = Witness::default();
     let mut at = root;
     if !table.reaches_hole(root) {
@@ -60,7 +55,7 @@ pub(super) fn read(
             }
         }
     }
-    found.name_a_group(groups, default_group);
+    found.name_a_group(world.groups, world.default_group);
     found.name_a_contract();
     Some(found)
 }
@@ -321,7 +316,7 @@ fn measured(measure: Measure, from: Option<i64>, below: Option<i64>) -> String {
             let row = if matches!(time, Time::IdleInARow | Time::ParkingInARow) { " in a row" } else { "" };
             let text = |it: i64| match it % MINUTE_MS {
                 0 => format!("{} min", it / MINUTE_MS),
-                _ => format!("{} ms", it),
+                _ => format!("{it} ms"),
             };
             so_far(&text, &format!(" of {of}{row}{}", counted(span, who)))
         }

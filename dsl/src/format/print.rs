@@ -43,7 +43,15 @@ pub fn rows(statements: &[At<Statement>]) -> Vec<Row> {
         let kind = discriminant(&statement.it);
         let (left, right) = head(&statement.it);
         let at = rows.len();
-        rows.push(Row { start: statement.span.start, head: true, alone: true, kind, body: Body::Head, left, right });
+        rows.push(Row {
+            start: statement.span.start,
+            head: true,
+            alone: true,
+            kind,
+            body: Body::Head,
+            left,
+            right,
+        });
         below(&statement.it, &mut |start, body, left, right| {
             rows.push(Row { start, head: false, alone: false, kind, body, left, right });
         });
@@ -94,7 +102,8 @@ fn below(statement: &Statement, push: Push<'_>) {
 fn cases_below<T>(cases: &Cases<T>, what: impl Fn(&T) -> String, push: Push<'_>) {
     if !cases.inline {
         for case in &cases.lines {
-            let clauses = (!case.it.clauses.is_empty()).then(|| join(&case.it.clauses, " ", |c| clause(&c.it)));
+            let clauses =
+                (!case.it.clauses.is_empty()).then(|| join(&case.it.clauses, " ", |c| clause(&c.it)));
             push(case.span.start, Body::Case, what(&case.it.what.it), clauses);
         }
     }
@@ -119,7 +128,10 @@ fn head(statement: &Statement) -> (String, Option<String>) {
             let base = if tax.on_top_of.is_empty() {
                 String::new()
             } else {
-                format!(" on top of {}", join(&tax.on_top_of, ", ", |n| if is_name(&n.it) { n.it.clone() } else { quoted(&n.it) }))
+                format!(
+                    " on top of {}",
+                    join(&tax.on_top_of, ", ", |n| if is_name(&n.it) { n.it.clone() } else { quoted(&n.it) })
+                )
             };
             (format!("tax {}{base}:", quoted(&tax.name.it)), inline(&tax.cases, |p| format!("{p}%")))
         }
@@ -136,7 +148,10 @@ fn head(statement: &Statement) -> (String, Option<String>) {
         Statement::Feed(feed) => {
             let (over, under) = &feed.unit.it;
             let holds = if feed.holds { ", holds until next" } else { "" };
-            (format!("feed {}:", feed.name.it), Some(format!("{over}/{under}{}{holds}", basis(feed.includes_vat))))
+            (
+                format!("feed {}:", feed.name.it),
+                Some(format!("{over}/{under}{}{holds}", basis(feed.includes_vat))),
+            )
         }
         Statement::Price(price) => named("price", price),
         Statement::Value(price) => named("value", price),
@@ -150,7 +165,9 @@ fn head(statement: &Statement) -> (String, Option<String>) {
             (format!("{left}:"), inline(&charge.cases, price))
         }
         Statement::Total(limits) => ("total:".to_owned(), Some(join(limits, ", ", |l| limit(&l.it)))),
-        Statement::CouponScope(charges) => ("coupon applies to:".to_owned(), Some(join(charges, ", ", charge_ref))),
+        Statement::CouponScope(charges) => {
+            ("coupon applies to:".to_owned(), Some(join(charges, ", ", charge_ref)))
+        }
         Statement::Coupon(it) => rebate("coupon", it),
         Statement::Discount(it) => rebate("discount", it),
         Statement::Change(changed) => {
@@ -188,9 +205,12 @@ fn rebate(word: &str, it: &Rebate) -> (String, Option<String>) {
         left = format!("{left} {}", quoted(&name.it));
     }
     for (nth, at) in before.iter().enumerate() {
-        left = format!("{left}{}{}", if nth > 0 { before_rebate_clause(&at.it) } else { " " }, clause(&at.it));
+        left =
+            format!("{left}{}{}", if nth > 0 { before_rebate_clause(&at.it) } else { " " }, clause(&at.it));
     }
-    let of = |of: &[ChargeRef]| if of.is_empty() { String::new() } else { format!(" of {}", join(of, ", ", charge_ref)) };
+    let of = |of: &[ChargeRef]| {
+        if of.is_empty() { String::new() } else { format!(" of {}", join(of, ", ", charge_ref)) }
+    };
     let mut right = match &it.amount.it {
         RebateAmount::Percent(percent, charges) => format!("{}%{}", percent.it, of(charges)),
         RebateAmount::Money(money, charges) => format!("{}{}", rate(&money.it), of(charges)),
@@ -264,7 +284,12 @@ fn limit(limit: &Limit) -> String {
         Limit::AfterNamed { name, in_a_row } => format!("after {}{}", name.it, row(*in_a_row)),
         Limit::Bound { floor, amount, who: whose, after } => {
             let after = after.as_ref().map_or_else(String::new, |q| format!(" after {}", quantity(&q.it)));
-            format!("at {} {}{}{after}", if *floor { "least" } else { "most" }, rate(&amount.it), who(whose.as_ref()))
+            format!(
+                "at {} {}{}{after}",
+                if *floor { "least" } else { "most" },
+                rate(&amount.it),
+                who(whose.as_ref())
+            )
         }
         Limit::Steps(q) => format!("in steps of {}", quantity(&q.it)),
         Limit::PaidBySite => "paid by site".to_owned(),
@@ -296,12 +321,16 @@ fn vat_rate(rate: &VatRate) -> String {
 
 fn clause(clause: &Clause) -> String {
     let names = |names: &[Name]| join(names, ", ", |n| n.it.clone());
-    let or_more = |q: String, or_more: bool, less: &str| if or_more { format!("{q} or more") } else { format!("{less} {q}") };
+    let or_more = |q: String, or_more: bool, less: &str| {
+        if or_more { format!("{q} or more") } else { format!("{less} {q}") }
+    };
     match clause {
         Clause::For(groups) => format!("for {}", names(groups)),
         Clause::On(plugs) => format!("on {}", names(plugs)),
         Clause::At(places) => format!("at {}", names(places)),
-        Clause::Rated { power, or_more: more } => format!("with {}", or_more(quantity(&power.it), *more, "less than")),
+        Clause::Rated { power, or_more: more } => {
+            format!("with {}", or_more(quantity(&power.it), *more, "less than"))
+        }
         Clause::Via(ways) => format!("via {}", join(ways, ", ", |way| via(&way.it))),
         Clause::PaidWith(brands) => format!("paid with {}", join(brands, ", ", |b| quoted(&b.it))),
         Clause::During(when) => format!("during {}", windows(when)),
@@ -329,7 +358,9 @@ fn clause(clause: &Clause) -> String {
         }
         Clause::Drawn { quantity: q, or_more: more } => or_more(quantity(&q.it), *more, "below"),
         Clause::Occupied { percent, or_more: true } => format!("while site {}% occupied or more", percent.it),
-        Clause::Occupied { percent, or_more: false } => format!("while site less than {}% occupied", percent.it),
+        Clause::Occupied { percent, or_more: false } => {
+            format!("while site less than {}% occupied", percent.it)
+        }
         Clause::WhenExpired => "when expired".to_owned(),
         Clause::Plan(name) => format!("with plan {}", name.it),
         Clause::NotWithCoupon => "not with coupon".to_owned(),
@@ -365,10 +396,13 @@ fn window_part(part: &WindowPart) -> String {
     let range = |first: String, last: String| if first == last { first } else { format!("{first}-{last}") };
     let day = |(month, day): (u8, u8)| format!("{day} {}", word(&MONTHS, month.saturating_sub(1)));
     match part {
-        WindowPart::Months(first, last) => {
-            range(word(&MONTHS, first.saturating_sub(1)).to_owned(), word(&MONTHS, last.saturating_sub(1)).to_owned())
+        WindowPart::Months(first, last) => range(
+            word(&MONTHS, first.saturating_sub(1)).to_owned(),
+            word(&MONTHS, last.saturating_sub(1)).to_owned(),
+        ),
+        WindowPart::Weekdays(first, last) => {
+            range(word(&WEEKDAYS, *first).to_owned(), word(&WEEKDAYS, *last).to_owned())
         }
-        WindowPart::Weekdays(first, last) => range(word(&WEEKDAYS, *first).to_owned(), word(&WEEKDAYS, *last).to_owned()),
         WindowPart::Dates(first, last) if first == last => first.to_string(),
         WindowPart::Dates(first, last) => format!("{first} to {last}"),
         WindowPart::Yearly(first, last) => range(day(*first), day(*last)),
@@ -477,7 +511,9 @@ fn expr(it: &Expr) -> String {
 }
 
 fn step_text(step: &Step) -> String {
-    let from = |from: &Option<At<Moment>>| from.as_ref().map_or_else(String::new, |m| format!(" from {}", moment(&m.it)));
+    let from = |from: &Option<At<Moment>>| {
+        from.as_ref().map_or_else(String::new, |m| format!(" from {}", moment(&m.it)))
+    };
     match step {
         Step::DriverIn(groups) => format!("driver in {}", join(groups, ", ", |n| n.it.clone())),
         Step::Via(way) => format!("via {}", via(&way.it)),
@@ -494,7 +530,8 @@ fn step_text(step: &Step) -> String {
         Step::Coupon(code) => format!("coupon {}", quoted(&code.it)),
         Step::Charge { quantity: q, on, rated, from: start, to } => {
             let on = on.as_ref().map_or_else(String::new, |on| format!(" on {}", on.it));
-            let rated = rated.as_ref().map_or_else(String::new, |power| format!(" with {}", quantity(&power.it)));
+            let rated =
+                rated.as_ref().map_or_else(String::new, |power| format!(" with {}", quantity(&power.it)));
             let until = if start.is_some() { "to" } else { "until" };
             format!("charge {}{on}{rated}{} {until} {}", quantity(&q.it), from(start), moment(&to.it))
         }

@@ -10,7 +10,8 @@ pub fn difference(before: &Parsed, after: &Parsed) -> Option<Span> {
         return Some(before.file.statements.first().map_or(Span::default(), |s| s.span));
     }
     let (old, new) = (&before.file.statements, &after.file.statements);
-    if let Some((old, _)) = old.iter().zip(new).find(|(old, new)| without_places(old) != without_places(new)) {
+    if let Some((old, _)) = old.iter().zip(new).find(|(old, new)| without_places(old) != without_places(new))
+    {
         return Some(old.span);
     }
     if old.len() != new.len() {
@@ -69,8 +70,14 @@ mod tests {
     fn only_places_are_taken_out() {
         let node = |text: &str, start| At { it: text.to_owned(), span: Span { start, end: start + 1 } };
         assert_eq!(without_places(&node("a", 1)), without_places(&node("a", 7)));
-        assert_ne!(without_places(&node("Span { start: 1 }", 1)), without_places(&node("Span { start: 2 }", 1)));
-        assert_ne!(without_places(&node("\\\" Span { start: 1 }", 1)), without_places(&node("\\\" Span { start: 2 }", 1)));
+        assert_ne!(
+            without_places(&node("Span { start: 1 }", 1)),
+            without_places(&node("Span { start: 2 }", 1))
+        );
+        assert_ne!(
+            without_places(&node("\\\" Span { start: 1 }", 1)),
+            without_places(&node("\\\" Span { start: 2 }", 1))
+        );
         assert_ne!(without_places(&node("a", 1)), without_places(&node("b", 1)));
     }
 }

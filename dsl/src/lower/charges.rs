@@ -43,7 +43,9 @@ fn written(per: Per, kind: Kind) -> &'static str {
 fn engine_kind(kind: Kind) -> ChargeKind {
     match kind {
         // Charges of the month are lowered by their own module and never come here.
-        Kind::Energy | Kind::MonthlyFee | Kind::OneOffFee | Kind::PowerFee | Kind::SiteCredit => ChargeKind::Energy,
+        Kind::Energy | Kind::MonthlyFee | Kind::OneOffFee | Kind::PowerFee | Kind::SiteCredit => {
+            ChargeKind::Energy
+        }
         Kind::ChargingTime => ChargeKind::ChargingTime,
         Kind::ConnectedTime => ChargeKind::ConnectedTime,
         Kind::ParkingTime => ChargeKind::ParkingTime,
@@ -58,7 +60,13 @@ fn engine_kind(kind: Kind) -> ChargeKind {
 
 impl Lowering<'_> {
     /// A charge of the session; its node ids are list indexes still.
-    pub(super) fn charge(&mut self, item: &Item<'_>, charge: &ast::Charge, known: &KnownCharge, tax: u32) -> Charge {
+    pub(super) fn charge(
+        &mut self,
+        item: &Item<'_>,
+        charge: &ast::Charge,
+        known: &KnownCharge,
+        tax: u32,
+    ) -> Charge {
         let limits = self.limits(item, &charge.limits, known.kind);
         let root = self.prices(item, &charge.cases, known);
         Charge {
@@ -75,7 +83,12 @@ impl Lowering<'_> {
     }
 
     /// The list of a charge's prices.
-    pub(super) fn prices(&mut self, item: &Item<'_>, cases: &ast::Cases<PriceOrFree>, known: &KnownCharge) -> u32 {
+    pub(super) fn prices(
+        &mut self,
+        item: &Item<'_>,
+        cases: &ast::Cases<PriceOrFree>,
+        known: &KnownCharge,
+    ) -> u32 {
         let kind = known.kind;
         let usual = units_of(kind).first().copied().unwrap_or(Per::One);
         let words = kind_words(kind);
@@ -97,7 +110,7 @@ impl Lowering<'_> {
         self.cases(subject, cases, |lowering, what, at| match &what.it {
             PriceOrFree::Free => Some(Outcome::Free),
             PriceOrFree::Price(expr) => {
-                let typed = lowering.expr(expr, at, 0)?;
+                let typed = lowering.formula(expr, at)?;
                 lowering.charge_price(typed, at, kind, &label)
             }
         })
@@ -108,7 +121,11 @@ impl Lowering<'_> {
         let allowed = units_of(kind);
         let found = per_of(&typed);
         let mwh = matches!(typed.literal, Some(Literal { mwh: true, .. }));
-        let per = if typed.any { allowed.first().copied() } else { allowed.contains(&found).then_some(found).filter(|_| !mwh) };
+        let per = if typed.any {
+            allowed.first().copied()
+        } else {
+            allowed.contains(&found).then_some(found).filter(|_| !mwh)
+        };
         let Some(per) = per else {
             self.wrong_unit(&typed, at, kind);
             return None;
@@ -130,9 +147,11 @@ impl Lowering<'_> {
     fn wrong_unit(&mut self, typed: &Typed, at: Place, kind: Kind) {
         let code = self.code().to_owned();
         let words = kind_words(kind);
-        let units: Vec<String> = units_of(kind).iter().map(|per| format!("{code}/{}", written(*per, kind))).collect();
+        let units: Vec<String> =
+            units_of(kind).iter().map(|per| format!("{code}/{}", written(*per, kind))).collect();
         let text = self.text(at);
-        let message = format!("`{text}` is {}, but `{words}` is priced in {}", typed.words(), units.join(" or "));
+        let message =
+            format!("`{text}` is {}, but `{words}` is priced in {}", typed.words(), units.join(" or "));
         let mut found = error("E202", at, message).says(typed.words());
         for (place, words) in &typed.factors {
             found = found.also(*place, words.clone());

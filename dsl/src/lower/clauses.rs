@@ -7,7 +7,7 @@ use crate::calendar::{Calendar, Wrong, window};
 use crate::cases::{Cond, FactIs};
 use crate::resolve::head::outside;
 use crate::resolve::names::{KnownPeriod, Sort};
-use crate::resolve::report::{Place, error, suggest};
+use crate::resolve::report::{Place, error};
 use crate::resolve::zone;
 use crate::units::{self, Counted};
 use chrono::{NaiveDate, NaiveTime};
@@ -89,17 +89,23 @@ impl<'a> Lowering<'a> {
             Clause::Drawn { quantity, or_more } => {
                 let power = quantity.it.unit != Unit::Ampere;
                 self.depends(if power { Use::Power } else { Use::Now }, at);
-                let (counted, amount) = self.counted(quantity, at.source, &[Counted::Power, Counted::Current])?;
+                let (counted, amount) =
+                    self.counted(quantity, at.source, &[Counted::Power, Counted::Current])?;
                 let measure = if counted == Counted::Power { Measure::Power } else { Measure::Current };
                 one(threshold(measure, amount, *or_more))
             }
             Clause::Occupied { percent, or_more } => {
                 self.depends(Use::Now, at);
                 let share = units::mul(percent.it, rust_decimal::Decimal::new(1, 2));
-                let share = share.and_then(takst_engine::units::micro).filter(|share| (1..=1_000_000).contains(share));
+                let share = share
+                    .and_then(takst_engine::units::micro)
+                    .filter(|share| (1..=1_000_000).contains(share));
                 let Some(share) = share else {
                     let at = Place { source: at.source, span: percent.span };
-                    self.out.push(error("E210", at, "this share is out of range").help("write more than 0% and at most 100%"));
+                    self.out.push(
+                        error("E210", at, "this share is out of range")
+                            .help("write more than 0% and at most 100%"),
+                    );
                     return None;
                 };
                 one(threshold(Measure::Occupancy, share, *or_more))
@@ -136,8 +142,9 @@ impl<'a> Lowering<'a> {
     pub(super) fn unknown_group(&mut self, name: &Name, source: u32) {
         let at = Place { source, span: name.span };
         let diagnostic = error("E101", at, format!("there is no group `{}`", name.it));
-        let known = self.names.groups.iter().map(String::as_str);
-        self.out.push(suggest(diagnostic, "groups", &name.it, name.span, known));
+        self.unknown(diagnostic, "groups", &name.it, name.span, |names| {
+            names.groups.iter().map(String::as_str).collect()
+        });
     }
 
     fn places(&mut self, names: &[Name], source: u32) -> Option<Vec<Cond>> {
@@ -149,9 +156,9 @@ impl<'a> Lowering<'a> {
             }
             let at = Place { source, span: name.span };
             let diagnostic = error("E104", at, format!("there is no place `{}`", name.it));
-            let known = self.names.places.iter().map(|place| place.name.as_str());
-            let found = suggest(diagnostic, "places", &name.it, name.span, known);
-            self.out.push(found);
+            self.unknown(diagnostic, "places", &name.it, name.span, |names| {
+                names.places.iter().map(|place| place.name.as_str()).collect()
+            });
         }
         (tests.len() == names.len()).then(|| vec![yes(tests)])
     }
@@ -236,9 +243,9 @@ impl<'a> Lowering<'a> {
                         wrong = true;
                         let at = Place { source, span };
                         let diagnostic = error("E103", at, format!("there is no period `{name}`"));
-                        let mut known: Vec<&str> = self.names.periods.keys().copied().collect();
-                        known.sort_unstable();
-                        self.out.push(suggest(diagnostic, "periods", name, span, known));
+                        self.unknown(diagnostic, "periods", name, span, |names| {
+                            names.period_items.iter().map(|(period, _)| period.name.it.as_str()).collect()
+                        });
                     }
                 }
             }
@@ -299,7 +306,8 @@ impl<'a> Lowering<'a> {
             // Known, though not worked out yet.
             self.names.periods.insert(&period.name.it, None);
         }
-        let named: Vec<(&str, Place)> = items.iter().map(|(period, at)| (period.name.it.as_str(), *at)).collect();
+        let named: Vec<(&str, Place)> =
+            items.iter().map(|(period, at)| (period.name.it.as_str(), *at)).collect();
         for number in self.order(&edges, &named) {
             if let Some((period, at)) = items.get(number) {
                 let known = self.windows(&period.windows, at.source);
@@ -366,7 +374,8 @@ impl<'a> Lowering<'a> {
     fn ring(&mut self, ring: &[usize], named: &[(&'a str, Place)]) {
         let known: Vec<&(&str, Place)> = ring.iter().filter_map(|index| named.get(*index)).collect();
         let Some((first, at)) = known.first() else { return };
-        let shown = known.iter().take(20).map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(" needs ");
+        let shown =
+            known.iter().take(20).map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(" needs ");
         self.out.push(
             error("E113", *at, format!("this can never be worked out: {shown} needs `{first}`"))
                 .help("let one of them stand on its own"),

@@ -65,14 +65,23 @@ impl For {
                 no("plans belong to monthly and one-off fees")
             }
             (_, Use::Plan) => None,
-            (Self::Tax, Use::Window | Use::Months) => no("VAT and taxes go by whole days: write `from` and `until`"),
+            (Self::Tax, Use::Window | Use::Months) => {
+                no("VAT and taxes go by whole days: write `from` and `until`")
+            }
             (Self::Tax, _) => no("VAT and taxes depend on dates, places and groups only"),
             (Self::Value | Self::Rebate, Use::Fact | Use::Window | Use::Months) => None,
             (Self::Value, _) => no("a value is judged once, at plug-in"),
             (Self::Rebate, _) => no("coupons and discounts are judged once, at plug-in"),
             (Self::Charge(Energy), Use::EnergyPrice) => no("the energy price cannot depend on itself"),
-            (Self::Charge(Energy | ChargingTime | ConnectedTime | ParkingTime | IdleFee | FeedIn | PayoutToSite), _) => None,
-            (Self::Charge(StartFee | PaymentFee | ReservationFee), Use::Fact | Use::Window | Use::Months) => None,
+            (
+                Self::Charge(
+                    Energy | ChargingTime | ConnectedTime | ParkingTime | IdleFee | FeedIn | PayoutToSite,
+                ),
+                _,
+            ) => None,
+            (Self::Charge(StartFee | PaymentFee | ReservationFee), Use::Fact | Use::Window | Use::Months) => {
+                None
+            }
             (Self::Charge(StartFee), Use::AveragePower | Use::EnergyPrice) => None,
             (Self::Charge(kind @ (StartFee | PaymentFee)), _) => {
                 Some(format!("the {} is judged once, at plug-in", kind_words(kind)))
@@ -96,8 +105,11 @@ impl Lowering<'_> {
 
     /// Reports what a list for `what` cannot depend on.
     pub(super) fn check_uses(&mut self, what: For) {
-        let refused: Vec<_> =
-            self.uses.iter().filter_map(|(using, at)| what.refuses(*using).map(|why| (*using, *at, why))).collect();
+        let refused: Vec<_> = self
+            .uses
+            .iter()
+            .filter_map(|(using, at)| what.refuses(*using).map(|why| (*using, *at, why)))
+            .collect();
         // One place can break several rules; one of them is enough.
         let mut last = None;
         for (using, at, why) in refused {

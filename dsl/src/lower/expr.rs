@@ -5,13 +5,15 @@ use super::context::Use;
 use super::values::KnownValue;
 use crate::ast::{At, Expr, Kind, Name, Op, Rate, Span};
 use crate::resolve::names::Named;
-use crate::resolve::report::{Labels, Place, error, suggest};
+use crate::resolve::report::{Labels, Place, error};
 use crate::units::{self, Basis, Dim};
 use rust_decimal::Decimal;
 use takst_engine::tariff::{Formula, Mean, Part};
 
-/// Nesting beyond this is refused; the parser keeps files below it in all but hostile cases.
+/// Syntax nested deeper than this is refused; the parser keeps files below it in all but hostile cases.
 const MAX_DEPTH: u32 = 300;
+/// Formulas nested deeper than this are refused: readers of the compiled form bound the depth of what they read.
+const MAX_FORMULA: usize = 50;
 /// More addends than this are not shown one by one.
 const MAX_PARTS: usize = 32;
 
@@ -112,7 +114,11 @@ impl Typed {
                 None => parts.push(Part { label: name.to_owned(), formula: formula.clone() }),
             }
         }
-        if parts.len() < 2 { Vec::new() } else { parts }
+        if parts.len() < 2 || parts.iter().any(|part| depth(&part.formula) > MAX_FORMULA) {
+            Vec::new()
+        } else {
+            parts
+        }
     }
 
     fn opaque(mut self) -> Self {
@@ -152,16 +158,52 @@ fn sub(left: Formula, right: Formula) -> Formula {
 }
 
 fn negative(formula: Formula) -> Formula {
-    sub(Formula::Const(Decimal::ZERO), formula)
+    match formula {
+        Formula::Sub(zero, inner) if *zero == Formula::Const(Decimal::ZERO) => *inner,
+        other => sub(Formula::Const(Decimal::ZERO), other),
+    }
+}
+
+/// How deep a formula is nested.
+fn depth(formula: &Formula) -> usize {
+    match formula {
+        Formula::Const(_)
+        | Formula::Value(_)
+        | Formula::Feed { .. }
+        | Formula::EnergyPrice
+        | Formula::AveragePower
+        | Formula::CostPrice => 1,
+        Formula::Add(a, b)
+        | Formula::Sub(a, b)
+        | Formula::Mul(a, b)
+        | Formula::Div(a, b)
+        | Formula::Higher(a, b)
+        | Formula::Lower(a, b) => 1 + depth(a).max(depth(b)),
+        Formula::Round(a, _) | Formula::PlusVat(a) | Formula::LessVat(a) => 1 + depth(a),
+    }
 }
 
 impl Lowering<'_> {
-    /// Checks a formula and lowers it; `None` when something in it is wrong, and reported.
-    pub(super) fn expr(&mut self, expr: &Expr, at: Place, depth: u32) -> Option<Typed> {
+    /// Checks a line's formula and lowers it; `None` when something in it is wrong, and reported.
+    pub(super) fn formula(&mut self, expr: &Expr, at: Place) -> Option<Typed> {
+        let typed = self.expr(expr, at, 0)?;
+        if depth(&typed.formula) > MAX_FORMULA {
+            self.too_deep(at);
+            return None;
+        }
+        Some(typed)
+    }
+
+    fn too_deep(&mut self, at: Place) {
+        self.out.push(
+            error("E212", at, "this formula is too long")
+                .help("give parts of it names of their own with `price NAME: ...`"),
+        );
+    }
+
+    fn expr(&mut self, expr: &Expr, at: Place, depth: u32) -> Option<Typed> {
         if depth > MAX_DEPTH {
-            self.out.push(
-                error("E212", at, "this formula is too deep").help("give parts of it names of their own with `price NAME: ...`"),
-            );
+            self.too_deep(at);
             return None;
         }
         match expr {
@@ -192,8 +234,14 @@ impl Lowering<'_> {
             Expr::MonthMean(name) => self.feed(name, at, Mean::Month),
             Expr::EnergyPrice => {
                 self.depends(Use::EnergyPrice, at);
-                if !self.names.charges.iter().any(|charge| charge.kind == Kind::Energy) && self.unread.is_empty() {
-                    self.out.push(error("E106", at, "there is no energy price: the list has no `energy` charge"));
+                if !self.names.charges.iter().any(|charge| charge.kind == Kind::Energy)
+                    && self.unread.is_empty()
+                {
+                    self.out.push(error(
+                        "E106",
+                        at,
+                        "there is no energy price: the list has no `energy` charge",
+                    ));
                     return None;
                 }
                 Some(Typed::named(Formula::EnergyPrice, self.per_kwh(), self.basis(), "energy price"))
@@ -202,7 +250,9 @@ impl Lowering<'_> {
                 self.depends(Use::AveragePower, at);
                 Some(Typed::new(Formula::AveragePower, Dim::power()))
             }
-            Expr::CostPrice => Some(Typed::named(Formula::CostPrice, self.per_kwh(), self.basis(), "cost price")),
+            Expr::CostPrice => {
+                Some(Typed::named(Formula::CostPrice, self.per_kwh(), self.basis(), "cost price"))
+            }
             Expr::Parens(inner) => self.inner(inner, at, depth),
             Expr::Negative(inner) => self.negative(inner, at, depth),
             Expr::Binary { op, left, right } => {
@@ -236,7 +286,7 @@ impl Lowering<'_> {
     fn name(&mut self, name: &str, at: Place) -> Option<Typed> {
         self.name_used(name);
         match self.names.named.get(name).copied() {
-            Some((Named::Feed(feed), _)) => Some(self.feed_now(name, feed, Mean::Now)),
+            Some((Named::Feed(feed), _)) => self.feed_now(name, feed, Mean::Now),
             Some((Named::Price, _)) => self.known_price(name, at),
             Some((Named::Value, first)) => {
                 self.out.push(
@@ -253,23 +303,24 @@ impl Lowering<'_> {
         }
     }
 
-    fn feed_now(&self, name: &str, feed: u32, mean: Mean) -> Typed {
+    fn feed_now(&self, name: &str, feed: u32, mean: Mean) -> Option<Typed> {
         let index = usize::try_from(feed).unwrap_or(usize::MAX);
-        let dim = self.names.feed_dims.get(index).cloned().unwrap_or_default();
+        let dim = self.names.feed_dims.get(index).cloned().flatten()?;
         // A feed of energy prices is converted to the list's basis; an exchange rate has none.
         let per_kwh = self.names.feeds.get(index).is_some_and(|feed| feed.money_per_kwh);
         let basis = if per_kwh { self.basis() } else { Basis::Any };
-        Typed::named(Formula::Feed { feed, mean }, dim, basis, name)
+        Some(Typed::named(Formula::Feed { feed, mean }, dim, basis, name))
     }
 
     fn feed(&mut self, name: &Name, at: Place, mean: Mean) -> Option<Typed> {
         let word = Place { source: at.source, span: name.span };
         self.name_used(&name.it);
         match self.names.named.get(name.it.as_str()).copied() {
-            Some((Named::Feed(feed), _)) => Some(self.feed_now(&name.it, feed, mean)),
+            Some((Named::Feed(feed), _)) => self.feed_now(&name.it, feed, mean),
             Some((_, first)) => {
                 self.out.push(
-                    error("E102", word, format!("`{}` is no feed; only a feed has a mean", name.it)).also(first, "declared here"),
+                    error("E102", word, format!("`{}` is no feed; only a feed has a mean", name.it))
+                        .also(first, "declared here"),
                 );
                 None
             }
@@ -282,10 +333,11 @@ impl Lowering<'_> {
 
     /// Reports a word of a formula that means nothing.
     fn unknown_word(&mut self, name: &str, at: Place, what: &str) {
-        let known = self.names.formula_words();
+        let known =
+            |word: &str| matches!(self.names.named.get(word), Some((Named::Price | Named::Feed(_), _)));
         let glued = name.match_indices('-').find_map(|(dash, _)| {
             let (left, right) = (name.get(..dash)?, name.get(dash + 1..)?);
-            (known.binary_search(&left).is_ok() && known.binary_search(&right).is_ok()).then_some((left, right))
+            (known(left) && known(right)).then_some((left, right))
         });
         if let Some((left, right)) = glued {
             self.name_used(left);
@@ -298,20 +350,26 @@ impl Lowering<'_> {
             return;
         }
         let diagnostic = error("E102", at, format!("there is no {what} `{name}`"));
-        self.out.push(suggest(diagnostic, "prices and feeds", name, at.span, known));
+        self.unknown(diagnostic, "prices and feeds", name, at.span, |names| names.formula_words());
     }
 
     /// A named price as it stands in a formula.
     fn known_price(&mut self, name: &str, at: Place) -> Option<Typed> {
         // Prices are worked out before the ones that use them; one that is missing is part of a ring.
-        let Some(KnownValue::Price { index, typed, uses }) = self.known_values.get(name).cloned() else { return None };
+        let Some(KnownValue::Price { index, typed, uses }) = self.known_values.get(name).cloned() else {
+            return None;
+        };
         for (using, _) in uses {
             self.depends(using, at);
         }
         let typed = typed?;
         let mut whole = Typed::named(Formula::Value(index), typed.dim, typed.basis, name);
         whole.any = typed.any;
-        if typed.is_sum && typed.parts.len() <= MAX_PARTS && typed.parts.iter().any(|(label, _)| label.is_some()) {
+        let named = typed.parts.iter().any(|(label, _)| label.is_some());
+        // Bounded, so that a chain of prices does not pile up.
+        let small = typed.parts.len() <= MAX_PARTS
+            && typed.parts.iter().all(|(_, part)| depth(part) <= MAX_FORMULA / 2);
+        if typed.is_sum && named && small {
             whole.parts = typed.parts;
         }
         Some(whole)
@@ -334,7 +392,11 @@ impl Lowering<'_> {
                 let factors = vec![(left_at, left.words()), (right_at, right.words())];
                 let dim = left.dim.times(&right.dim);
                 let formula = fold(left.formula, right.formula, units::mul, Formula::Mul);
-                let basis = if dim.has_money() { left.basis.with(right.basis).unwrap_or(left.basis) } else { Basis::Any };
+                let basis = if dim.has_money() {
+                    left.basis.with(right.basis).unwrap_or(left.basis)
+                } else {
+                    Basis::Any
+                };
                 let (any, mention) = (left.any || right.any, left.mention.with(right.mention));
                 Some(Typed { any, basis, mention, factors, ..Typed::new(formula, dim) }.opaque())
             }
@@ -347,7 +409,11 @@ impl Lowering<'_> {
                 let factors = vec![(left_at, left.words()), (right_at, right.words())];
                 let dim = left.dim.over(&right.dim);
                 let formula = fold(left.formula, right.formula, units::div, Formula::Div);
-                let basis = if dim.has_money() { left.basis.with(right.basis).unwrap_or(left.basis) } else { Basis::Any };
+                let basis = if dim.has_money() {
+                    left.basis.with(right.basis).unwrap_or(left.basis)
+                } else {
+                    Basis::Any
+                };
                 let mention = left.mention.with(right.mention);
                 Some(Typed { any: left.any, basis, mention, factors, ..Typed::new(formula, dim) }.opaque())
             }
@@ -364,7 +430,8 @@ impl Lowering<'_> {
         } else {
             right_parts.collect()
         };
-        let formula = if subtract { sub(left.formula, right.formula) } else { add(left.formula, right.formula) };
+        let formula =
+            if subtract { sub(left.formula, right.formula) } else { add(left.formula, right.formula) };
         let mut typed = Typed { basis, ..Typed::new(formula, dim) };
         typed.any = left.any && right.any;
         typed.is_sum = true;
@@ -382,7 +449,9 @@ impl Lowering<'_> {
         } else if right.any || left.dim == right.dim {
             left.dim.clone()
         } else {
-            for (this, this_at, other_at, other) in [(left, left_at, right_at, right), (right, right_at, left_at, left)] {
+            for (this, this_at, other_at, other) in
+                [(left, left_at, right_at, right), (right, right_at, left_at, left)]
+            {
                 if this.percent && other.dim.has_money() {
                     let (percent, other) = (self.text(*this_at), self.text(*other_at));
                     self.out.push(
@@ -393,16 +462,23 @@ impl Lowering<'_> {
                 }
             }
             let (a, b) = (self.text(*left_at), self.text(*right_at));
-            let message =
-                format!("unlike units cannot be {verb}: `{a}` is {}, `{b}` is {}", left.words(), right.words());
+            let message = format!(
+                "unlike units cannot be {verb}: `{a}` is {}, `{b}` is {}",
+                left.words(),
+                right.words()
+            );
             self.out.push(
-                error("E201", *left_at, message).says(left.words()).also(*right_at, right.words()),
+                error("E201", *left_at, message)
+                    .says(left.words())
+                    .also(*right_at, right.words())
+                    .help("bring both to one unit, or make one of them a charge of its own"),
             );
             return None;
         };
         let Some(basis) = left.basis.with(right.basis) else {
             let message = format!("prices excluding and including VAT cannot be {verb}");
-            let (add, what) = if left.basis == Basis::Net { ("plus VAT", left_at) } else { ("plus VAT", right_at) };
+            let (add, what) =
+                if left.basis == Basis::Net { ("plus VAT", left_at) } else { ("plus VAT", right_at) };
             let net = self.text(*what);
             self.out.push(
                 error("E203", *left_at, message)
@@ -438,7 +514,11 @@ impl Lowering<'_> {
         if postfix {
             // The receipt shows the sum inside; what the bound changes goes to its first part.
             let mention = left.mention;
-            let parts = if left.parts.len() > 1 { left.parts } else { vec![(mention.label(), typed.formula.clone())] };
+            let parts = if left.parts.len() > 1 {
+                left.parts
+            } else {
+                vec![(mention.label(), typed.formula.clone())]
+            };
             return Some(Typed { is_sum: left.is_sum, parts, mention, ..typed });
         }
         Some(typed.opaque())
@@ -458,7 +538,8 @@ impl Lowering<'_> {
         let (inner, _) = inner;
         let formula = Formula::Round(Box::new(inner.formula), size);
         let mention = inner.mention;
-        let parts = if inner.parts.len() > 1 { inner.parts } else { vec![(mention.label(), formula.clone())] };
+        let parts =
+            if inner.parts.len() > 1 { inner.parts } else { vec![(mention.label(), formula.clone())] };
         Some(Typed { basis, mention, parts, is_sum: inner.is_sum, ..Typed::new(formula, dim) })
     }
 
@@ -498,7 +579,11 @@ pub(super) fn names_in<'e>(expr: &'e Expr, found: &mut Vec<(&'e str, Option<Span
             | Expr::LowerOf(a, b)
             | Expr::AtLeast(a, b)
             | Expr::AtMost(a, b) => left.extend([&a.it, &b.it]),
-            Expr::Parens(a) | Expr::Negative(a) | Expr::RoundedTo(a, _) | Expr::PlusVat(a) | Expr::LessVat(a) => left.push(&a.it),
+            Expr::Parens(a)
+            | Expr::Negative(a)
+            | Expr::RoundedTo(a, _)
+            | Expr::PlusVat(a)
+            | Expr::LessVat(a) => left.push(&a.it),
             Expr::Rate(_)
             | Expr::Number(_)
             | Expr::Quantity(_)

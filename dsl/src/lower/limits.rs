@@ -59,7 +59,10 @@ impl Lowering<'_> {
             // `after 30 min` and `after grace` are one kind of limit.
             let same = match &limit.it {
                 ast::Limit::AfterNamed { in_a_row, .. } => discriminant(&ast::Limit::After {
-                    quantity: At { it: ast::Quantity { number: 0.into(), unit: Unit::Min }, span: limit.span },
+                    quantity: At {
+                        it: ast::Quantity { number: 0.into(), unit: Unit::Min },
+                        span: limit.span,
+                    },
                     in_a_row: *in_a_row,
                 }),
                 other => discriminant(other),
@@ -85,12 +88,20 @@ impl Lowering<'_> {
         let can_wait = is_time(kind) || matches!(kind, Kind::Energy | Kind::StartFee | Kind::PaymentFee);
         match limit {
             L::After { .. } | L::AfterNamed { .. } if !can_wait => {
-                self.misplaced(at, kind, "only energy, times, idle fees, start fees and payment fees can begin after something");
+                self.misplaced(
+                    at,
+                    kind,
+                    "only energy, times, idle fees, start fees and payment fees can begin after something",
+                );
             }
             L::After { in_a_row: true, .. } | L::AfterNamed { in_a_row: true, .. }
                 if !matches!(kind, Kind::IdleFee | Kind::ParkingTime) =>
             {
-                self.misplaced(at, kind, "`in a row` is for idle fees and parking time: it starts again when charging resumes");
+                self.misplaced(
+                    at,
+                    kind,
+                    "`in a row` is for idle fees and parking time: it starts again when charging resumes",
+                );
             }
             L::After { quantity, in_a_row } => {
                 if let Some((counted, amount)) = self.counted(quantity, at.source, measures(kind)) {
@@ -101,8 +112,10 @@ impl Lowering<'_> {
             L::AfterNamed { name, in_a_row } => {
                 let Some((value, counted)) = self.quantity_named(name, at.source) else { return };
                 if !measures(kind).contains(&counted) {
-                    let (is, wants) = if counted == Counted::Energy { ("energy", "a time") } else { ("a time", "energy") };
-                    let message = format!("`{}` is {is}, but `{}` begins after {wants}", name.it, kind_words(kind));
+                    let (is, wants) =
+                        if counted == Counted::Energy { ("energy", "a time") } else { ("a time", "energy") };
+                    let message =
+                        format!("`{}` is {is}, but `{}` begins after {wants}", name.it, kind_words(kind));
                     self.out.push(error("E210", Place { source: at.source, span: name.span }, message));
                     return;
                 }
@@ -181,8 +194,9 @@ impl Lowering<'_> {
         let code = self.code().to_owned();
         let Some(span) = span else {
             let text = self.text(amount_at);
-            let spans: &[&str] = if month { &["month", "bill"] } else { &["session", "day", "month", "bill"] };
-            let list = spans.iter().map(|span| format!("`{text_money}/{span}`", text_money = code)).collect::<Vec<_>>().join(", ");
+            let spans: &[&str] =
+                if month { &["month", "bill"] } else { &["session", "day", "month", "bill"] };
+            let list = spans.iter().map(|span| format!("`{code}/{span}`")).collect::<Vec<_>>().join(", ");
             self.out.push(
                 error("E211", amount_at, format!("`{text}` does not say over what the limit counts"))
                     .help(format!("limits are in {list}")),
@@ -192,8 +206,12 @@ impl Lowering<'_> {
         debug_assert!(value.dim == Dim::money(&code));
         if value.basis.with(self.basis()).is_none() {
             self.out.push(
-                error("E204", amount_at, format!("this limit is {}, the list's prices are not", value.basis.words()))
-                    .help("write limits as the list's prices are, with or without VAT"),
+                error(
+                    "E204",
+                    amount_at,
+                    format!("this limit is {}, the list's prices are not", value.basis.words()),
+                )
+                .help("write limits as the list's prices are, with or without VAT"),
             );
             return None;
         }
@@ -208,7 +226,8 @@ impl Lowering<'_> {
         {
             let at = Place { source: at.source, span: whose.span };
             self.out.push(
-                error("E409", at, "a limit per session is that of one session").help("limits over several are per day, month or bill"),
+                error("E409", at, "a limit per session is that of one session")
+                    .help("limits over several are per day, month or bill"),
             );
             return None;
         }

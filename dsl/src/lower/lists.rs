@@ -55,7 +55,8 @@ impl Lowering<'_> {
     pub(super) fn region(&self, item: &Item<'_>) -> Place {
         let mut region = item.at;
         let starts = usize::try_from(item.at.source).ok().and_then(|source| self.starts.get(source));
-        let next = starts.and_then(|starts| starts.get(starts.partition_point(|start| *start <= item.at.span.start)));
+        let next = starts
+            .and_then(|starts| starts.get(starts.partition_point(|start| *start <= item.at.span.start)));
         region.span.end = next.copied().unwrap_or(u32::MAX).max(region.span.end);
         region
     }
@@ -92,8 +93,12 @@ impl Lowering<'_> {
                 if line.it.clauses.len() > 1 {
                     list.quiet = true;
                     self.out.push(
-                        error("E306", at, "`otherwise` means in all other cases; it cannot have conditions beside it")
-                            .help("leave out `otherwise`, or the other conditions"),
+                        error(
+                            "E306",
+                            at,
+                            "`otherwise` means in all other cases; it cannot have conditions beside it",
+                        )
+                        .help("leave out `otherwise`, or the other conditions"),
                     );
                 } else if number < last {
                     list.quiet = true;
@@ -182,16 +187,23 @@ impl Lowering<'_> {
         let Ok(days) = DayClasses::new(calendars, valid_from, &self.holidays) else {
             let at = self.settings.head?;
             self.out.push(
-                error("E304", at, "too many crossing conditions: the list tells too many kinds of days apart")
-                    .help("use fewer different windows and dates"),
+                error(
+                    "E304",
+                    at,
+                    "too many crossing conditions: the list tells too many kinds of days apart",
+                )
+                .help("use fewer different windows and dates"),
             );
             return None;
         };
         let groups = self.names.groups.clone();
         let place_names: Vec<String> = self.names.places.iter().map(|place| place.name.clone()).collect();
+        let places = &self.names.places;
+        let default_group = self.names.default_group;
+        let new_builder = || Builder::new(groups.len(), default_group, days.clone()).with_places(places);
         // Lists that are only checked have nodes of their own, which are thrown away.
-        let mut checked = Builder::new(groups.len(), self.names.default_group, days.clone());
-        let mut kept = Builder::new(groups.len(), self.names.default_group, days.clone());
+        let mut checked = new_builder();
+        let mut kept = new_builder();
         let mut roots = Vec::new();
         let mut whole = true;
         for list in &lists {
@@ -200,8 +212,12 @@ impl Lowering<'_> {
                 whole = false;
                 roots.push(0);
                 self.out.push(
-                    error("E304", list.head, format!("too many crossing conditions in `{}`", self.text(list.head)))
-                        .help("name common parts with `price`, or use fewer different conditions"),
+                    error(
+                        "E304",
+                        list.head,
+                        format!("too many crossing conditions in `{}`", self.text(list.head)),
+                    )
+                    .help("name common parts with `price`, or use fewer different conditions"),
                 );
                 continue;
             };
@@ -212,7 +228,8 @@ impl Lowering<'_> {
             if let Some(hole) = &diagram.hole {
                 let message = format!("no {} {}", list.what, hole.describe(&groups, &place_names));
                 self.out.push(
-                    error("E301", list.head, message).help(format!("add a last line such as `{}  otherwise`", list.example)),
+                    error("E301", list.head, message)
+                        .help(format!("add a last line such as `{}  otherwise`", list.example)),
                 );
             }
             for dead in &diagram.dead {
@@ -231,7 +248,9 @@ impl Lowering<'_> {
         let found = error("E302", at, "this line can never win");
         let hiding: Vec<Place> = hidden_by.iter().filter_map(|by| list.places.get(*by)).copied().collect();
         let found = match hiding.as_slice() {
-            [] => found.says("its conditions never hold together").help("take the line away, or mend its conditions"),
+            [] => found
+                .says("its conditions never hold together")
+                .help("take the line away, or mend its conditions"),
             [by] => found.says("never reached").also(*by, "this line answers first"),
             // A dozen lines that only hide it together would bury the message.
             several => several.iter().take(4).fold(found.says("never reached"), |found, by| {

@@ -8,7 +8,13 @@ use takst_engine::tariff::{MonthCharge, MonthWhat, NodeId};
 
 impl Lowering<'_> {
     /// A charge of the month; its node ids are list indexes still.
-    pub(super) fn month_charge(&mut self, item: &Item<'_>, charge: &ast::Charge, known: &KnownCharge, tax: u32) -> MonthCharge {
+    pub(super) fn month_charge(
+        &mut self,
+        item: &Item<'_>,
+        charge: &ast::Charge,
+        known: &KnownCharge,
+        tax: u32,
+    ) -> MonthCharge {
         let limits = self.limits(item, &charge.limits, known.kind);
         let root = self.prices(item, &charge.cases, known);
         let what = match known.kind {

@@ -44,10 +44,12 @@ impl Lowering<'_> {
         match code {
             Some(code) if code == word.it => Some(Decimal::ONE),
             Some(code) if currency::currency(&word.it).is_some() => {
-                self.out.push(
-                    error("E206", at, format!("this is {}, the list is in {code}", word.it))
-                        .help(format!("write the price in {code}, or convert a feed, as in `feed rate: {code}/{}`", word.it)),
-                );
+                self.out.push(error("E206", at, format!("this is {}, the list is in {code}", word.it)).help(
+                    format!(
+                        "write the price in {code}, or convert a feed, as in `feed rate: {code}/{}`",
+                        word.it
+                    ),
+                ));
                 None
             }
             None if currency::currency(&word.it).is_some() => Some(Decimal::ONE),
@@ -62,7 +64,8 @@ impl Lowering<'_> {
     pub(super) fn rate(&mut self, rate: &Rate, at: Place) -> Option<Typed> {
         let factor = self.money_word(&rate.money, at.source);
         let mut dim = Dim::money(self.code());
-        let mut value = factor.and_then(|factor| units::mul(rate.number, factor)).filter(|_| units::fits(rate.number));
+        let mut value =
+            factor.and_then(|factor| units::mul(rate.number, factor)).filter(|_| units::fits(rate.number));
         if factor.is_some() && value.is_none() {
             self.too_long(at);
         }
@@ -116,9 +119,9 @@ impl Lowering<'_> {
 
     fn too_long(&mut self, at: Place) {
         let message = format!("`{}` has too many digits", self.text(at));
-        self.out.push(
-            error("E209", at, message).help("numbers have at most 12 decimals (per kWh and per hour) and at most 15 digits before the point"),
-        );
+        self.out.push(error("E209", at, message).help(
+            "numbers have at most 12 decimals (per kWh and per hour) and at most 15 digits before the point",
+        ));
     }
 
     /// A plain number that fits.
@@ -138,13 +141,18 @@ impl Lowering<'_> {
         if typed.dim != Dim::money(self.code()) {
             let example = format!("5.00 {}", self.code());
             self.out.push(
-                error("E211", at, format!("`{text}` is {}, but a plain sum of money belongs here", typed.dim.words()))
-                    .help(format!("write it as in `{example}`")),
+                error(
+                    "E211",
+                    at,
+                    format!("`{text}` is {}, but a plain sum of money belongs here", typed.dim.words()),
+                )
+                .help(format!("write it as in `{example}`")),
             );
             return None;
         }
         if typed.basis.with(self.basis()).is_none() {
-            self.other_basis(at, typed.basis);
+            let message = format!("`{text}` is {}, the list's prices are not", typed.basis.words());
+            self.out.push(error("E204", at, message).help("write amounts as the list's prices are"));
             return None;
         }
         match typed.formula {
@@ -158,28 +166,37 @@ impl Lowering<'_> {
 
     /// A result in the other basis than the list's.
     pub(super) fn other_basis(&mut self, at: Place, basis: Basis) {
-        let (list, add) = if basis == Basis::Net { (Basis::Gross, "plus VAT") } else { (Basis::Net, "less VAT") };
+        let (list, add) =
+            if basis == Basis::Net { (Basis::Gross, "plus VAT") } else { (Basis::Net, "less VAT") };
         let message = format!("this is {}, the list's prices are {}", basis.words(), list.words());
         self.out.push(error("E204", at, message).help(format!("write `{add}` behind it")));
     }
 
     /// A quantity of the wanted kind in whole base units; says what is wrong otherwise.
-    pub(super) fn counted(&mut self, quantity: &At<Quantity>, source: u32, wanted: &[Counted]) -> Option<(Counted, i64)> {
+    pub(super) fn counted(
+        &mut self,
+        quantity: &At<Quantity>,
+        source: u32,
+        wanted: &[Counted],
+    ) -> Option<(Counted, i64)> {
         let at = Place { source, span: quantity.span };
         let names: Vec<&str> = wanted.iter().map(|counted| units_of(*counted)).collect();
         let text = self.text(at);
         match units::count(&quantity.it) {
             Ok((counted, amount)) if wanted.contains(&counted) => Some((counted, amount)),
             Ok(_) | Err(true) => {
-                let message = format!("`{text}` is in {}, here belong {}", units::word(quantity.it.unit), names.join(" or "));
+                let message = format!(
+                    "`{text}` is in {}, here belong {}",
+                    units::word(quantity.it.unit),
+                    names.join(" or ")
+                );
                 self.out.push(error("E210", at, message).says(format!("not {}", names.join(" or "))));
                 None
             }
             Err(false) => {
-                self.out.push(
-                    error("E210", at, format!("`{text}` is out of range"))
-                        .help("quantities are greater than zero and are counted in whole milliseconds and millionths"),
-                );
+                self.out.push(error("E210", at, format!("`{text}` is out of range")).help(
+                    "quantities are greater than zero and are counted in whole milliseconds and millionths",
+                ));
                 None
             }
         }

@@ -49,7 +49,10 @@ impl Lowering<'_> {
                     let (terms, root, lowered) = self.rebate(item, rebate, "discount", &all);
                     if let Some((rebate_value, charges)) = lowered {
                         discounts.push(Discount {
-                            label: rebate.name.as_ref().map_or_else(|| "Discount".to_owned(), |name| name.it.clone()),
+                            label: rebate
+                                .name
+                                .as_ref()
+                                .map_or_else(|| "Discount".to_owned(), |name| name.it.clone()),
                             rule: self.rule(item.at),
                             root,
                             not_with_coupon: terms.not_with_coupon,
@@ -101,16 +104,28 @@ impl Lowering<'_> {
             match &clause.it {
                 Clause::NotWithCoupon if what == "discount" => terms.not_with_coupon = true,
                 Clause::NotWithCoupon => {
-                    self.out.push(error("E305", at, "a coupon is a coupon; `not with coupon` is for discounts"));
+                    self.out.push(error(
+                        "E305",
+                        at,
+                        "a coupon is a coupon; `not with coupon` is for discounts",
+                    ));
                 }
                 Clause::TimesPerDriver(times) if what == "coupon" => {
                     if times.it == 0 || terms.times.is_some() {
-                        self.out.push(error("E411", at, "say once how often a driver may use the coupon: at least once"));
+                        self.out.push(error(
+                            "E411",
+                            at,
+                            "say once how often a driver may use the coupon: at least once",
+                        ));
                     }
                     terms.times = Some(times.it);
                 }
                 Clause::TimesPerDriver(_) => {
-                    self.out.push(error("E305", at, "only coupons are counted; a discount holds for every session"));
+                    self.out.push(error(
+                        "E305",
+                        at,
+                        "only coupons are counted; a discount holds for every session",
+                    ));
                 }
                 _ => terms.conditions.push(clause),
             }
@@ -126,7 +141,10 @@ impl Lowering<'_> {
                 if share.is_none() {
                     let at = Place { source, span: percent.span };
                     let text = self.text(at);
-                    self.out.push(error("E411", at, format!("`{text}` is no share")).help("write more than 0% and at most 100%"));
+                    self.out.push(
+                        error("E411", at, format!("`{text}` is no share"))
+                            .help("write more than 0% and at most 100%"),
+                    );
                 }
                 let charges = self.of(of, source, scope)?;
                 Some((Rebate::Share(share?), charges))
@@ -184,10 +202,20 @@ impl Lowering<'_> {
     }
 
     fn energy_charges(&self) -> Vec<u32> {
-        self.names.charges.iter().filter(|charge| charge.kind == Kind::Energy).filter_map(|charge| charge.session).collect()
+        self.names
+            .charges
+            .iter()
+            .filter(|charge| charge.kind == Kind::Energy)
+            .filter_map(|charge| charge.session)
+            .collect()
     }
 
     fn all_charges(&self) -> Vec<u32> {
-        self.names.charges.iter().filter(|charge| untouched(charge.kind).is_none()).filter_map(|charge| charge.session).collect()
+        self.names
+            .charges
+            .iter()
+            .filter(|charge| untouched(charge.kind).is_none())
+            .filter_map(|charge| charge.session)
+            .collect()
     }
 }

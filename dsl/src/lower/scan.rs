@@ -6,7 +6,7 @@ use crate::holidays::{public_holidays, region_of_zone, regions};
 use crate::resolve::head::unknown_region;
 use crate::resolve::merge::{Body, Item};
 use crate::resolve::names::{Named, Sort};
-use crate::resolve::report::{Place, error, suggest};
+use crate::resolve::report::{Place, error};
 use takst_engine::tariff::CALENDAR;
 
 /// Calendar years.
@@ -52,10 +52,9 @@ fn says_holidays(window: &At<Window>, source: u32) -> Option<Place> {
 impl Lowering<'_> {
     /// Finds out which days are public holidays, if the list asks for them.
     pub(super) fn public_holidays(&mut self) {
-        let used = self
-            .items
-            .iter()
-            .find_map(|item| windows(item).into_iter().find_map(|window| says_holidays(window, item.at.source)));
+        let used = self.items.iter().find_map(|item| {
+            windows(item).into_iter().find_map(|window| says_holidays(window, item.at.source))
+        });
         let known = match &self.settings.public_holidays {
             Some((at, region)) => {
                 let days = public_holidays(region, YEARS);
@@ -66,8 +65,18 @@ impl Lowering<'_> {
                     self.out.push(if states.is_empty() {
                         unknown_region(*at, region, near)
                     } else {
-                        error("E407", *at, format!("`{region}` has no public holidays of its own beside those of its states"))
-                            .help(format!("write the state, as in `{}`; there are {}", states.first().unwrap_or(&""), states.join(", ")))
+                        error(
+                            "E407",
+                            *at,
+                            format!(
+                                "`{region}` has no public holidays of its own beside those of its states"
+                            ),
+                        )
+                        .help(format!(
+                            "write the state, as in `{}`; there are {}",
+                            states.first().unwrap_or(&""),
+                            states.join(", ")
+                        ))
                     });
                 }
                 days
@@ -78,8 +87,12 @@ impl Lowering<'_> {
                 if let (None, Some(at), Some(zone)) = (&days, used, zone) {
                     let example = if zone == "Europe/Berlin" { "DE-BY" } else { "NO" };
                     self.out.push(
-                        error("E407", at, format!("whose public holidays? the time zone `{zone}` has no single answer"))
-                            .help(format!("write below `tariff`, indented: `public holidays: {example}`")),
+                        error(
+                            "E407",
+                            at,
+                            format!("whose public holidays? the time zone `{zone}` has no single answer"),
+                        )
+                        .help(format!("write below `tariff`, indented: `public holidays: {example}`")),
                     );
                 }
                 days
@@ -110,15 +123,13 @@ impl Lowering<'_> {
                         if !matches!(self.names.named.get(name.it.as_str()), Some((Named::Feed(_), _))) {
                             let at = Place { source: 0, span: name.span };
                             let found = error("E102", at, format!("there is no feed `{}`", name.it));
-                            let known: Vec<&str> = self.names.feeds.iter().map(|feed| feed.name.as_str()).collect();
-                            let found = suggest(found, "feeds", &name.it, name.span, known);
-                            self.out.push(found);
+                            self.unknown(found, "feeds", &name.it, name.span, |names| {
+                                names.feeds.iter().map(|feed| feed.name.as_str()).collect()
+                            });
                         }
                     }
-                    Step::Expect(Expect::Charge(head, _)) => {
-                        if self.names.meant(head).next().is_none() {
-                            self.no_charge(head, 0);
-                        }
+                    Step::Expect(Expect::Charge(head, _)) if self.names.meant(head).next().is_none() => {
+                        self.no_charge(head, 0);
                     }
                     _ => {}
                 }

@@ -7,7 +7,7 @@ use crate::ast::{self, VatRate};
 use crate::cases::Line;
 use crate::resolve::merge::{Body, Item, kind_words, ref_span};
 use crate::resolve::names::id;
-use crate::resolve::report::{Labels, Place, error, suggest};
+use crate::resolve::report::{Labels, Place, error};
 use rust_decimal::Decimal;
 use std::collections::HashMap;
 use takst_engine::tariff::{Outcome, Tax, TaxClass};
@@ -71,7 +71,8 @@ impl Lowering<'_> {
         }
         self.check_basis(first_rate);
         let count = self.names.charges.len();
-        let chosen: Vec<Option<usize>> = (0..count).map(|index| own.get(&index).map(|(_, list)| *list).or(default)).collect();
+        let chosen: Vec<Option<usize>> =
+            (0..count).map(|index| own.get(&index).map(|(_, list)| *list).or(default)).collect();
         if taxes.is_empty() {
             self.check_vat(&chosen, lists.is_empty());
         }
@@ -116,7 +117,7 @@ impl Lowering<'_> {
                 VatRate::OutsideScope => (None, Some("outside scope".to_owned())),
             };
             let one = Said { at, label: "VAT".into(), rate, reason, base: Vec::new() };
-            let class = keep.then(|| lowering.class(&[one.clone()]));
+            let class = keep.then(|| lowering.class(std::slice::from_ref(&one)));
             said.push(one);
             class.map(Outcome::Tax)
         });
@@ -133,13 +134,18 @@ impl Lowering<'_> {
                 if !known.contains(&base.it) {
                     let at = Place { source: item.at.source, span: base.span };
                     let later = self.names.taxes.contains(&base.it.as_str());
-                    let found = if later {
-                        error("E112", at, format!("the tax `{}` must stand before this one", base.it))
+                    if later {
+                        self.out.push(error(
+                            "E112",
+                            at,
+                            format!("the tax `{}` must stand before this one", base.it),
+                        ));
                     } else {
                         let found = error("E112", at, format!("there is no tax `{}`", base.it));
-                        suggest(found, "taxes before this one", &base.it, base.span, known.iter().map(String::as_str))
-                    };
-                    self.out.push(found);
+                        self.unknown(found, "taxes before this one", &base.it, base.span, |_| {
+                            known.iter().map(String::as_str).collect()
+                        });
+                    }
                 }
             }
             let subject = Subject {
@@ -168,7 +174,8 @@ impl Lowering<'_> {
         if rate.is_sign_negative() || rate > Decimal::ONE_HUNDRED || rate.normalize().scale() > 6 {
             let text = self.text(at);
             self.out.push(
-                error("E413", at, format!("`{text}` is no tax rate")).help("rates are from 0% to 100%, with at most six decimals"),
+                error("E413", at, format!("`{text}` is no tax rate"))
+                    .help("rates are from 0% to 100%, with at most six decimals"),
             );
         }
         rate
@@ -184,7 +191,8 @@ impl Lowering<'_> {
                 continue;
             };
             // INVARIANT: a base that is not taxed here adds nothing to the base.
-            let on_top_of = (0..).zip(&taxes).filter(|(_, tax)| one.base.contains(&tax.label)).map(|(index, _)| index);
+            let on_top_of =
+                (0..).zip(&taxes).filter(|(_, tax)| one.base.contains(&tax.label)).map(|(index, _)| index);
             let on_top_of = on_top_of.collect();
             let rule = self.rule(one.at);
             taxes.push(Tax { label: one.label.clone(), rate, on_top_of, rule });
@@ -198,11 +206,17 @@ impl Lowering<'_> {
     fn join<'l>(&mut self, of: impl Iterator<Item = &'l TaxList>) -> u32 {
         let of: Vec<&TaxList> = of.collect();
         let head = self.settings.head.unwrap_or(Place { source: 0, span: ast::Span::default() });
-        let size = of.iter().try_fold(1_usize, |size, list| size.checked_mul(list.said.len()).filter(|n| *n <= MOST_CLASSES));
+        let size = of
+            .iter()
+            .try_fold(1_usize, |size, list| size.checked_mul(list.said.len()).filter(|n| *n <= MOST_CLASSES));
         if size.is_none() {
             self.out.push(
-                error("E304", head, "too many crossing conditions: VAT and taxes have too many lines together")
-                    .help("use fewer lines"),
+                error(
+                    "E304",
+                    head,
+                    "too many crossing conditions: VAT and taxes have too many lines together",
+                )
+                .help("use fewer lines"),
             );
             return 0;
         }
@@ -244,7 +258,9 @@ impl Lowering<'_> {
             self.out.push(
                 error("E406", head, "the list does not say whether its prices include VAT")
                     .also(rate, "charged here")
-                    .help("write below `tariff`, indented: `prices: including VAT` or `prices: excluding VAT`"),
+                    .help(
+                        "write below `tariff`, indented: `prices: including VAT` or `prices: excluding VAT`",
+                    ),
             );
         }
     }
@@ -275,15 +291,16 @@ impl Lowering<'_> {
         let at = Place { source, span: ref_span(head) };
         let text = self.text(at);
         let found = error("E106", at, format!("the list has no charge `{text}`"));
-        let known: Vec<String> = self
+        let words: Vec<String> = self
             .names
             .charges
             .iter()
+            .take(100)
             .map(|charge| {
                 let words = kind_words(charge.kind);
                 if charge.labelled { format!("{words} \"{}\"", charge.label) } else { words.to_owned() }
             })
             .collect();
-        self.out.push(suggest(found, "charges", &text, at.span, known.iter().map(String::as_str)));
+        self.unknown(found, "charges", &text, at.span, |_| words.iter().map(String::as_str).collect());
     }
 }

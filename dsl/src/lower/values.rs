@@ -7,7 +7,7 @@ use super::lists::Subject;
 use crate::ast::{self, Clause, Expr, PriceOrFree};
 use crate::resolve::merge::{Body, Item};
 use crate::resolve::names::id;
-use crate::resolve::report::{Labels, Place, error, suggest, warning};
+use crate::resolve::report::{Labels, Place, error, warning};
 use crate::units::{Counted, Dim};
 use std::collections::{BTreeMap, HashMap};
 use takst_engine::tariff::{Outcome, Per, Price, Value};
@@ -55,7 +55,8 @@ impl<'a> Lowering<'a> {
                         names_in(expr, &mut names);
                     }
                 }
-                let mut to: Vec<usize> = names.iter().filter_map(|(name, _)| index.get(name).copied()).collect();
+                let mut to: Vec<usize> =
+                    names.iter().filter_map(|(name, _)| index.get(name).copied()).collect();
                 to.sort_unstable();
                 to.dedup();
                 to
@@ -101,7 +102,7 @@ impl<'a> Lowering<'a> {
         let mut wrong = false;
         let list = self.cases(subject, cases, |lowering, what, at| {
             let PriceOrFree::Price(expr) = &what.it else { return Some(Outcome::Free) };
-            let Some(typed) = lowering.expr(expr, at, 0) else {
+            let Some(typed) = lowering.formula(expr, at) else {
                 wrong = true;
                 return None;
             };
@@ -121,8 +122,8 @@ impl<'a> Lowering<'a> {
             Some(Outcome::Price(Price { per, formula, parts: Vec::new() }))
         });
         let uses = self.uses.clone();
-        let unconditional =
-            cases.lines.len() == 1 && cases.lines.iter().all(|line| line.it.clauses.iter().all(|c| c.it == Clause::Otherwise));
+        let unconditional = cases.lines.len() == 1
+            && cases.lines.iter().all(|line| line.it.clauses.iter().all(|c| c.it == Clause::Otherwise));
         let index = self.push_value(name, list);
         let typed = match common {
             _ if wrong => None,
@@ -131,7 +132,7 @@ impl<'a> Lowering<'a> {
             None => {
                 let zero = takst_engine::tariff::Formula::Const(rust_decimal::Decimal::ZERO);
                 let free = Typed::new(zero, Dim::default());
-                (!cases.lines.is_empty()).then(|| Typed { any: true, ..free })
+                (!cases.lines.is_empty()).then_some(Typed { any: true, ..free })
             }
         };
         KnownValue::Price { index, typed, uses }
@@ -142,7 +143,11 @@ impl<'a> Lowering<'a> {
         let (first, first_at) = first;
         if first.dim != typed.dim && !first.any && !typed.any {
             let (a, b) = (self.text(*first_at), self.text(at));
-            let message = format!("the lines of one price need one unit: `{a}` is {}, `{b}` is {}", first.words(), typed.words());
+            let message = format!(
+                "the lines of one price need one unit: `{a}` is {}, `{b}` is {}",
+                first.words(),
+                typed.words()
+            );
             self.out.push(error("E201", at, message).says(typed.words()).also(*first_at, first.words()));
             return None;
         }
@@ -162,8 +167,12 @@ impl<'a> Lowering<'a> {
         if item.at.source == 0 {
             self.abstract_list = true;
             self.out.push(
-                warning("W408", item.head, format!("`{name}` is set by the lists based on this one; alone it cannot price"))
-                    .help(format!("a list based on this one writes `set {name}: ...`")),
+                warning(
+                    "W408",
+                    item.head,
+                    format!("`{name}` is set by the lists based on this one; alone it cannot price"),
+                )
+                .help(format!("a list based on this one writes `set {name}: ...`")),
             );
             return;
         }
@@ -196,7 +205,8 @@ impl<'a> Lowering<'a> {
                 let text = lowering.text(at);
                 wrong = true;
                 lowering.out.push(
-                    error("E210", at, format!("`{text}` is no quantity")).help("a value is an amount of time or energy, as in `30 min`"),
+                    error("E210", at, format!("`{text}` is no quantity"))
+                        .help("a value is an amount of time or energy, as in `30 min`"),
                 );
                 return None;
             };
@@ -210,7 +220,8 @@ impl<'a> Lowering<'a> {
                 Some((first, first_at)) if first != counted => {
                     wrong = true;
                     lowering.out.push(
-                        error("E201", at, "the lines of one value must all be times, or all be energy").also(first_at, "first line"),
+                        error("E201", at, "the lines of one value must all be times, or all be energy")
+                            .also(first_at, "first line"),
                     );
                 }
                 _ => common = Some((counted, at)),
@@ -228,17 +239,17 @@ impl<'a> Lowering<'a> {
         match self.known_values.get(name.it.as_str()) {
             Some(KnownValue::Quantity { index, counted }) => counted.map(|counted| (*index, counted)),
             _ => {
-                let known = self.names.value_words();
-                let found = match self.names.named.get(name.it.as_str()) {
-                    Some((_, declared)) => error("E105", at, format!("`{}` is no quantity", name.it))
-                        .also(*declared, "declared here")
-                        .help(format!("declare it as in `value {}: 30 min`", name.it)),
+                match self.names.named.get(name.it.as_str()) {
+                    Some((_, declared)) => self.out.push(
+                        error("E105", at, format!("`{}` is no quantity", name.it))
+                            .also(*declared, "declared here")
+                            .help(format!("declare it as in `value {}: 30 min`", name.it)),
+                    ),
                     None => {
                         let found = error("E105", at, format!("there is no value `{}`", name.it));
-                        suggest(found, "values", &name.it, name.span, known)
+                        self.unknown(found, "values", &name.it, name.span, |names| names.value_words());
                     }
-                };
-                self.out.push(found);
+                }
                 None
             }
         }

@@ -60,11 +60,19 @@ impl Build {
 
     /// The line cannot be read, and nothing better is known.
     pub fn unread(&self, pair: &Pair<'_>) -> Box<Diagnostic> {
-        Box::new(self.error("E005", pair, "this line cannot be read").help("compare it with the examples in the reference"))
+        Box::new(
+            self.error("E005", pair, "this line cannot be read")
+                .help("compare it with the examples in the reference"),
+        )
     }
 
     /// Every match of `rule` in `pair`, turned.
-    pub fn each<'t, T>(&self, pair: &Pair<'t>, rule: Rule, turn: impl Fn(&Pair<'t>) -> Built<T>) -> Built<Vec<T>> {
+    pub fn each<'t, T>(
+        &self,
+        pair: &Pair<'t>,
+        rule: Rule,
+        turn: impl Fn(&Pair<'t>) -> Built<T>,
+    ) -> Built<Vec<T>> {
         pair.clone().into_inner().filter(|p| p.as_rule() == rule).map(|p| turn(&p)).collect()
     }
 
@@ -81,9 +89,10 @@ impl Build {
     /// The statement of a head line.
     pub fn statement(&self, line: &Pair<'_>) -> Built<Statement> {
         Ok(match line.as_rule() {
-            Rule::tariff_line => {
-                Statement::Tariff(Head { name: self.string(&self.need(line, Rule::string)?), settings: Vec::new() })
-            }
+            Rule::tariff_line => Statement::Tariff(Head {
+                name: self.string(&self.need(line, Rule::string)?),
+                settings: Vec::new(),
+            }),
             Rule::vat_line => Statement::Vat(Vat {
                 on: child(line, Rule::charge_ref).map(|p| self.charge_ref(&p)).transpose()?,
                 cases: self.inline(line, Rule::vat_case, |p| self.vat_case(p))?,
@@ -108,14 +117,19 @@ impl Build {
                 limits: self.each(line, Rule::limit, |p| self.limit(p))?,
                 cases: self.inline(line, Rule::case, |p| self.case(p))?,
             }),
-            Rule::total_line => Statement::Total(self.each(line, Rule::bound, |p| Ok(self.at(p, self.bound(p)?)))?),
-            Rule::scope_line => Statement::CouponScope(self.charge_refs(&self.need(line, Rule::charge_refs)?)?),
+            Rule::total_line => {
+                Statement::Total(self.each(line, Rule::bound, |p| Ok(self.at(p, self.bound(p)?)))?)
+            }
+            Rule::scope_line => {
+                Statement::CouponScope(self.charge_refs(&self.need(line, Rule::charge_refs)?)?)
+            }
             Rule::coupon_line => Statement::Coupon(self.rebate(line)?),
             Rule::discount_line => Statement::Discount(self.rebate(line)?),
             Rule::remove_line => Statement::Remove(self.removed(&self.need(line, Rule::removed)?)?),
-            Rule::test_line => {
-                Statement::Test(Test { name: self.string(&self.need(line, Rule::string)?), steps: Vec::new() })
-            }
+            Rule::test_line => Statement::Test(Test {
+                name: self.string(&self.need(line, Rule::string)?),
+                steps: Vec::new(),
+            }),
             _ => return Err(self.unread(line)),
         })
     }
@@ -132,7 +146,9 @@ impl Build {
 
     fn tax(&self, line: &Pair<'_>) -> Built<Tax> {
         let on_top_of = match child(line, Rule::on_top_of) {
-            Some(list) => self.each(&list, Rule::tax_name, |p| Ok(self.at(p, unquoted(p.as_str().trim_end()))))?,
+            Some(list) => {
+                self.each(&list, Rule::tax_name, |p| Ok(self.at(p, unquoted(p.as_str().trim_end()))))?
+            }
             None => Vec::new(),
         };
         Ok(Tax {
@@ -147,7 +163,10 @@ impl Build {
             Some(last) => Some(self.word(&self.need(&last, Rule::name)?)),
             None => None,
         };
-        Ok(Groups { names: self.each(list, Rule::group, |p| Ok(self.word(&self.need(p, Rule::name)?)))?, default })
+        Ok(Groups {
+            names: self.each(list, Rule::group, |p| Ok(self.word(&self.need(p, Rule::name)?)))?,
+            default,
+        })
     }
 
     fn feed(&self, line: &Pair<'_>) -> Built<Feed> {
@@ -160,12 +179,19 @@ impl Build {
             match child(&option, Rule::vat_basis) {
                 Some(basis) if includes_vat.is_none() => includes_vat = Some(includes(&basis)),
                 None if !holds => holds = true,
-                _ => return Err(Box::new(self.error("E048", &option, "this is said twice").help("say it once"))),
+                _ => {
+                    return Err(Box::new(
+                        self.error("E048", &option, "this is said twice").help("say it once"),
+                    ));
+                }
             }
         }
         Ok(Feed {
             name: self.word(&self.need(line, Rule::price_name)?),
-            unit: At { it: (money.as_str().trim_end().to_owned(), per.as_str().trim_end().to_owned()), span: unit_span },
+            unit: At {
+                it: (money.as_str().trim_end().to_owned(), per.as_str().trim_end().to_owned()),
+                span: unit_span,
+            },
             includes_vat,
             holds,
         })
@@ -284,7 +310,8 @@ impl Build {
 
     /// `2% clause*`.
     pub fn tax_case(&self, pair: &Pair<'_>) -> Built<At<Case<rust_decimal::Decimal>>> {
-        let case = Case { what: self.percent(&self.need(pair, Rule::percent)?)?, clauses: self.clauses(pair)? };
+        let case =
+            Case { what: self.percent(&self.need(pair, Rule::percent)?)?, clauses: self.clauses(pair)? };
         Ok(self.at(pair, case))
     }
 

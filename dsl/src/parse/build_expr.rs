@@ -9,6 +9,9 @@ use rust_decimal::Decimal;
 /// Most operators in a formula: each deepens its tree by one.
 const MAX_OPERATORS: usize = 200;
 
+/// Both sides of `higher of a and b`.
+type Two = (Box<At<Expr>>, Box<At<Expr>>);
+
 impl Build {
     /// A formula.
     pub fn expr(&self, pair: &Pair<'_>) -> Built<At<Expr>> {
@@ -102,7 +105,7 @@ impl Build {
         Ok(self.at(&pair, it))
     }
 
-    fn two(&self, pair: &Pair<'_>) -> Built<(Box<At<Expr>>, Box<At<Expr>>)> {
+    fn two(&self, pair: &Pair<'_>) -> Built<Two> {
         self.one_more(pair)?;
         let mut sums = pair.clone().into_inner().filter(|p| p.as_rule() == Rule::sum);
         let (Some(left), Some(right)) = (sums.next(), sums.next()) else { return Err(self.unread(pair)) };
@@ -113,7 +116,10 @@ impl Build {
     pub fn number(&self, pair: &Pair<'_>) -> Built<Decimal> {
         let digits = self.need(pair, Rule::digits)?;
         let value = Decimal::from_str_exact(digits.as_str()).map_err(|_| {
-            Box::new(self.error("E028", pair, "this number has too many digits").help("a number may have 28 digits"))
+            Box::new(
+                self.error("E028", pair, "this number has too many digits")
+                    .help("a number may have 28 digits"),
+            )
         })?;
         Ok(if child(pair, Rule::sign).is_some() { -value } else { value })
     }
@@ -128,8 +134,12 @@ impl Build {
         match pair.as_str().parse::<u32>() {
             Ok(count @ 1..=1_000_000) => Ok(self.at(pair, count)),
             _ => Err(Box::new(
-                self.error("E028", pair, format!("`{}` is not a number that can count something", pair.as_str()))
-                    .help("write a whole number from 1 to 1000000"),
+                self.error(
+                    "E028",
+                    pair,
+                    format!("`{}` is not a number that can count something", pair.as_str()),
+                )
+                .help("write a whole number from 1 to 1000000"),
             )),
         }
     }
@@ -183,7 +193,9 @@ impl Build {
             return Ok((year, month));
         }
         let found = self.error("E031", pair, format!("there is no date `{}` in the calendar", pair.as_str()));
-        Err(Box::new(found.help("a date is year-month-day from 2000-01-01 to 2099-12-31, as in `2025-03-30`")))
+        Err(Box::new(
+            found.help("a date is year-month-day from 2000-01-01 to 2099-12-31, as in `2025-03-30`"),
+        ))
     }
 
     /// Minutes of the day, 0 to 1440.
@@ -207,7 +219,8 @@ impl Build {
         match NaiveTime::from_hms_opt(minute / 60, minute % 60, 0) {
             Some(at) => Ok((date, Some(self.at(&time, at)))),
             None => Err(Box::new(
-                self.error("E033", &time, "`24:00` does not go with a date here").help("write `00:00` of the next day"),
+                self.error("E033", &time, "`24:00` does not go with a date here")
+                    .help("write `00:00` of the next day"),
             )),
         }
     }
@@ -240,7 +253,9 @@ impl Build {
         let it = match pair.as_rule() {
             Rule::dates => {
                 let days = self.each(&pair, Rule::date, |p| self.date(p))?;
-                let (Some(first), Some(last)) = (days.first(), days.last()) else { return Err(self.unread(outer)) };
+                let (Some(first), Some(last)) = (days.first(), days.last()) else {
+                    return Err(self.unread(outer));
+                };
                 if last.it < first.it {
                     let found = self.error("E032", &pair, "these dates run backwards");
                     return Err(Box::new(found.help("write the earlier date first")));
@@ -249,24 +264,33 @@ impl Build {
             }
             Rule::yearly => {
                 let days = self.each(&pair, Rule::yearly_day, |p| self.yearly_day(p))?;
-                let (Some(first), Some(last)) = (days.first(), days.last()) else { return Err(self.unread(outer)) };
+                let (Some(first), Some(last)) = (days.first(), days.last()) else {
+                    return Err(self.unread(outer));
+                };
                 WindowPart::Yearly(*first, *last)
             }
             Rule::hours => self.hours(&pair)?,
             Rule::public_holidays => WindowPart::PublicHolidays,
             Rule::every_day => WindowPart::EveryDay,
             Rule::nth_weekday => {
-                let nth = index(&["first", "second", "third", "fourth", "last"], self.need(&pair, Rule::nth)?.as_str());
+                let nth = index(
+                    &["first", "second", "third", "fourth", "last"],
+                    self.need(&pair, Rule::nth)?.as_str(),
+                );
                 WindowPart::NthWeekday(nth + 1, index(&WEEKDAYS, self.need(&pair, Rule::weekday)?.as_str()))
             }
             Rule::weekdays => {
                 let days = self.each(&pair, Rule::weekday, |p| Ok(index(&WEEKDAYS, p.as_str())))?;
-                let (Some(first), Some(last)) = (days.first(), days.last()) else { return Err(self.unread(outer)) };
+                let (Some(first), Some(last)) = (days.first(), days.last()) else {
+                    return Err(self.unread(outer));
+                };
                 WindowPart::Weekdays(*first, *last)
             }
             Rule::months => {
                 let months = self.each(&pair, Rule::month_name, |p| Ok(index(&MONTHS, p.as_str()) + 1))?;
-                let (Some(first), Some(last)) = (months.first(), months.last()) else { return Err(self.unread(outer)) };
+                let (Some(first), Some(last)) = (months.first(), months.last()) else {
+                    return Err(self.unread(outer));
+                };
                 WindowPart::Months(*first, *last)
             }
             _ => WindowPart::Period(pair.as_str().trim_end().to_owned()),
@@ -279,7 +303,9 @@ impl Build {
         let (Some(&start), Some(&end)) = (times.first(), times.last()) else { return Err(self.unread(pair)) };
         if start == end {
             let found = self.error("E034", pair, "these hours start and end at the same time");
-            return Err(Box::new(found.help("write `00:00-24:00` for the whole day, or leave the hours out")));
+            return Err(Box::new(
+                found.help("write `00:00-24:00` for the whole day, or leave the hours out"),
+            ));
         }
         if start == 1440 {
             let found = self.error("E034", pair, "hours cannot start at `24:00`");
@@ -299,7 +325,11 @@ impl Build {
         if (1..=longest).contains(&day) {
             return Ok((month, day));
         }
-        let found = self.error("E031", pair, format!("there is no day `{}` in the calendar", pair.as_str().trim_end()));
+        let found = self.error(
+            "E031",
+            pair,
+            format!("there is no day `{}` in the calendar", pair.as_str().trim_end()),
+        );
         Err(Box::new(found.help(format!("this month has days 1 to {longest}"))))
     }
 }
@@ -307,7 +337,8 @@ impl Build {
 /// Days as the language writes them.
 pub const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 /// Months as the language writes them.
-pub const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+pub const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 fn index(words: &[&str], word: &str) -> u8 {
     words.iter().position(|w| *w == word.trim_end()).and_then(|at| u8::try_from(at).ok()).unwrap_or(0)
@@ -331,7 +362,11 @@ fn unit(word: &str) -> Option<Unit> {
 }
 
 fn no_such_day(year: i32, month: u32) -> String {
-    let next = if month == 12 { NaiveDate::from_ymd_opt(year + 1, 1, 1) } else { NaiveDate::from_ymd_opt(year, month + 1, 1) };
+    let next = if month == 12 {
+        NaiveDate::from_ymd_opt(year + 1, 1, 1)
+    } else {
+        NaiveDate::from_ymd_opt(year, month + 1, 1)
+    };
     let last = next.and_then(|day| day.pred_opt());
     last.map_or_else(String::new, |last| format!("the last day of that month is `{last}`"))
 }

@@ -93,7 +93,9 @@ impl Build {
             Rule::occupied_step => Step::Occupied(self.percent(&self.need(&pair, Rule::percent)?)?, from()?),
             Rule::reserved => {
                 let mut moments = self.each(&pair, Rule::moment, |p| self.moment(p))?.into_iter();
-                let (Some(from), Some(to)) = (moments.next(), moments.next()) else { return Err(self.unread(line)) };
+                let (Some(from), Some(to)) = (moments.next(), moments.next()) else {
+                    return Err(self.unread(line));
+                };
                 Step::Reserved { from, to, expired: child(&pair, Rule::w_expired).is_some() }
             }
             Rule::used => {

@@ -31,8 +31,27 @@ const MONEY: &[(&str, Option<&str>)] = &[
 ];
 
 const NUMBERS: [&str; 21] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
-    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
 ];
 
 type Expects<'e> = &'e dyn Fn(Rule) -> bool;
@@ -51,7 +70,9 @@ impl Explain<'_> {
 
     fn number(&self, word: Word<'_>, expects: Expects<'_>) -> Option<Diagnostic> {
         let text = word.text;
-        let len = text.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ',' | '\'' | '_')).unwrap_or(text.len());
+        let len = text
+            .find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | ',' | '\'' | '_'))
+            .unwrap_or(text.len());
         let number = self.slice(word.from, word.from + len);
         let digits = number.text.trim_end_matches([',', '.']);
         let plain = digits.chars().all(|c| c.is_ascii_digit());
@@ -59,36 +80,55 @@ impl Explain<'_> {
         if starts && !plain && digits.contains([',', '\'', '_']) {
             return Some(self.comma(self.slice(word.from, word.from + digits.len())));
         }
-        if starts && digits.matches('.').count() > 1 && number.text.len() == text.len() && !looks_like_date(digits) {
+        if starts
+            && digits.matches('.').count() > 1
+            && number.text.len() == text.len()
+            && !looks_like_date(digits)
+        {
             let found = self.about("E028", number, format!("`{}` is not a number", short(number.text)));
             return Some(found.help("a number has digits and at most one point, as in `1000.50`"));
         }
         if let Some(fraction) = text.strip_prefix('.')
             && fraction.starts_with(|c: char| c.is_ascii_digit())
         {
-            let found = self.about("E028", number, format!("`{}` has no digit before its point", short(number.text)));
+            let found =
+                self.about("E028", number, format!("`{}` has no digit before its point", short(number.text)));
             return Some(self.mended(found, number, &format!("0{}", number.text)));
         }
         let before = self.word_before(word.from);
         if text == "." && before.to == word.from && before.text.ends_with(|c: char| c.is_ascii_digit()) {
-            return Some(self.mended(self.about("E028", word, "there is no digit after the point"), word, ""));
+            return Some(self.mended(
+                self.about("E028", word, "there is no digit after the point"),
+                word,
+                "",
+            ));
         }
         // `1 000.50 EUR`: the grammar may have gone on to the currency.
         let thousands = self.word_before(before.from);
-        let three = |text: &str| text.split('.').next().is_some_and(|whole| whole.len() == 3) && is_number(text);
-        let one_to_three = |text: &str| (1..=3).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit());
+        let three =
+            |text: &str| text.split('.').next().is_some_and(|whole| whole.len() == 3) && is_number(text);
+        let one_to_three =
+            |text: &str| (1..=3).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit());
         if !starts && three(before.text) && one_to_three(thousands.text) && expects(Rule::unit) {
             let both = self.slice(thousands.from, before.to);
             let found = self.about("E028", both, format!("a number has no spaces inside: `{}`", both.text));
             return Some(self.mended(found, both, &format!("{}{}", thousands.text, before.text)));
         }
-        let spaced = before.text.chars().all(|c| c.is_ascii_digit()) && before.text.len() <= 3 && !before.text.is_empty();
-        if starts && spaced && expects(Rule::money) && digits.split('.').next().is_some_and(|whole| whole.len() == 3) {
+        let spaced = before.text.chars().all(|c| c.is_ascii_digit())
+            && before.text.len() <= 3
+            && !before.text.is_empty();
+        if starts
+            && spaced
+            && expects(Rule::money)
+            && digits.split('.').next().is_some_and(|whole| whole.len() == 3)
+        {
             let both = self.slice(before.from, word.from + digits.len());
             let found = self.about("E028", both, format!("a number has no spaces inside: `{}`", both.text));
             return Some(self.mended(found, both, &format!("{}{digits}", before.text)));
         }
-        let numeric = [Rule::number, Rule::quantity, Rule::count, Rule::percent, Rule::rate].iter().any(|rule| expects(*rule));
+        let numeric = [Rule::number, Rule::quantity, Rule::count, Rule::percent, Rule::rate]
+            .iter()
+            .any(|rule| expects(*rule));
         let value = NUMBERS.iter().position(|known| text.eq_ignore_ascii_case(known))?;
         numeric.then(|| {
             let found = self.about("E028", word, format!("numbers are written in digits, not as `{text}`"));
@@ -99,7 +139,11 @@ impl Explain<'_> {
     /// `0,55`, `1.000,50`, `1,000.50`, `1_000`.
     fn comma(&self, number: Word<'_>) -> Diagnostic {
         let text = number.text;
-        let found = self.about("E025", number, format!("numbers are written with a point, not like `{}`", short(text)));
+        let found = self.about(
+            "E025",
+            number,
+            format!("numbers are written with a point, not like `{}`", short(text)),
+        );
         let last = text.rfind([',', '.']).unwrap_or(0);
         let (whole, fraction) = (text.get(..last).unwrap_or(""), text.get(last + 1..).unwrap_or(""));
         let joined = |text: &str| text.replace([',', '.', '\'', '_'], "");
@@ -112,7 +156,8 @@ impl Explain<'_> {
             return self.mended(found, number, &joined(text));
         }
         let point = format!("{}.{fraction}", joined(whole));
-        if separators == 1 && fraction.len() == 3 && (1..=3).contains(&whole.len()) && !whole.starts_with('0') {
+        if separators == 1 && fraction.len() == 3 && (1..=3).contains(&whole.len()) && !whole.starts_with('0')
+        {
             return found.help(format!("write `{}` or `{point}`", joined(text)));
         }
         self.mended(found, number, &point)
@@ -126,7 +171,8 @@ impl Explain<'_> {
     /// A number without its currency.
     pub fn no_currency(&self, number: Word<'_>) -> Option<Diagnostic> {
         let text = number.text;
-        if text.is_empty() || !text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-' | '–' | '−')) {
+        if text.is_empty() || !text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-' | '–' | '−'))
+        {
             return None;
         }
         let found = self.about("E026", number, format!("the currency of `{text}` is missing"));
@@ -148,7 +194,12 @@ impl Explain<'_> {
             let number = self.word_before(left.len());
             if is_number(number.text) {
                 let example = format!("{} {}/{}", number.text, self.currency_or_example(), word.text);
-                let found = self.error("E026", number.from, word.to, format!("the currency of `{}` is missing", number.text));
+                let found = self.error(
+                    "E026",
+                    number.from,
+                    word.to,
+                    format!("the currency of `{}` is missing", number.text),
+                );
                 let found = found.help(format!("write `{example}`"));
                 return Some(match self.currency {
                     Some(currency) => found.fix(self.span(number.to, number.to), format!(" {currency}")),
@@ -158,7 +209,9 @@ impl Explain<'_> {
         }
         let sign = MONEY.iter().find(|(sign, _)| {
             let rest = word.text.strip_prefix(sign);
-            rest.is_some_and(|rest| !rest.starts_with(char::is_alphabetic) || !sign.ends_with(char::is_alphabetic))
+            rest.is_some_and(|rest| {
+                !rest.starts_with(char::is_alphabetic) || !sign.ends_with(char::is_alphabetic)
+            })
         });
         if let Some((sign, currency)) = sign.filter(|_| expects(Rule::money) || !expects(Rule::unit)) {
             return Some(self.sign(word, sign, currency.or(self.currency), after_number));
@@ -167,14 +220,24 @@ impl Explain<'_> {
         let letters = self.slice(word.from, word.from + len);
         if expects(Rule::money) || expects(Rule::iso) {
             let in_setting = expects(Rule::iso);
-            if letters.text.len() == 3 && letters.text.is_ascii() && (after_number || in_setting) && words::unit(letters.text).is_none() {
+            if letters.text.len() == 3
+                && letters.text.is_ascii()
+                && (after_number || in_setting)
+                && words::unit(letters.text).is_none()
+            {
                 let upper = letters.text.to_uppercase();
                 if upper != letters.text && upper != "VAT" {
-                    let found = self.about("E026", letters, format!("currencies are written in capitals, not as `{}`", letters.text));
+                    let found = self.about(
+                        "E026",
+                        letters,
+                        format!("currencies are written in capitals, not as `{}`", letters.text),
+                    );
                     return Some(self.mended(found, letters, &upper));
                 }
             }
-            if after_number && matches!(letters.text, "cents" | "Cent" | "Cents" | "øres" | "Øre" | "Öre" | "Centavos") {
+            if after_number
+                && matches!(letters.text, "cents" | "Cent" | "Cents" | "øres" | "Øre" | "Öre" | "Centavos")
+            {
                 let right = if letters.text.to_lowercase().starts_with("centavo") {
                     "centavos"
                 } else if letters.text.to_lowercase().starts_with('c') {
@@ -187,13 +250,15 @@ impl Explain<'_> {
             }
         }
         // `EUR 0.50/kWh`
-        let iso = |text: &str| text.len() == 3 && text.chars().all(|c| c.is_ascii_uppercase()) && text != "VAT";
+        let iso =
+            |text: &str| text.len() == 3 && text.chars().all(|c| c.is_ascii_uppercase()) && text != "VAT";
         let end = word.text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(word.text.len());
         let number = if end > 0 { self.slice(word.from, word.from + end) } else { before };
         let code = self.word_before(number.from);
         if iso(code.text) && is_number(number.text) {
             let both = self.slice(code.from, number.to);
-            let found = self.about("E026", both, format!("the currency stands behind the number: `{}`", both.text));
+            let found =
+                self.about("E026", both, format!("the currency stands behind the number: `{}`", both.text));
             return Some(self.mended(found, both, &format!("{} {}", number.text, code.text)));
         }
         // A number where only money fits.
@@ -208,17 +273,25 @@ impl Explain<'_> {
     fn sign(&self, word: Word<'_>, sign: &str, currency: Option<&str>, after_number: bool) -> Diagnostic {
         let end = word.from + sign.len();
         let what = self.slice(word.from, end);
-        let found = self.about("E026", what, format!("currencies are written as three capitals, not as `{sign}`"));
-        let example = currency.unwrap_or(if sign.starts_with("kr") { "NOK` or `SEK` or `DKK" } else { "EUR" });
+        let found =
+            self.about("E026", what, format!("currencies are written as three capitals, not as `{sign}`"));
+        let example =
+            currency.unwrap_or(if sign.starts_with("kr") { "NOK` or `SEK` or `DKK" } else { "EUR" });
         let rest = self.code.get(end..).unwrap_or("");
         let gap = rest.len() - rest.trim_start().len();
         let digits = rest.trim_start();
-        let digits = digits.get(..digits.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(digits.len())).unwrap_or("");
+        let digits = digits
+            .get(..digits.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(digits.len()))
+            .unwrap_or("");
         if after_number {
-            let joined = self.code.get(..word.from).is_some_and(|before| before.ends_with(|c: char| c.is_ascii_digit()));
+            let joined = self
+                .code
+                .get(..word.from)
+                .is_some_and(|before| before.ends_with(|c: char| c.is_ascii_digit()));
             let found = found.help(format!("write `{example}`"));
             return match currency {
-                Some(currency) => found.fix(self.span(word.from, end), format!("{}{currency}", if joined { " " } else { "" })),
+                Some(currency) => found
+                    .fix(self.span(word.from, end), format!("{}{currency}", if joined { " " } else { "" })),
                 None => found,
             };
         }
@@ -248,7 +321,9 @@ impl Explain<'_> {
         }
         if expects(Rule::percent_sign) {
             let found = self.about("E028", number, format!("`%` is missing after `{}`", number.text));
-            return Some(found.help(format!("write `{}%`", number.text)).fix(self.span(number.to, number.to), "%"));
+            return Some(
+                found.help(format!("write `{}%`", number.text)).fix(self.span(number.to, number.to), "%"),
+            );
         }
         expects(Rule::unit).then(|| {
             let found = self.about("E027", number, format!("the unit of `{}` is missing", number.text));
@@ -259,8 +334,10 @@ impl Explain<'_> {
     fn percent(&self, word: Word<'_>, expects: Expects<'_>) -> Option<Diagnostic> {
         let before = self.word_before(word.from);
         let lower = word.text.to_lowercase();
-        if expects(Rule::percent_sign) && matches!(lower.as_str(), "percent" | "pct" | "prosent" | "prozent") {
-            let found = self.about("E028", word, format!("shares are written with `%`, not as `{}`", word.text));
+        if expects(Rule::percent_sign) && matches!(lower.as_str(), "percent" | "pct" | "prosent" | "prozent")
+        {
+            let found =
+                self.about("E028", word, format!("shares are written with `%`, not as `{}`", word.text));
             return Some(self.mended(found, word, "%"));
         }
         if before.text.ends_with('%') && matches!(lower.as_str(), "off" | "discount" | "rabatt") {
@@ -273,7 +350,9 @@ impl Explain<'_> {
         let only_percent = expects(Rule::percent_sign) && !expects(Rule::money);
         if only_percent && is_number(before.text) {
             let found = self.about("E028", before, format!("`%` is missing after `{}`", before.text));
-            return Some(found.help(format!("write `{}%`", before.text)).fix(self.span(before.to, before.to), "%"));
+            return Some(
+                found.help(format!("write `{}%`", before.text)).fix(self.span(before.to, before.to), "%"),
+            );
         }
         None
     }
@@ -283,8 +362,11 @@ impl Explain<'_> {
         let here = self.slice(word.from, word.from + part.len());
         let before = self.word_before(word.from);
         let after_slash = self.code.get(..word.from).is_some_and(|code| code.trim_end().ends_with('/'));
-        let expected = [Rule::unit, Rule::rate_per, Rule::feed_per, Rule::quantity, Rule::w_min].iter().any(|rule| expects(*rule));
-        if !after_slash && !(is_number(before.text) && expected) {
+        let expected = [Rule::unit, Rule::rate_per, Rule::feed_per, Rule::quantity, Rule::w_min]
+            .iter()
+            .any(|rule| expects(*rule));
+        let fits = after_slash || (expected && is_number(before.text));
+        if !fits {
             return None;
         }
         if let Some(right) = words::unit(part).filter(|right| *right != part) {
@@ -299,21 +381,39 @@ impl Explain<'_> {
 
     fn date(&self, word: Word<'_>, expects: Expects<'_>) -> Option<Diagnostic> {
         let expected = [
-            Rule::date, Rule::dates, Rule::window, Rule::windows, Rule::window_part, Rule::moment, Rule::from_moment, Rule::year_month,
+            Rule::date,
+            Rule::dates,
+            Rule::window,
+            Rule::windows,
+            Rule::window_part,
+            Rule::moment,
+            Rule::from_moment,
+            Rule::year_month,
         ];
-        if !expected.iter().any(|rule| expects(*rule)) || !word.text.starts_with(|c: char| c.is_ascii_digit()) {
+        if !expected.iter().any(|rule| expects(*rule)) || !word.text.starts_with(|c: char| c.is_ascii_digit())
+        {
             return None;
         }
         let text = word.text.trim_end_matches('.');
         let here = self.slice(word.from, word.from + text.len());
         let parts: Vec<&str> = text.split(['-', '/', '.']).collect();
-        if !parts.iter().all(|part| !part.is_empty() && part.len() <= 4 && part.chars().all(|c| c.is_ascii_digit())) {
+        if !parts
+            .iter()
+            .all(|part| !part.is_empty() && part.len() <= 4 && part.chars().all(|c| c.is_ascii_digit()))
+        {
             return None;
         }
-        let found = || self.about("E031", here, format!("dates are written as year-month-day, not like `{}`", short(text)));
+        let found = || {
+            self.about(
+                "E031",
+                here,
+                format!("dates are written as year-month-day, not like `{}`", short(text)),
+            )
+        };
         let number = |part: &str| part.parse::<u32>().unwrap_or(0);
         let iso = |year: &str, month: &str, day: &str| {
-            NaiveDate::from_ymd_opt(year.parse().unwrap_or(0), number(month), number(day)).map(|date| date.to_string())
+            NaiveDate::from_ymd_opt(year.parse().unwrap_or(0), number(month), number(day))
+                .map(|date| date.to_string())
         };
         match parts.as_slice() {
             [year, month, day] if year.len() == 4 => Some(match iso(year, month, day) {
@@ -321,19 +421,27 @@ impl Explain<'_> {
                 None => found().help("write it like `2025-03-30`"),
             }),
             // Points: the day comes first everywhere. Slashes: some put the month first.
-            [day, month, year] if year.len() == 4 && text.contains('.') => Some(match iso(year, month, day) {
-                Some(right) => self.mended(found(), here, &right),
-                None => found().help("write it like `2025-03-30`"),
-            }),
+            [day, month, year] if year.len() == 4 && text.contains('.') => {
+                Some(match iso(year, month, day) {
+                    Some(right) => self.mended(found(), here, &right),
+                    None => found().help("write it like `2025-03-30`"),
+                })
+            }
             [_, _, _] => Some(found().help("write it like `2025-03-30`")),
-            [year, _] if year.len() == 4 && !expects(Rule::year_month) => Some(found().help("write the day too, like `2025-03-30`")),
-            [year] if year.len() == 4 && expects(Rule::date) => Some(found().help("write the whole date, like `2025-03-30`")),
+            [year, _] if year.len() == 4 && !expects(Rule::year_month) => {
+                Some(found().help("write the day too, like `2025-03-30`"))
+            }
+            [year] if year.len() == 4 && expects(Rule::date) => {
+                Some(found().help("write the whole date, like `2025-03-30`"))
+            }
             _ => None,
         }
     }
 
     fn time(&self, word: Word<'_>, expects: Expects<'_>) -> Option<Diagnostic> {
-        let window = [Rule::window, Rule::windows, Rule::window_part, Rule::hours].iter().any(|rule| expects(*rule));
+        let window = [Rule::window, Rule::windows, Rule::window_part, Rule::hours, Rule::month_name]
+            .iter()
+            .any(|rule| expects(*rule));
         let moment = [Rule::time, Rule::moment, Rule::from_moment].iter().any(|rule| expects(*rule));
         if !word.text.starts_with(|c: char| c.is_ascii_digit()) || (!window && !moment) {
             return self.clock_to_clock(word, expects).or_else(|| self.clock_in_date(word, expects));
@@ -341,7 +449,11 @@ impl Explain<'_> {
         let dash = ['-', '–', '—', '−'];
         let times: Option<Vec<String>> = word.text.split(dash).map(clock).collect();
         let bare = !word.text.contains([':', '.', 'h', 'm']);
-        let found = self.about("E033", word, format!("times are written like `08:00`, not like `{}`", short(word.text)));
+        let found = self.about(
+            "E033",
+            word,
+            format!("times are written like `08:00`, not like `{}`", short(word.text)),
+        );
         match times {
             Some(times) if times.len() == 1 && bare && window => None,
             Some(times) if times.len() == 1 && window && !moment => Some(match times.first() {
@@ -352,7 +464,8 @@ impl Explain<'_> {
                 let right = times.join("-");
                 if right == word.text { None } else { Some(self.mended(found, word, &right)) }
             }
-            _ => Some(found.help("write it like `08:00`, from `00:00` to `24:00`")).filter(|_| word.text.contains(':')),
+            _ => Some(found.help("write it like `08:00`, from `00:00` to `24:00`"))
+                .filter(|_| word.text.contains(':')),
         }
     }
 
@@ -366,7 +479,11 @@ impl Explain<'_> {
         let after = self.word(word.to + (rest.len() - rest.trim_start().len()));
         let right = format!("{}-{}", clock(before.text)?, clock(after.text)?);
         let whole = self.slice(before.from, after.to);
-        let found = self.about("E033", whole, format!("hours are written with a dash, not like `{}`", short(whole.text)));
+        let found = self.about(
+            "E033",
+            whole,
+            format!("hours are written with a dash, not like `{}`", short(whole.text)),
+        );
         Some(self.mended(found, whole, &right))
     }
 
@@ -393,27 +510,49 @@ impl Explain<'_> {
             let found = self.about("E035", both, format!("`{before}` is not for weekdays and months"));
             let right = format!("during {}", right.join("-"));
             let rest = self.code.get(word.to..).unwrap_or("").trim_start();
-            return Some(if rest.starts_with("to ") { found.help(format!("write `{right}-...`")) } else { self.mended(found, both, &right) });
+            return Some(if rest.starts_with("to ") {
+                found.help(format!("write `{right}-...`"))
+            } else {
+                self.mended(found, both, &right)
+            });
         }
-        let window = [Rule::window, Rule::windows, Rule::window_part, Rule::window_name, Rule::weekday, Rule::month_name, Rule::dash]
-            .iter()
-            .any(|rule| expects(*rule));
+        let window = [
+            Rule::window,
+            Rule::windows,
+            Rule::window_part,
+            Rule::window_name,
+            Rule::weekday,
+            Rule::month_name,
+            Rule::dash,
+        ]
+        .iter()
+        .any(|rule| expects(*rule));
         if !window {
             return None;
         }
         if matches!(word.text, "fifth" | "first" | "second" | "third" | "fourth" | "last") {
             let found = self.about("E035", word, format!("`{}` does not fit here", word.text));
-            return Some(found.help("write `first`, `second`, `third`, `fourth` or `last`, as in `last Fri of month`"));
+            return Some(
+                found.help("write `first`, `second`, `third`, `fourth` or `last`, as in `last Fri of month`"),
+            );
         }
-        let touching = self.code.get(..word.from).is_some_and(|code| code.ends_with(|c: char| !c.is_whitespace() && c != ','));
+        let touching = self
+            .code
+            .get(..word.from)
+            .is_some_and(|code| code.ends_with(|c: char| !c.is_whitespace() && c != ','));
         let joined = if touching { self.slice(self.word_before(word.from).from, word.to) } else { word };
         if let (true, Some(first)) = (word.text.starts_with(dash), joined.text.split(dash).next())
             && words::calendar(first).is_some()
         {
             return self.days(joined);
         }
-        if expects(Rule::window_name) && !expects(Rule::window_part) && self.code.starts_with("period") && known.iter().all(Option::is_some) {
-            let found = self.about("E045", word, format!("`{}` is a weekday or month and no name", short(word.text)));
+        if expects(Rule::window_name)
+            && !expects(Rule::window_part)
+            && self.code.starts_with("period")
+            && known.iter().all(Option::is_some)
+        {
+            let found =
+                self.about("E045", word, format!("`{}` is a weekday or month and no name", short(word.text)));
             return Some(found.help("choose another name"));
         }
         if known.iter().any(Option::is_some) || expects(Rule::weekday) || expects(Rule::month_name) {
@@ -426,7 +565,8 @@ impl Explain<'_> {
     fn days(&self, word: Word<'_>) -> Option<Diagnostic> {
         let parts: Vec<&str> = word.text.split(['-', '–', '—', '−']).collect();
         let right: Option<Vec<&str>> = parts.iter().map(|part| words::calendar(part)).collect();
-        let found = |bad: &str| self.about("E035", word, format!("there is no weekday or month `{}`", short(bad)));
+        let found =
+            |bad: &str| self.about("E035", word, format!("there is no weekday or month `{}`", short(bad)));
         match right {
             Some(right) if right.join("-") != word.text => {
                 Some(self.mended(found(word.text), word, &right.join("-")))

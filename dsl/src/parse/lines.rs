@@ -59,7 +59,8 @@ pub fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 pub fn read(text: &str, start: usize, source: u32) -> (Line<'_>, Option<Box<Diagnostic>>) {
     let base = u32::try_from(start).unwrap_or(u32::MAX);
     let indent = text.len() - text.trim_start_matches(is_space).len();
-    let mut line = Line { code: "", start: span(base, indent, indent).start, at_margin: indent == 0, comment: None };
+    let mut line =
+        Line { code: "", start: span(base, indent, indent).start, at_margin: indent == 0, comment: None };
     if text.len() > MAX_LINE {
         let shown = text.char_indices().nth(20).map_or(text.len(), |(at, _)| at);
         let found = Diagnostic::error(
@@ -76,7 +77,8 @@ pub fn read(text: &str, start: usize, source: u32) -> (Line<'_>, Option<Box<Diag
     let end = scan.run(indent);
     let code = text.get(indent..end).unwrap_or("");
     line.code = code.trim_end_matches(is_space);
-    line.comment = text.get(end..).map(str::trim_end).filter(|c| !c.is_empty()).map(|c| (c, span(base, end, end).start));
+    line.comment =
+        text.get(end..).map(str::trim_end).filter(|c| !c.is_empty()).map(|c| (c, span(base, end, end).start));
     let problem = scan.problem.take().or_else(|| scan.too_deep(indent, end));
     (line, problem)
 }
@@ -173,13 +175,23 @@ impl Scan<'_> {
         let end = at + c.len_utf8();
         if c.is_control() && c != '\t' {
             let found = self
-                .error("E011", at, end, format!("there is an invisible control character (U+{:04X}) here", u32::from(c)))
+                .error(
+                    "E011",
+                    at,
+                    end,
+                    format!("there is an invisible control character (U+{:04X}) here", u32::from(c)),
+                )
                 .help("delete it; a tariff is a plain text file")
                 .fix(span(self.base, at, end), "");
             self.report(found);
         } else if matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
             let found = self
-                .error("E011", at, end, format!("there is an invisible character (U+{:04X}) here", u32::from(c)))
+                .error(
+                    "E011",
+                    at,
+                    end,
+                    format!("there is an invisible character (U+{:04X}) here", u32::from(c)),
+                )
                 .help("delete it; it changes the order in which the line is shown")
                 .fix(span(self.base, at, end), "");
             self.report(found);
@@ -194,14 +206,21 @@ impl Scan<'_> {
         let here = span(self.base, at, end);
         let found = match c {
             '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}' => self
-                .error("E011", at, end, format!("there is an invisible character (U+{:04X}) here", u32::from(c)))
+                .error(
+                    "E011",
+                    at,
+                    end,
+                    format!("there is an invisible character (U+{:04X}) here", u32::from(c)),
+                )
                 .help("delete it")
                 .fix(here, ""),
             _ if c.is_whitespace() && c != ' ' && c != '\t' => self
                 .error("E012", at, end, format!("this space is a special one (U+{:04X})", u32::from(c)))
                 .help("type an ordinary space")
                 .fix(here, " "),
-            '“' | '”' | '„' | '‟' | '«' | '»' | '‘' | '’' | '‚' | '\'' | '`' => self.wrong_quote(at, c),
+            '“' | '”' | '„' | '‟' | '«' | '»' | '‘' | '’' | '‚' | '\'' | '`' => {
+                self.wrong_quote(at, c)
+            }
             '{' | '}' => self
                 .error("E014", at, end, format!("a tariff has no braces: `{c}`"))
                 .help("indent the lines that belong to a statement instead"),
@@ -223,9 +242,18 @@ impl Scan<'_> {
             }
             '/' if self.text.get(end..).is_some_and(|rest| rest.starts_with(['/', '*'])) => {
                 let found = self
-                    .error("E015", at, end + 1, format!("a comment starts with `#`, not with `{}`", self.slice(at, end + 1)))
+                    .error(
+                        "E015",
+                        at,
+                        end + 1,
+                        format!("a comment starts with `#`, not with `{}`", self.slice(at, end + 1)),
+                    )
                     .help("write `# ...`");
-                if self.slice(end, end + 1) == "/" { found.fix(span(self.base, at, end + 1), "#") } else { found }
+                if self.slice(end, end + 1) == "/" {
+                    found.fix(span(self.base, at, end + 1), "#")
+                } else {
+                    found
+                }
             }
             '<' | '>' | '≤' | '≥' => {
                 let end = if self.slice(end, end + 1) == "=" { end + 1 } else { end };
@@ -271,7 +299,8 @@ impl Scan<'_> {
                 if let Some(label) = found.labels.first_mut() {
                     label.span = span(self.base, at, end + len + close);
                 }
-                found.message = format!("these quotes are not the plain ones: {}", self.slice(at, end + len + close));
+                found.message =
+                    format!("these quotes are not the plain ones: {}", self.slice(at, end + len + close));
                 found
             }
             None => found,
@@ -282,7 +311,8 @@ impl Scan<'_> {
         if self.deepest.max(self.nested).max(self.minuses) <= MAX_DEPTH {
             return None;
         }
-        let shown = self.text.get(..end).unwrap_or("").char_indices().nth(40).map_or(end, |(at, _)| at).max(indent);
+        let shown =
+            self.text.get(..end).unwrap_or("").char_indices().nth(40).map_or(end, |(at, _)| at).max(indent);
         let found = self
             .error("E004", indent, shown, format!("this formula is nested more than {MAX_DEPTH} deep"))
             .help("give parts of it names of their own with `price`");

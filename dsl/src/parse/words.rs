@@ -83,7 +83,11 @@ pub const SETTINGS: &[(&str, Rule, &str)] = &[
     ("prices", Rule::basis_value, "prices: excluding VAT` or `prices: including VAT"),
     ("valid from", Rule::start_value, "valid from: 2025-01-01"),
     ("based on", Rule::text_value, "based on: \"other.tariff\""),
-    ("running sessions", Rule::running_value, "running sessions: keep prices` or `running sessions: change prices"),
+    (
+        "running sessions",
+        Rule::running_value,
+        "running sessions: keep prices` or `running sessions: change prices",
+    ),
     ("hold", Rule::money_value, "hold: 50.00 EUR"),
     ("public holidays", Rule::area_value, "public holidays: NO` or `public holidays: DE-BY"),
     (
@@ -144,13 +148,39 @@ pub const CLAUSES: &[(&str, &str)] = &[
 
 /// What may follow a price, as far as it says which condition it is.
 pub const AFTER_PRICE: &[&str] = &[
-    "for", "on", "at", "with", "via", "paid with", "during", "from", "until", "up to", "beyond", "whole month from", "below",
-    "11 kW or more", "while site", "when expired", "otherwise",
+    "for",
+    "on",
+    "at",
+    "with",
+    "via",
+    "paid with",
+    "during",
+    "from",
+    "until",
+    "up to",
+    "beyond",
+    "whole month from",
+    "below",
+    "11 kW or more",
+    "while site",
+    "when expired",
+    "otherwise",
 ];
 
 /// What may follow a rebate.
-pub const AFTER_REBATE: &[&str] =
-    &["for", "on", "at", "with", "via", "paid with", "during", "from", "until", "not with coupon", "once per driver"];
+pub const AFTER_REBATE: &[&str] = &[
+    "for",
+    "on",
+    "at",
+    "with",
+    "via",
+    "paid with",
+    "during",
+    "from",
+    "until",
+    "not with coupon",
+    "once per driver",
+];
 
 /// What may stand between a charge and its colon: first word and form.
 pub const LIMITS: &[(&str, &str)] = &[

@@ -30,8 +30,9 @@ pub fn hundredth(word: &str) -> Option<&'static [&'static str]> {
         "øre" | "ore" => &["NOK", "DKK", "SEK"],
         "öre" => &["SEK", "NOK", "DKK"],
         "cent" | "ct" => &[
-            "EUR", "USD", "AUD", "BBD", "BMD", "BND", "BSD", "BZD", "CAD", "FJD", "GYD", "HKD", "JMD", "KES", "KYD", "LKR",
-            "LRD", "MUR", "NAD", "NZD", "SBD", "SCR", "SGD", "SLE", "SRD", "SZL", "TTD", "TWD", "TZS", "XCD", "XCG", "ZAR",
+            "EUR", "USD", "AUD", "BBD", "BMD", "BND", "BSD", "BZD", "CAD", "FJD", "GYD", "HKD", "JMD", "KES",
+            "KYD", "LKR", "LRD", "MUR", "NAD", "NZD", "SBD", "SCR", "SGD", "SLE", "SRD", "SZL", "TTD", "TWD",
+            "TZS", "XCD", "XCG", "ZAR",
         ],
         "centavo" | "centavos" => {
             &["BRL", "MXN", "ARS", "BOB", "COP", "CUP", "CVE", "DOP", "GTQ", "HNL", "MZN", "NIO", "PHP"]
@@ -47,12 +48,14 @@ const CODES: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF
     SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UYW UZS VED VES \
     VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG";
 const NO_DIGITS: &[&str] = &[
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF",
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF",
+    "XPF",
 ];
 const THREE_DIGITS: &[&str] = &["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
 const FOUR_DIGITS: &[&str] = &["CLF", "UYW"];
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 

@@ -58,7 +58,8 @@ pub(crate) fn settings<'a>(files: &'a [File], out: &mut Vec<Diagnostic>) -> Sett
     if let Some((at, date, time)) = valid_from {
         match zone::day(date) {
             Some(day) => {
-                settings.valid_from = Some((day, zone::instant(settings.zone.unwrap_or(Tz::UTC), date, time)));
+                settings.valid_from =
+                    Some((day, zone::instant(settings.zone.unwrap_or(Tz::UTC), date, time)));
             }
             None => out.push(outside(at)),
         }
@@ -66,9 +67,10 @@ pub(crate) fn settings<'a>(files: &'a [File], out: &mut Vec<Diagnostic>) -> Sett
     settings
 }
 
-/// A date that the calendar does not have.
+/// A date that the calendar does not have. The parser says the same of dates in a text.
 pub(crate) fn outside(at: Place) -> Diagnostic {
-    error("E412", at, "this day lies outside the calendar").help("days from 2000-01-01 to 2099-12-31 can be used")
+    error("E031", at, "this day lies outside the calendar")
+        .help("days from 2000-01-01 to 2099-12-31 can be used")
 }
 
 fn heading<'a>(file: &'a File, source: u32, out: &mut Vec<Diagnostic>) -> Option<(Place, &'a Head)> {
@@ -189,10 +191,9 @@ impl<'a> Reader<'a, '_> {
             let all: Vec<&str> = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()).collect();
             let city = |zone: &&str| zone.rsplit('/').next().unwrap_or_default().to_owned();
             let cities: Vec<String> = all.iter().map(city).collect();
-            let near = nearest(&name.it, all.iter().copied().filter(|name| name.contains('/'))).or_else(|| {
-                let near = nearest(&name.it, cities.iter().map(String::as_str))?;
-                all.iter().copied().find(|zone| city(zone) == near)
-            });
+            let written = city(&name.it.as_str());
+            let near = nearest(&written, cities.iter().map(String::as_str));
+            let near = near.and_then(|near| all.iter().copied().find(|zone| city(zone) == near));
             self.out.push(match near {
                 Some(near) => diagnostic.help(format!("did you mean `{near}`?")).fix(name.span, near),
                 None => diagnostic.help("write its IANA name, as in `Europe/Oslo`"),
@@ -218,7 +219,11 @@ fn key(setting: &Setting) -> &str {
 }
 
 /// Says that a region has no list of public holidays.
-pub(crate) fn unknown_region<'r>(at: Place, region: &str, regions: impl IntoIterator<Item = &'r str>) -> Diagnostic {
+pub(crate) fn unknown_region<'r>(
+    at: Place,
+    region: &str,
+    regions: impl IntoIterator<Item = &'r str>,
+) -> Diagnostic {
     let diagnostic = error("E111", at, format!("the public holidays of `{region}` are not known"));
     suggest(diagnostic, "regions", region, at.span, regions)
 }

@@ -1,7 +1,10 @@
 //! `based on`: lays the lists of a chain over each other, root first. Each change must be said with `change`, `set` or `remove`.
 
-use super::report::{Labels, Place, error, nearest};
-use crate::ast::{self, Charge, ChargeRef, Feed, File, Groups, Kind, Limit, Name, Period, Price, Rebate, Statement, Tax, Vat};
+use super::report::{Labels, MOST_HINTS, Place, error, nearest};
+use crate::ast::{
+    self, Charge, ChargeRef, Feed, File, Groups, Kind, Limit, Name, Period, Price, Rebate, Statement, Tax,
+    Vat,
+};
 use crate::ast::{At, Remove};
 use crate::diagnostic::Diagnostic;
 use std::collections::HashMap;
@@ -77,7 +80,8 @@ fn text(name: Option<&Name>) -> Option<String> {
 
 impl Key {
     fn words(&self) -> String {
-        let label = |label: &Option<String>| label.as_ref().map_or_else(String::new, |label| format!(" \"{label}\""));
+        let label =
+            |label: &Option<String>| label.as_ref().map_or_else(String::new, |label| format!(" \"{label}\""));
         match self {
             Self::Vat(None) => "VAT".into(),
             Self::Vat(Some((kind, name))) => format!("VAT on {}{}", kind_words(*kind), label(name)),
@@ -108,11 +112,16 @@ fn body<'a>(statement: &'a Statement, at: ast::Span) -> Option<(Body<'a>, Key, a
         }
         Statement::Tax(tax) => (Body::Tax(tax), Key::Tax(tax.name.it.clone()), tax.name.span),
         Statement::Groups(groups) => {
-            let names = groups.names.first().or(groups.default.as_ref()).map_or(at, |name| join(at, name.span));
+            let names =
+                groups.names.first().or(groups.default.as_ref()).map_or(at, |name| join(at, name.span));
             (Body::Groups(groups), Key::Groups, names)
         }
-        Statement::Place(place) => (Body::Place(place), Key::Place(place.sites, place.name.it.clone()), place.name.span),
-        Statement::Period(period) => (Body::Period(period), Key::Period(period.name.it.clone()), period.name.span),
+        Statement::Place(place) => {
+            (Body::Place(place), Key::Place(place.sites, place.name.it.clone()), place.name.span)
+        }
+        Statement::Period(period) => {
+            (Body::Period(period), Key::Period(period.name.it.clone()), period.name.span)
+        }
         Statement::Feed(feed) => (Body::Feed(feed), Key::Named(feed.name.it.clone()), feed.name.span),
         Statement::Price(price) => (Body::Price(price), Key::Named(price.name.it.clone()), price.name.span),
         Statement::Value(price) => (Body::Value(price), Key::Named(price.name.it.clone()), price.name.span),
@@ -124,19 +133,30 @@ fn body<'a>(statement: &'a Statement, at: ast::Span) -> Option<(Body<'a>, Key, a
         Statement::Total(limits) => {
             (Body::Total(limits), Key::Total, limits.first().map_or(at, |limit| first_line(limit.span.end)))
         }
-        Statement::CouponScope(refs) => {
-            (Body::CouponScope(refs), Key::CouponScope, refs.first().map_or(at, |first| first_line(first.kind.span.start)))
-        }
+        Statement::CouponScope(refs) => (
+            Body::CouponScope(refs),
+            Key::CouponScope,
+            refs.first().map_or(at, |first| first_line(first.kind.span.start)),
+        ),
         Statement::Coupon(rebate) => {
             let name = rebate.name.as_ref();
-            (Body::Coupon(rebate), Key::Coupon(text(name).unwrap_or_default()), name.map_or(at, |name| name.span))
+            (
+                Body::Coupon(rebate),
+                Key::Coupon(text(name).unwrap_or_default()),
+                name.map_or(at, |name| name.span),
+            )
         }
         Statement::Discount(rebate) => {
             let name = rebate.name.as_ref();
-            let head = name.map_or_else(|| first_line(at.start.saturating_add(8).min(at.end)), |name| name.span);
+            let head =
+                name.map_or_else(|| first_line(at.start.saturating_add(8).min(at.end)), |name| name.span);
             (Body::Discount(rebate), Key::Discount(text(name)), head)
         }
-        Statement::Tariff(_) | Statement::Test(_) | Statement::Change(_) | Statement::Set(_) | Statement::Remove(_) => {
+        Statement::Tariff(_)
+        | Statement::Test(_)
+        | Statement::Change(_)
+        | Statement::Set(_)
+        | Statement::Remove(_) => {
             return None;
         }
     })
@@ -161,8 +181,14 @@ struct Merge<'a, 'b> {
 /// The statements in force, in the order of the root list, then of the lists on top of it.
 /// `files`: leaf first, then what it is based on.
 pub(crate) fn merge<'a>(files: &'a [File], out: &mut Vec<Diagnostic>) -> Vec<Item<'a>> {
-    let mut merge =
-        Merge { items: Vec::new(), at: HashMap::new(), charges: HashMap::new(), source: 0, has_base: false, out };
+    let mut merge = Merge {
+        items: Vec::new(),
+        at: HashMap::new(),
+        charges: HashMap::new(),
+        source: 0,
+        has_base: false,
+        out,
+    };
     for (index, file) in files.iter().enumerate().rev() {
         merge.source = u32::try_from(index).unwrap_or(u32::MAX);
         for statement in &file.statements {
@@ -209,7 +235,9 @@ impl<'a> Merge<'a, '_> {
         let words = key.words();
         if old.at.source == self.source {
             let message = match &key {
-                Key::Charge(kind, _) => format!("`{words}` stands twice; two `{}` need different labels", kind_words(*kind)),
+                Key::Charge(kind, _) => {
+                    format!("`{words}` stands twice; two `{}` need different labels", kind_words(*kind))
+                }
                 Key::Named(name) => format!("`{name}` is declared twice"),
                 _ => format!("`{words}` stands twice"),
             };
@@ -262,7 +290,8 @@ impl<'a> Merge<'a, '_> {
                 [] => {}
                 [(index, _)] => return Ok(*index),
                 several => {
-                    let list = several.iter().map(|(_, words)| format!("`{words}`")).collect::<Vec<_>>().join(", ");
+                    let list =
+                        several.iter().map(|(_, words)| format!("`{words}`")).collect::<Vec<_>>().join(", ");
                     let message = format!("the base list has several charges `{}`", key.words());
                     self.out.push(error("E117", at, message).help(format!("say which: {list}")));
                     return Err(());
@@ -270,6 +299,10 @@ impl<'a> Merge<'a, '_> {
             }
         }
         let words = key.words();
+        if self.out.len() >= MOST_HINTS {
+            self.out.push(error("E117", at, format!("the base list has no `{words}`")));
+            return Err(());
+        }
         let known: Vec<String> = self.items.iter().flatten().map(|(key, _)| key.words()).collect();
         let base = format!("the base list has no `{words}`");
         let diagnostic = error("E117", at, base);
@@ -291,20 +324,25 @@ impl<'a> Merge<'a, '_> {
     fn needs_base(&mut self, at: Place, word: &str) -> bool {
         if !self.has_base {
             self.out.push(
-                error("E118", at, format!("there is nothing to {word}: this list is not based on another one"))
-                    .help("write `based on: \"FILE\"` below `tariff`, or state it without this word"),
+                error(
+                    "E118",
+                    at,
+                    format!("there is nothing to {word}: this list is not based on another one"),
+                )
+                .help("write `based on: \"FILE\"` below `tariff`, or state it without this word"),
             );
         }
         self.has_base
     }
 
     /// Whether the thing comes from a base list; says so if it stands in this file.
-    fn from_base(&mut self, index: usize, at: Place, word: &str) -> bool {
+    fn stands_in_base(&mut self, index: usize, at: Place, word: &str) -> bool {
         let Some(Some((key, old))) = self.items.get(index) else { return false };
         if old.at.source != self.source {
             return true;
         }
-        let message = format!("`{}` stands in this list; `{word}` is for what the base list has", key.words());
+        let message =
+            format!("`{}` stands in this list; `{word}` is for what the base list has", key.words());
         let first = old.head;
         self.out.push(error("E118", at, message).also(first, "here"));
         false
@@ -313,7 +351,11 @@ impl<'a> Merge<'a, '_> {
     fn change(&mut self, statement: &'a At<Statement>, inner: &'a At<Statement>) {
         let Some((body, key, head)) = body(&inner.it, inner.span) else {
             let at = self.place(statement.span);
-            self.out.push(error("E118", at, "this cannot be changed: only charges, prices, VAT and the like can"));
+            self.out.push(error(
+                "E118",
+                at,
+                "this cannot be changed: only charges, prices, VAT and the like can",
+            ));
             return;
         };
         let mut item = Item { at: self.place(statement.span), head: self.place(head), body };
@@ -325,7 +367,7 @@ impl<'a> Merge<'a, '_> {
             }
             return;
         };
-        if !self.from_base(index, item.head, "change") {
+        if !self.stands_in_base(index, item.head, "change") {
             return;
         }
         let old = self.items.get(index).and_then(Option::as_ref).map(|(_, old)| (old.body, old.head));
@@ -354,14 +396,15 @@ impl<'a> Merge<'a, '_> {
             }
             return;
         };
-        if !self.from_base(index, head, "set") {
+        if !self.stands_in_base(index, head, "set") {
             return;
         }
         let body = match self.items.get(index).and_then(Option::as_ref).map(|(_, old)| (old.body, old.head)) {
             Some((Body::Price(_), _)) => Body::Price(price),
             Some((Body::Value(_), _)) => Body::Value(price),
             Some((other, first)) => {
-                let message = format!("`{}` is a {}; only prices can be set", price.name.it, named_words(other));
+                let message =
+                    format!("`{}` is a {}; only prices can be set", price.name.it, named_words(other));
                 self.out.push(error("E117", head, message).also(first, "here"));
                 return;
             }
@@ -387,7 +430,7 @@ impl<'a> Merge<'a, '_> {
             return;
         }
         let Ok(index) = self.find_meant(&key, at) else { return };
-        if self.from_base(index, at, "remove")
+        if self.stands_in_base(index, at, "remove")
             && let Some(gone) = self.items.get_mut(index)
             && let Some((key, _)) = gone.take()
         {

@@ -60,7 +60,8 @@ pub(crate) struct Names<'a> {
     /// None: wrong, and reported.
     pub periods: HashMap<&'a str, Option<KnownPeriod>>,
     pub feeds: Vec<tariff::Feed>,
-    pub feed_dims: Vec<Dim>,
+    /// None: wrong, and reported.
+    pub feed_dims: Vec<Option<Dim>>,
     pub named: HashMap<&'a str, (Named, Place)>,
     pub charges: Vec<KnownCharge>,
     pub taxes: Vec<&'a str>,
@@ -86,14 +87,19 @@ pub(crate) fn names<'a>(
 ) -> Names<'a> {
     let mut names = Names::default();
     let code = currency.unwrap_or(UNKNOWN_CURRENCY);
-    names.feed("spot", None, Dim::money(code).over(&kwh()), tariff::Feed {
-        name: "spot".into(),
-        area: spot_area.map(str::to_owned),
-        unit: format!("{code}/kWh"),
-        money_per_kwh: true,
-        includes_vat: None,
-        holds: false,
-    });
+    names.feed(
+        "spot",
+        None,
+        Some(Dim::money(code).over(&kwh())),
+        tariff::Feed {
+            name: "spot".into(),
+            area: spot_area.map(str::to_owned),
+            unit: format!("{code}/kWh"),
+            money_per_kwh: true,
+            includes_vat: None,
+            holds: false,
+        },
+    );
     for item in items {
         names.item(item, out);
     }
@@ -108,7 +114,7 @@ fn kwh() -> Dim {
 }
 
 impl<'a> Names<'a> {
-    fn feed(&mut self, name: &'a str, at: Option<Place>, dim: Dim, feed: tariff::Feed) {
+    fn feed(&mut self, name: &'a str, at: Option<Place>, dim: Option<Dim>, feed: tariff::Feed) {
         let index = id(self.feeds.len());
         let at = at.unwrap_or(Place { source: 0, span: ast::Span::default() });
         self.named.insert(name, (Named::Feed(index), at));
@@ -174,32 +180,43 @@ impl<'a> Names<'a> {
     fn declared_feed(&mut self, feed: &'a ast::Feed, item: &Item<'a>, out: &mut Vec<Diagnostic>) {
         let at = |span| Place { source: item.at.source, span };
         if feed.name.it == "spot" {
-            out.push(spot_is_taken(at(feed.name.span)).help("`spot` needs no declaration; leave this line out"));
+            out.push(
+                spot_is_taken(at(feed.name.span)).help("`spot` needs no declaration; leave this line out"),
+            );
             return;
         }
         let (money, per) = &feed.unit.it;
         let unit_at = at(feed.unit.span);
         let (is_money, per_money) = (currency::currency(money).is_some(), currency::currency(per).is_some());
         let per_kwh = per == "kWh";
+        let known = is_money && (per_kwh || per_money);
         if !is_money {
             out.push(no_currency(unit_at, money));
         } else if !per_kwh && !per_money {
-            out.push(
-                error("E211", unit_at, format!("a feed cannot be in `{money}/{per}`"))
-                    .help(format!("feeds are in money per kWh, as in `{money}/kWh`, or in money per money, as in `NOK/EUR`")),
-            );
+            out.push(error("E211", unit_at, format!("a feed cannot be in `{money}/{per}`")).help(format!(
+                "feeds are in money per kWh, as in `{money}/kWh`, or in money per money, as in `NOK/EUR`"
+            )));
         } else if feed.includes_vat.is_some() && !per_kwh {
-            out.push(error("E203", unit_at, "an exchange rate has no VAT").help("leave out what is said about VAT"));
+            out.push(
+                error("E203", unit_at, "an exchange rate has no VAT")
+                    .help("leave out what is said about VAT"),
+            );
         }
         let below = if per_kwh { kwh() } else { Dim::money(per) };
-        self.feed(&feed.name.it, Some(item.head), Dim::money(money).over(&below), tariff::Feed {
-            name: feed.name.it.clone(),
-            area: None,
-            unit: format!("{money}/{per}"),
-            money_per_kwh: per_kwh,
-            includes_vat: feed.includes_vat,
-            holds: feed.holds,
-        });
+        let dim = known.then(|| Dim::money(money).over(&below));
+        self.feed(
+            &feed.name.it,
+            Some(item.head),
+            dim,
+            tariff::Feed {
+                name: feed.name.it.clone(),
+                area: None,
+                unit: format!("{money}/{per}"),
+                money_per_kwh: per_kwh,
+                includes_vat: feed.includes_vat,
+                holds: feed.holds,
+            },
+        );
     }
 
     /// Remembers that a name is used.
@@ -238,7 +255,10 @@ impl<'a> Names<'a> {
     }
 
     /// The charges that a reference means: all of the kind, or the labelled one.
-    pub(crate) fn meant<'n>(&'n self, head: &'n ast::ChargeRef) -> impl Iterator<Item = (usize, &'n KnownCharge)> {
+    pub(crate) fn meant<'n>(
+        &'n self,
+        head: &'n ast::ChargeRef,
+    ) -> impl Iterator<Item = (usize, &'n KnownCharge)> {
         let same = |known: &KnownCharge| match &head.label {
             None => true,
             Some(label) => known.label == label.it,
@@ -252,11 +272,17 @@ impl<'a> Names<'a> {
             let at = |name: &Name| Place { source: 0, span: name.span };
             let mut check = |sort, name: &Name, words: &str| {
                 if !self.used.contains(&(sort, name.it.clone())) {
-                    out.push(super::report::warning("W101", at(name), format!("the {words} `{}` is never used", name.it)));
+                    out.push(super::report::warning(
+                        "W101",
+                        at(name),
+                        format!("the {words} `{}` is never used", name.it),
+                    ));
                 }
             };
             match item.body {
-                Body::Groups(groups) => groups.names.iter().for_each(|name| check(Sort::Group, name, "group")),
+                Body::Groups(groups) => {
+                    groups.names.iter().for_each(|name| check(Sort::Group, name, "group"));
+                }
                 Body::Place(place) => check(Sort::Place, &place.name, "place"),
                 Body::Period(period) => check(Sort::Period, &period.name, "period"),
                 Body::Feed(feed) => check(Sort::Named, &feed.name, "feed"),

@@ -43,9 +43,12 @@ impl Labels for Diagnostic {
     }
 }
 
+/// After so many messages, unknown names come without the nearest known one.
+pub(crate) const MOST_HINTS: usize = 100;
+
 /// The known word that `word` most likely should have been.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = word.chars().count().div_ceil(3).clamp(1, 4);
+    let allowed = (word.chars().count() / 3).clamp(1, 4);
     let lower: String = word.to_lowercase().chars().take(64).collect();
     known
         .into_iter()
@@ -71,7 +74,11 @@ pub(crate) fn suggest<'a>(
     let known: Vec<&str> = known.into_iter().take(701).collect();
     let shown = known.iter().take(12).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let more = if known.len() > 12 { ", ..." } else { "" };
-    let list = if known.is_empty() { format!("there are no {what}") } else { format!("the {what} are {shown}{more}") };
+    let list = if known.is_empty() {
+        format!("there are no {what}")
+    } else {
+        format!("the {what} are {shown}{more}")
+    };
     match nearest(word, known.iter().copied()) {
         Some(name) => diagnostic.help(format!("did you mean `{name}`? {list}")).fix(span, name),
         None => diagnostic.help(list),

@@ -65,6 +65,7 @@ pub fn day(date: NaiveDate) -> Option<Day> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::*;
 

@@ -7,19 +7,21 @@ use crate::resolve::currency;
 use rust_decimal::Decimal;
 use takst_engine::bill::Source;
 use takst_engine::document::money;
+use takst_engine::explain::{Explained, explain};
 use takst_engine::tariff::{ChargeKind, Tariff};
-use takst_engine::{Bill, Pricing, price};
+use takst_engine::{Bill, Pricing};
 
 /// Prices the scenario and compares. Returns the failures and the rules that decided an amount.
 pub(super) fn check(scenario: &Scenario, expectations: &[(Span, &Expect)]) -> (Vec<Failure>, Vec<u32>) {
-    match bill(scenario) {
-        Ok(bill) => {
+    match explained(scenario) {
+        Ok(explained) => {
+            let bill = &explained.bill;
             let tariff = scenario.prepared.tariff();
             let failures = expectations
                 .iter()
-                .filter_map(|(span, expect)| compare(tariff, &bill, *span, expect))
+                .filter_map(|(span, expect)| compare(tariff, bill, *span, expect))
                 .collect();
-            (failures, bill.rules())
+            (failures, reached(tariff, &explained))
         }
         Err(message) => (
             vec![failure(expectations.first().map_or(Span::default(), |(span, _)| *span), message)],
@@ -28,7 +30,20 @@ pub(super) fn check(scenario: &Scenario, expectations: &[(Span, &Expect)]) -> (V
     }
 }
 
-fn bill(scenario: &Scenario) -> Result<Bill, String> {
+// The rules of the bill's lines, of the named prices in them and of its taxes.
+fn reached(tariff: &Tariff, explained: &Explained) -> Vec<u32> {
+    let mut rules = explained.bill.rules();
+    rules.extend(explained.slices.iter().flat_map(|slice| &slice.figures).filter_map(|figure| figure.rule));
+    rules.extend(explained.bill.taxes.iter().filter_map(|row| {
+        let class = tariff.tax_classes.get(row.class as usize)?;
+        Some(class.taxes.get(row.tax as usize)?.rule)
+    }));
+    rules.sort_unstable();
+    rules.dedup();
+    rules
+}
+
+fn explained(scenario: &Scenario) -> Result<Explained, String> {
     let Some(session) = &scenario.session else {
         return Err("the test says nothing to price; write a line such as `charge 10 kWh from 2025-03-10 17:00 to 18:00`".into());
     };
@@ -36,7 +51,7 @@ fn bill(scenario: &Scenario) -> Result<Bill, String> {
     if let Some(cost) = scenario.cost_price {
         pricing = pricing.with_cost_price(cost);
     }
-    price(&pricing, session, &scenario.standing).map_err(|error| error.to_string())
+    explain(&pricing, session, &scenario.standing).map_err(|error| error.to_string())
 }
 
 /// The engine's kind of a charge priced per session; none for a month's charges.

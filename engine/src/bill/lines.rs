@@ -72,7 +72,7 @@ impl Assembly<'_> {
                 } else {
                     self.run.add_to(self.pricing, &mut self.buckets, &line, &point, &[])?;
                 }
-                self.run.lines.insert(0, line);
+                self.run.lines.push(line);
             }
         }
         Ok(())
@@ -127,6 +127,8 @@ impl Assembly<'_> {
         if !self.pending.is_empty() {
             self.lines.retain(|line| line.price.is_some());
         }
+        // In order of time, however the readings arrived; within an instant as the charges stand in the file.
+        self.lines.sort_by_key(|line| (line.from, line.source.charge()));
     }
 
     // Billing steps: the session's quantity is rounded up once; the excess costs the last price.

@@ -55,6 +55,9 @@ impl Running<'_> {
         } else {
             self.add_up(pricing, &line, &open.point, bases)?;
         }
+        if let Some(trace) = &mut self.trace {
+            trace.slices.push((line, open.point, bases.to_vec()));
+        }
         self.lines.push(line);
         Ok(())
     }

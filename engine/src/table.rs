@@ -1,0 +1,576 @@
+//! What a day costs, tax in, for a driver who has not plugged in yet: prices by slice, and the terms that may come on top.
+//!
+//! Prices are those of the first kWh. Where a list asks how much has been used or how much power flows, the prices beyond
+//! each of its thresholds stand in a tier of their own.
+
+use crate::calendar_time::{INSTANTS, LocalTime, local_text, start_of_day};
+use crate::document::kind_text;
+use crate::error::PriceError;
+use crate::evaluate::{Around, Edges, Fixed, Given, Point, Pricing, time_index, walk};
+use crate::exact::{Num, Overflow};
+use crate::input::InputError;
+use crate::session::Facts;
+use crate::standing::Standing;
+use crate::tariff::{
+    AfterAmount, Charge, ChargeKind, Limit, Measure, MonthWhat, NodeId, Outcome, Per, RuleId, Time,
+};
+use crate::units::{Day, Instant, MICRO, MINUTE_MS};
+
+/// Most tiers of one table; more thresholds than that are no price list any more.
+const MOST_TIERS: usize = 24;
+
+/// For whom and where.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// What is known before charging. No group means the default group.
+    pub facts: Facts,
+    /// The power that the car will draw, millionths of a kW, where it is known.
+    pub power: Option<i64>,
+}
+
+/// A day's prices.
+#[derive(Clone, Debug)]
+pub struct DayTable {
+    /// The price of energy, all energy charges and taxes in. Without gaps from the day's first instant to its last.
+    pub slices: Vec<Slice>,
+    /// The same from a threshold on.
+    pub tiers: Vec<Tier>,
+    /// Everything that is not paid per kWh taken.
+    pub terms: Vec<Term>,
+    /// Discounts of the list that this driver gets if he plugs in at some time of the day.
+    pub discounts: Vec<String>,
+}
+
+/// Prices from a threshold on.
+#[derive(Clone, Debug)]
+pub struct Tier {
+    /// As in `from 20 kWh of energy`.
+    pub when: String,
+    /// As [`DayTable::slices`].
+    pub slices: Vec<Slice>,
+}
+
+/// A stretch of the day with one price.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Slice {
+    /// Start.
+    pub from: Instant,
+    /// End.
+    pub to: Instant,
+    /// Per kWh, taxes in.
+    pub total: Known,
+    /// What it consists of, taxes in.
+    pub parts: Vec<(String, Known)>,
+}
+
+/// A price, or why there is none.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Known {
+    /// The price.
+    Price(Num),
+    /// A feed has no price for then yet.
+    Pending,
+    /// It depends on the power that the car will draw, and that is not known.
+    ByPower,
+}
+
+/// A charge beside the price of energy.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Term {
+    /// Kind of charge.
+    pub kind: &'static str,
+    /// As printed.
+    pub label: String,
+    /// What is free before it begins, as in `30 min`.
+    pub after: Option<String>,
+    /// Floors and caps.
+    pub limits: Vec<Limit>,
+    /// The day; equal prices side by side are one slice.
+    pub slices: Vec<TermSlice>,
+}
+
+/// A stretch of the day in which a term has one price.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TermSlice {
+    /// Start.
+    pub from: Instant,
+    /// End.
+    pub to: Instant,
+    /// Per unit, taxes in.
+    pub price: Known,
+    /// The unit, as in `min`.
+    pub per: &'static str,
+    /// The line that says so.
+    pub rule: RuleId,
+}
+
+/// The prices of a local day.
+///
+/// # Errors
+/// [`PriceError::MissingFact`] when the tariff asks something that is not said; a day outside the calendar or before the
+/// tariff is in force.
+pub fn day_table(pricing: &Pricing<'_>, asked: &Asked, day: Day) -> Result<DayTable, PriceError> {
+    let tariff = &pricing.p.tariff;
+    let zone = &tariff.zone;
+    let (mut start, end) = (start_of_day(zone, day), start_of_day(zone, day.saturating_add(1)));
+    if !INSTANTS.contains(&start) || !INSTANTS.contains(&end) {
+        return Err(InputError::new("the day lies outside the years 2000 to 2099").into());
+    }
+    if let Some(valid_from) = tariff.valid_from {
+        if valid_from.0 >= end {
+            let (at, valid_from) = (local_text(zone, Instant(start)), local_text(zone, valid_from));
+            return Err(PriceError::NotInForce { at, valid_from });
+        }
+        start = start.max(valid_from.0);
+    }
+    let fixed = Fixed::new(pricing, &asked.facts, &Standing::default(), day);
+    let mut work = Work { pricing, asked, fixed, start, end, at: None, thresholds: Vec::new() };
+    let slices = work.energy()?;
+    let mut tiers = Vec::new();
+    let mut next = 0;
+    while let Some((measure, threshold)) = work.thresholds.get(next).copied() {
+        if next == MOST_TIERS {
+            break;
+        }
+        next += 1;
+        work.at = Some((measure, threshold));
+        let beyond = work.energy()?;
+        if beyond != slices {
+            tiers.push(Tier { when: format!("from {}", threshold_text(measure, threshold)), slices: beyond });
+        }
+    }
+    work.at = None;
+    let terms = work.terms()?;
+    let discounts = work.discounts()?;
+    Ok(DayTable { slices, tiers, terms, discounts })
+}
+
+struct Work<'a> {
+    pricing: &'a Pricing<'a>,
+    asked: &'a Asked,
+    fixed: Fixed,
+    start: i64,
+    end: i64,
+    // The tier: this measure has already reached that much.
+    at: Option<(Measure, i64)>,
+    // Thresholds met, in order.
+    thresholds: Vec<(Measure, i64)>,
+}
+
+// One line of a list at a point: its price and parts, taxes in.
+struct Answered {
+    price: Known,
+    parts: Vec<(String, Known)>,
+    per: Option<Per>,
+    rule: RuleId,
+}
+
+impl Work<'_> {
+    fn point(&self, t: i64) -> Point {
+        let mut point = Point {
+            t,
+            local: LocalTime::at(&self.pricing.p.tariff.zone, t),
+            import: 0,
+            export: 0,
+            times: [0; 6],
+            power: self.asked.power.unwrap_or(0),
+            current: Some(0),
+            occupancy: Some(0),
+        };
+        match self.at {
+            None => {}
+            Some((Measure::Energy { .. }, value)) => point.import = value,
+            Some((Measure::Time { time, .. }, value)) => {
+                if let Some(so_far) = point.times.get_mut(time_index(time)) {
+                    *so_far = value;
+                }
+            }
+            Some((Measure::Power, value)) => point.power = value,
+            Some((Measure::Current, value)) => point.current = Some(value),
+            Some((Measure::Occupancy, value)) => point.occupancy = Some(value),
+        }
+        point
+    }
+
+    fn note_thresholds(&mut self, edges: &Edges) {
+        for (index, threshold) in &edges.measures {
+            let Some(measure) = self.pricing.p.tariff.measures.get(*index as usize).copied() else {
+                continue;
+            };
+            self.note_threshold(measure, *threshold);
+        }
+    }
+
+    fn note_threshold(&mut self, measure: Measure, threshold: i64) {
+        let known_power = measure == Measure::Power && self.asked.power.is_some();
+        let entry = (measure, threshold);
+        if threshold < i64::MAX && !known_power && !self.thresholds.contains(&entry) {
+            self.thresholds.push(entry);
+        }
+    }
+
+    fn edges(&self, point: &Point) -> Edges {
+        let mut edges = Edges::new();
+        edges.time = point.local.instant_of(1440);
+        if let Some(step) = self.pricing.p.tariff.line_step_min.filter(|step| *step > 0) {
+            let next = (u32::from(point.local.minute) / step + 1) * step;
+            edges.time =
+                edges.time.min(point.local.instant_of(u16::try_from(next.min(1440)).unwrap_or(1440)));
+        }
+        edges
+    }
+
+    // The total of all energy charges through the day.
+    fn energy(&mut self) -> Result<Vec<Slice>, PriceError> {
+        let charges: Vec<&Charge> = self.charges(|kind| kind == ChargeKind::Energy);
+        let mut slices: Vec<Slice> = Vec::new();
+        let mut t = self.start;
+        // The last cut was only a clock change.
+        let mut soft = false;
+        while t < self.end {
+            let point = self.point(t);
+            let mut edges = self.edges(&point);
+            let mut total = Known::Price(Num::ZERO);
+            let mut parts = Vec::new();
+            for charge in &charges {
+                let found = match self.allowance(charge, &point)? {
+                    true => Answered {
+                        price: Known::Price(Num::ZERO),
+                        parts: Vec::new(),
+                        per: None,
+                        rule: charge.rule,
+                    },
+                    false => self.answer(&charge.label, charge.root, charge.tax, &point, &mut edges)?,
+                };
+                total = sum(total, found.price).map_err(|_| self.overflow(found.rule))?;
+                if found.parts.is_empty() {
+                    parts.push((charge.label.clone(), found.price));
+                } else {
+                    parts.extend(found.parts);
+                }
+            }
+            let hard = edges.time.min(self.end);
+            let to = hard.min(point.local.offset_until).max(t + 1);
+            match slices.last_mut() {
+                Some(last) if soft && last.total == total && last.parts == parts => last.to = Instant(to),
+                _ => slices.push(Slice { from: Instant(t), to: Instant(to), total, parts }),
+            }
+            soft = to < hard;
+            self.note_thresholds(&edges);
+            t = to;
+        }
+        Ok(slices)
+    }
+
+    fn charges<'c>(&self, which: impl Fn(ChargeKind) -> bool) -> Vec<&'c Charge>
+    where
+        Self: 'c,
+    {
+        self.pricing.p.tariff.charges.iter().filter(|charge| which(charge.kind)).collect()
+    }
+
+    // Whether the charge has not begun yet at the point.
+    fn allowance(&mut self, charge: &Charge, point: &Point) -> Result<bool, PriceError> {
+        let Some(after) = &charge.after else { return Ok(false) };
+        let amount = self.after_amount(&after.amount, &charge.label)?;
+        self.note_threshold(after.measure, amount);
+        Ok(point.measure(after.measure, &crate::evaluate::Base::default())? < amount)
+    }
+
+    fn after_amount(&self, amount: &AfterAmount, label: &str) -> Result<i64, PriceError> {
+        let tariff = &self.pricing.p.tariff;
+        let value = match amount {
+            AfterAmount::Fixed(amount) => return Ok(*amount),
+            AfterAmount::Value(value) => tariff.values.get(*value as usize),
+        };
+        let point = self.point(self.start);
+        let leaf = self.leaf(label, value.map_or(0, |value| value.root), &point, &mut Edges::new())?;
+        match tariff.leaves.get(leaf as usize).map(|leaf| &leaf.outcome) {
+            Some(Outcome::Quantity(quantity)) => Ok(*quantity),
+            _ => Ok(0),
+        }
+    }
+
+    fn leaf(&self, label: &str, root: NodeId, point: &Point, edges: &mut Edges) -> Result<u32, PriceError> {
+        let p = self.pricing.p;
+        let root = self.fixed.specialise(p, root)?;
+        walk(p, &self.fixed, root, point, &[], edges)?.ok_or_else(|| PriceError::NoCase {
+            charge: label.to_owned(),
+            at: local_text(&p.tariff.zone, Instant(point.t)),
+        })
+    }
+
+    fn answer(
+        &self,
+        label: &str,
+        root: NodeId,
+        tax_root: NodeId,
+        point: &Point,
+        edges: &mut Edges,
+    ) -> Result<Answered, PriceError> {
+        let tariff = &self.pricing.p.tariff;
+        let leaf = self.leaf(label, root, point, edges)?;
+        let tax_leaf = self.leaf("VAT", tax_root, point, edges)?;
+        let tax = match tariff.leaves.get(tax_leaf as usize).map(|leaf| &leaf.outcome) {
+            Some(Outcome::Tax(class)) => *class,
+            _ => 0,
+        };
+        let found = tariff.leaves.get(leaf as usize);
+        let rule = found.map_or(0, |leaf| leaf.rule);
+        let mut around = Around {
+            pricing: self.pricing,
+            fixed: &self.fixed,
+            point,
+            bases: &[],
+            average_power: Num::new(i128::from(self.asked.power.unwrap_or(MICRO)), 6),
+            tax,
+            rule,
+        };
+        let given = around.leaf(leaf, edges, 0)?;
+        let Some(Outcome::Price(price)) = found.map(|leaf| &leaf.outcome) else {
+            return Ok(Answered { price: Known::Price(Num::ZERO), parts: Vec::new(), per: None, rule });
+        };
+        let per = Some(price.per);
+        let mut parts = Vec::new();
+        let whole = match given {
+            Given::Pending => Known::Pending,
+            Given::Number(number) => {
+                if self.asked.power.is_none() && around.doubled(leaf, number)? {
+                    Known::ByPower
+                } else {
+                    // What rounding the price adds or takes belongs to the first part, as on a bill.
+                    let mut rest = number;
+                    for part in price.parts.iter().skip(1) {
+                        if let Given::Number(amount) = around.formula(&part.formula, &mut Edges::new(), 0)? {
+                            rest = rest.sub(amount).map_err(|_| self.overflow(rule))?;
+                            parts.push((part.label.clone(), Known::Price(self.taxed(amount, tax, rule)?)));
+                        }
+                    }
+                    if let Some(first) = price.parts.first() {
+                        parts.insert(0, (first.label.clone(), Known::Price(self.taxed(rest, tax, rule)?)));
+                    }
+                    Known::Price(self.taxed(number, tax, rule)?)
+                }
+            }
+        };
+        if parts.is_empty() {
+            for part in &price.parts {
+                let part_price = match around.formula(&part.formula, &mut Edges::new(), 0)? {
+                    Given::Number(amount) if whole == Known::Pending => {
+                        Known::Price(self.taxed(amount, tax, rule)?)
+                    }
+                    Given::Number(_) => whole,
+                    Given::Pending => Known::Pending,
+                };
+                parts.push((part.label.clone(), part_price));
+            }
+        }
+        Ok(Answered { price: whole, parts, per, rule })
+    }
+
+    fn taxed(&self, price: Num, tax: u32, rule: RuleId) -> Result<Num, PriceError> {
+        if self.pricing.p.tariff.includes_vat {
+            return Ok(price);
+        }
+        let factor = self.pricing.p.tax_factors.get(tax as usize).map_or(Num::ONE, |tax| tax.factor);
+        price.mul(factor).map_err(|_| self.overflow(rule))
+    }
+
+    fn overflow(&self, rule: RuleId) -> PriceError {
+        PriceError::Overflow { place: self.pricing.p.place(rule) }
+    }
+
+    fn terms(&mut self) -> Result<Vec<Term>, PriceError> {
+        let shown = |kind| !matches!(kind, ChargeKind::Energy | ChargeKind::PayoutToSite);
+        let mut terms = Vec::new();
+        for charge in self.charges(shown) {
+            if charge.paid_by_site {
+                continue;
+            }
+            let after = match &charge.after {
+                None => None,
+                Some(after) => {
+                    let amount = self.after_amount(&after.amount, &charge.label)?;
+                    Some(quantity_text(after.measure, amount))
+                }
+            };
+            let slices =
+                self.term_slices(&charge.label, charge.root, charge.tax, charge.kind == ChargeKind::FeedIn)?;
+            let kind = kind_text(charge.kind);
+            terms.push(Term {
+                kind,
+                label: charge.label.clone(),
+                after,
+                limits: charge.limits.clone(),
+                slices,
+            });
+        }
+        let point = self.point(self.start);
+        for charge in &self.pricing.p.tariff.month {
+            let (kind, root) = match charge.what {
+                MonthWhat::Monthly(root) => ("monthly fee", root),
+                MonthWhat::OneOff(root) => ("one-off fee", root),
+                MonthWhat::Power { .. } | MonthWhat::SiteCredit { .. } => continue,
+            };
+            if charge.paid_by_site {
+                continue;
+            }
+            let found = self.answer(&charge.label, root, charge.tax, &point, &mut Edges::new())?;
+            let per = match (&charge.what, found.per) {
+                (_, None) => "",
+                (MonthWhat::Monthly(_), Some(Per::Charger)) => "charger/month",
+                (_, Some(per)) => per_text(per),
+            };
+            let (from, to) = (Instant(self.start), Instant(self.end));
+            let slices = vec![TermSlice { from, to, price: found.price, per, rule: found.rule }];
+            terms.push(Term {
+                kind,
+                label: charge.label.clone(),
+                after: None,
+                limits: charge.limits.clone(),
+                slices,
+            });
+        }
+        Ok(terms)
+    }
+
+    fn term_slices(
+        &self,
+        label: &str,
+        root: NodeId,
+        tax: NodeId,
+        credit: bool,
+    ) -> Result<Vec<TermSlice>, PriceError> {
+        let mut slices: Vec<TermSlice> = Vec::new();
+        let mut t = self.start;
+        while t < self.end {
+            let point = self.point(t);
+            let mut edges = Edges::new();
+            edges.time = point.local.instant_of(1440);
+            let found = self.answer(label, root, tax, &point, &mut edges)?;
+            let to = edges.time.min(self.end).min(point.local.offset_until).max(t + 1);
+            let price = match found.price {
+                Known::Price(price) if credit => {
+                    Known::Price(price.negated().map_err(|_| self.overflow(found.rule))?)
+                }
+                price => price,
+            };
+            let per = found.per.map_or("", per_text);
+            match slices.last_mut() {
+                Some(last) if last.price == price && last.rule == found.rule && last.per == per => {
+                    last.to = Instant(to)
+                }
+                _ => {
+                    slices.push(TermSlice { from: Instant(t), to: Instant(to), price, per, rule: found.rule })
+                }
+            }
+            t = to;
+        }
+        Ok(slices)
+    }
+
+    fn discounts(&self) -> Result<Vec<String>, PriceError> {
+        let tariff = &self.pricing.p.tariff;
+        let mut labels = Vec::new();
+        for discount in &tariff.discounts {
+            let mut t = self.start;
+            while t < self.end {
+                let point = self.point(t);
+                let mut edges = Edges::new();
+                edges.time = point.local.instant_of(1440);
+                let leaf = self.leaf(&discount.label, discount.root, &point, &mut edges)?;
+                if tariff.leaves.get(leaf as usize).is_some_and(|leaf| leaf.outcome == Outcome::Applies) {
+                    labels.push(discount.label.clone());
+                    break;
+                }
+                t = edges.time.min(point.local.offset_until).max(t + 1);
+            }
+        }
+        Ok(labels)
+    }
+}
+
+impl Around<'_> {
+    // Whether the price is another one at twice the mean power: then it depends on it.
+    fn doubled(&mut self, leaf: u32, number: Num) -> Result<bool, PriceError> {
+        let power = self.average_power;
+        self.average_power =
+            power.add(power).map_err(|_| PriceError::Overflow { place: "average-power".into() })?;
+        let other = self.leaf(leaf, &mut Edges::new(), 0);
+        self.average_power = power;
+        Ok(!matches!(other?, Given::Number(other) if other == number))
+    }
+}
+
+fn sum(total: Known, more: Known) -> Result<Known, Overflow> {
+    Ok(match (total, more) {
+        (Known::Price(total), Known::Price(more)) => Known::Price(total.add(more)?),
+        (Known::Pending, _) | (_, Known::Pending) => Known::Pending,
+        (Known::ByPower, _) | (_, Known::ByPower) => Known::ByPower,
+    })
+}
+
+const fn per_text(per: Per) -> &'static str {
+    match per {
+        Per::Kwh => "kWh",
+        Per::Hour => "h",
+        Per::Minute => "min",
+        Per::Session => "session",
+        Per::Bill => "bill",
+        Per::Charger => "charger",
+        Per::Month => "month",
+        Per::Kw => "kW",
+        Per::One => "",
+    }
+}
+
+fn plain(value: i64, places: u32) -> String {
+    crate::exact::print_decimal(i128::from(value), places, true)
+}
+
+// An amount of a measure, as in `30 min` or `1 kWh`.
+fn quantity_text(measure: Measure, amount: i64) -> String {
+    match measure {
+        Measure::Energy { .. } => format!("{} kWh", plain(amount, 6)),
+        Measure::Time { time, .. } => {
+            let minutes = crate::exact::div_half_away(i128::from(amount) * 1000, i128::from(MINUTE_MS));
+            let minutes = crate::exact::print_decimal(minutes, 3, true);
+            let run = if matches!(time, Time::IdleInARow | Time::ParkingInARow) { " in a row" } else { "" };
+            format!("{minutes} min{run}")
+        }
+        Measure::Power => format!("{} kW", plain(amount, 6)),
+        Measure::Current => format!("{} A", plain(amount, 6)),
+        Measure::Occupancy => format!("{} %", plain(amount, 4)),
+    }
+}
+
+// As in `20 kWh of energy`.
+fn threshold_text(measure: Measure, threshold: i64) -> String {
+    use crate::tariff::{Span, Who};
+    let quantity = quantity_text(measure, threshold);
+    let (of, span, who) = match measure {
+        Measure::Energy { span, who } => (" of energy", span, who),
+        Measure::Time { time, span, who } => {
+            let of = match time {
+                Time::Connected => " of connected time",
+                Time::Charging => " of charging time",
+                Time::Parking | Time::ParkingInARow => " of parking time",
+                Time::Idle | Time::IdleInARow => " of idle time",
+            };
+            (of, span, who)
+        }
+        Measure::Power | Measure::Current => return format!("{quantity} drawn"),
+        Measure::Occupancy => return format!("{quantity} of the site in use"),
+    };
+    let span = match span {
+        Span::Session | Span::Bill => "",
+        Span::Day => " per day",
+        Span::Month => " per month",
+    };
+    let who = match who {
+        Who::Session => "",
+        Who::Driver => " per driver",
+        Who::Site => " per site",
+    };
+    format!("{quantity}{of}{span}{who}")
+}
