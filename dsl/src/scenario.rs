@@ -2,6 +2,7 @@
 
 mod build;
 mod expect;
+mod invoice;
 
 use crate::ast::{At, File, Span, Statement, Step, Test};
 use serde::Serialize;

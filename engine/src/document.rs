@@ -329,7 +329,10 @@ impl Printer<'_> {
                 .map_or(("", String::new()), |c| (kind_text(c.kind), c.label.clone()))
         };
         let limit_text = |limit: &crate::tariff::Limit| {
-            let amount = print_decimal(limit.amount.mantissa(), limit.amount.scale(), false);
+            let mut amount = limit.amount.normalize();
+            if amount.scale() < u32::from(self.digits) {
+                amount.rescale(u32::from(self.digits));
+            }
             let span = match limit.span {
                 Span::Session => "session",
                 Span::Day => "day",

@@ -147,16 +147,16 @@ fn micro_text(text: &str) -> Result<i64, String> {
     let mut places: Option<u32> = None;
     let mut fits = !digits.is_empty() && digits.len() <= 18;
     for &byte in digits {
+        if !fits {
+            break;
+        }
         match byte {
             b'0'..=b'9' if places.is_none_or(|places| places < 6) => {
                 value = value * 10 + i64::from(byte - b'0');
                 places = places.map(|places| places + 1);
             }
             b'.' if places.is_none() => places = Some(0),
-            _ => {
-                fits = false;
-                break;
-            }
+            _ => fits = false,
         }
     }
     let edges =

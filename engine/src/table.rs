@@ -85,7 +85,7 @@ pub struct Term {
     pub after: Option<String>,
     /// Floors and caps.
     pub limits: Vec<Limit>,
-    /// The day; equal prices side by side are one slice.
+    /// The day; equal prices side by side are one slice. Empty where there are only limits.
     pub slices: Vec<TermSlice>,
 }
 
@@ -405,6 +405,15 @@ impl Work<'_> {
                 slices,
             });
         }
+        // Prices of energy stand in the slices; what bounds them stands here.
+        let limits = |kind, label: &str, limits: &[Limit]| {
+            let (label, limits) = (label.to_owned(), limits.to_vec());
+            (!limits.is_empty()).then_some(Term { kind, label, after: None, limits, slices: Vec::new() })
+        };
+        let energy = self.charges(|kind| kind == ChargeKind::Energy);
+        let bounded =
+            energy.iter().filter_map(|charge| limits(kind_text(charge.kind), &charge.label, &charge.limits));
+        terms.splice(0..0, bounded);
         let point = self.point(self.start);
         for charge in &self.pricing.p.tariff.month {
             let (kind, root) = match charge.what {
@@ -431,6 +440,7 @@ impl Work<'_> {
                 slices,
             });
         }
+        terms.extend(limits("limit", "Total", &self.pricing.p.tariff.total_limits));
         Ok(terms)
     }
 
@@ -458,10 +468,11 @@ impl Work<'_> {
             let per = found.per.map_or("", per_text);
             match slices.last_mut() {
                 Some(last) if last.price == price && last.rule == found.rule && last.per == per => {
-                    last.to = Instant(to)
+                    last.to = Instant(to);
                 }
                 _ => {
-                    slices.push(TermSlice { from: Instant(t), to: Instant(to), price, per, rule: found.rule })
+                    let (from, to) = (Instant(t), Instant(to));
+                    slices.push(TermSlice { from, to, price, per, rule: found.rule });
                 }
             }
             t = to;

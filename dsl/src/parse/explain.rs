@@ -173,6 +173,9 @@ impl<'t> Explain<'t> {
                 .error("E047", 0, end, format!("`{key}` has no value"))
                 .help(format!("write `{form}`"));
         }
+        if let Some(found) = self.half_a_charge(last, expects) {
+            return found;
+        }
         if expects(Rule::colon) {
             let found = self.error("E024", end, end, "the colon is missing at the end of this line");
             return found

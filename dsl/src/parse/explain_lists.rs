@@ -115,16 +115,25 @@ impl Explain<'_> {
         })
     }
 
+    /// `idle` where a charge is named.
+    pub fn half_a_charge(&self, word: Word<'_>, expects: &dyn Fn(Rule) -> bool) -> Option<Diagnostic> {
+        if ![Rule::w_fee, Rule::w_time, Rule::w_credit].iter().any(|rule| expects(*rule)) {
+            return None;
+        }
+        let mut kinds =
+            STATEMENTS.iter().filter(|form| form.rule == Rule::charge_line).map(|form| form.words);
+        let whole =
+            kinds.find(|kind| kind.strip_prefix(word.text).is_some_and(|rest| rest.starts_with(' ')))?;
+        let found = self.about("E037", word, format!("`{}` is only half a name", word.text));
+        let help = found.help(format!("write `{whole}`"));
+        Some(help.fix(self.span(word.from, word.to), whole))
+    }
+
     /// `energi` or `idle` where a charge is named.
     pub fn charge(&self, word: Word<'_>, expects: &dyn Fn(Rule) -> bool, place: Place) -> Option<Diagnostic> {
         let kinds = || STATEMENTS.iter().filter(|form| form.rule == Rule::charge_line).map(|form| form.words);
-        let before = self.word_before(word.from);
-        if [Rule::w_fee, Rule::w_time, Rule::w_credit].iter().any(|rule| expects(*rule)) {
-            let whole = kinds()
-                .find(|kind| kind.strip_prefix(before.text).is_some_and(|rest| rest.starts_with(' ')))?;
-            let found = self.about("E037", before, format!("`{}` is only half a name", before.text));
-            let help = found.help(format!("write `{whole}`"));
-            return Some(help.fix(self.span(before.from, before.to), whole));
+        if let Some(found) = self.half_a_charge(self.word_before(word.from), expects) {
+            return Some(found);
         }
         let named = [Rule::charge_ref, Rule::charge_refs, Rule::kind, Rule::removed]
             .iter()

@@ -1,7 +1,7 @@
 //! The steps of a test as a session, price feeds and opening counters.
 
 use super::{Failure, failure};
-use crate::ast::{At, Every, Moment, Name, Quantity, Rate, Span, Step, Unit, Via};
+use crate::ast::{At, Every, Moment, Name, PerWord, Quantity, Rate, Span, Step, Unit, Via};
 use crate::resolve::currency;
 use chrono::{Datelike, NaiveDate};
 use rust_decimal::Decimal;
@@ -201,28 +201,38 @@ impl Builder<'_> {
     }
 
     fn feed(&mut self, name: &Name, rate: &At<Rate>, from: Option<&At<Moment>>) -> Result<(), Failure> {
-        if !self.prepared.tariff().feeds.iter().any(|feed| feed.name == name.it) {
+        let tariff = self.prepared.tariff();
+        let Some(feed) = tariff.feeds.iter().find(|feed| feed.name == name.it) else {
             return Err(failure(name.span, format!("the tariff uses no feed `{}`", name.it)));
-        }
+        };
+        let (money, per) = feed.unit.split_once('/').unwrap_or((&feed.unit, ""));
+        let wrong = || failure(rate.span, format!("`{}` is in {}", name.it, feed.unit));
         let at = match from {
             Some(from) => self.moment(from)?.0,
             None => Instant(takst_engine::calendar_time::INSTANTS.start),
         };
-        let value = if rate.it.per.iter().any(|per| matches!(per.it, crate::ast::PerWord::Money(_))) {
+        // A feed may be in another currency than the tariff.
+        let word = rate.it.money.it.as_str();
+        let value = if word == money {
             rate.it.number
+        } else if currency::hundredth(word).is_some_and(|codes| codes.contains(&money)) {
+            rate.it.number / Decimal::ONE_HUNDRED
         } else {
-            self.money(rate)?
+            return Err(wrong());
         };
-        let value = if rate.it.per.iter().any(|per| per.it == crate::ast::PerWord::Unit(Unit::MWh)) {
-            value / Decimal::ONE_THOUSAND
-        } else {
-            value
+        let value = match rate.it.per.as_slice() {
+            [At { it: PerWord::Unit(Unit::KWh), .. }] if per == "kWh" => value,
+            [At { it: PerWord::Unit(Unit::MWh), .. }] if per == "kWh" => value / Decimal::ONE_THOUSAND,
+            [At { it: PerWord::Money(code), .. }] if code == per => value,
+            _ => return Err(wrong()),
         };
-        self.feeds.entry(name.it.clone()).or_default().push((
-            at,
-            value,
-            rate.it.includes_vat.unwrap_or(false),
-        ));
+        let includes_vat = rate.it.includes_vat.unwrap_or(false);
+        let steps = self.feeds.entry(name.it.clone()).or_default();
+        if steps.first().is_some_and(|(.., known)| *known != includes_vat) {
+            let message = format!("say `including VAT` on all lines of `{}`, or on none", name.it);
+            return Err(failure(rate.span, message));
+        }
+        steps.push((at, value, includes_vat));
         Ok(())
     }
 

@@ -188,7 +188,10 @@ impl Running<'_> {
             tax: line.tax,
             rule: line.rule,
         };
-        // What rounding the unit price adds or takes belongs to the first part.
+        // What rounding the unit price adds or takes belongs to the first part, which also stands first.
+        if let Some(first) = labels.first() {
+            add_part(&mut bucket.parts, *first, Exact::ZERO).map_err(overflow)?;
+        }
         let mut rest = line.amount;
         for (part, label) in price.parts.iter().zip(labels).skip(1) {
             if let Given::Number(number) = around.formula(&part.formula, &mut Edges::new(), 0)? {

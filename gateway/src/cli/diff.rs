@@ -1,0 +1,444 @@
+//! `takst diff`.
+
+use super::failure::{Exit, Failure};
+use super::layout::{ends, fit, left, right, rule};
+use super::out::{Look, Out};
+use super::price::{book, count_u64, pricing};
+use super::stream::{self, Chunk, Progress};
+use super::{files, tariffs};
+use clap::Args;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use takst_engine::bill::{Bill, Source};
+use takst_engine::exact::print_decimal;
+use takst_engine::tariff::Tariff;
+use takst_engine::{Prepared, Pricing, Session, Standing, price};
+
+/// Show what a price change would have done to real sessions
+///
+/// Every session is priced under both tariffs. Totals are with all taxes; only sessions that have a final bill under both
+/// count. The file of sessions is read once, line by line, whatever its size.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example:\n  takst diff 2024.tariff 2025.tariff --sessions 2024.jsonl --prices spot-fi.json"
+)]
+pub struct Diff {
+    /// The tariff as it is
+    #[arg(value_name = "OLD")]
+    old: PathBuf,
+    /// The tariff as it would be
+    #[arg(value_name = "NEW")]
+    new: PathBuf,
+    /// Sessions, one JSON document per line; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    sessions: PathBuf,
+    /// Price feeds; may be given more than once
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    prices: Vec<PathBuf>,
+}
+
+const TOP: usize = 5;
+const SHOWN_FAILURES: usize = 20;
+const KEPT_FAILURES: usize = 1000;
+// A file with a group of its own for every session must not fill the memory.
+const MOST_NAMES: usize = 10_000;
+
+// Minor units.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pair {
+    sessions: u64,
+    old: i128,
+    new: i128,
+}
+
+impl Pair {
+    fn add(&mut self, other: Self) {
+        self.sessions += other.sessions;
+        self.old += other.old;
+        self.new += other.new;
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Moved {
+    line: u64,
+    session: String,
+    old: i64,
+    new: i64,
+}
+
+impl Moved {
+    fn by(&self) -> i128 {
+        i128::from(self.new) - i128::from(self.old)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Sums {
+    whole: Pair,
+    // Millionths of a kWh.
+    energy: i128,
+    groups: BTreeMap<String, Pair>,
+    charges: BTreeMap<String, Pair>,
+    cheaper: Vec<Moved>,
+    dearer: Vec<Moved>,
+    previews: u64,
+    failed: u64,
+    failures: Vec<(u64, String)>,
+}
+
+impl Sums {
+    fn add(&mut self, other: Self) {
+        let Self { whole, energy, groups, charges, cheaper, dearer, previews, failed, failures } = other;
+        self.whole.add(whole);
+        self.energy += energy;
+        for (known, more) in [(&mut self.groups, groups), (&mut self.charges, charges)] {
+            for (name, pair) in more {
+                let full = known.len() >= MOST_NAMES && !known.contains_key(&name);
+                known.entry(if full { "(others)".into() } else { name }).or_default().add(pair);
+            }
+        }
+        self.cheaper.extend(cheaper);
+        self.dearer.extend(dearer);
+        self.keep_top();
+        self.previews += previews;
+        self.failed += failed;
+        let room = KEPT_FAILURES.saturating_sub(self.failures.len());
+        self.failures.extend(failures.into_iter().take(room));
+    }
+
+    // Largest change first; the earlier line on a tie.
+    fn keep_top(&mut self) {
+        self.cheaper.sort_by_key(|moved| (moved.by(), moved.line));
+        self.cheaper.truncate(TOP);
+        self.dearer.sort_by_key(|moved| (-moved.by(), moved.line));
+        self.dearer.truncate(TOP);
+    }
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    old: TariffDoc<'a>,
+    new: TariffDoc<'a>,
+    currency: &'a str,
+    sessions: u64,
+    previews: u64,
+    failed: u64,
+    energy_kwh: String,
+    total: Change,
+    groups: Vec<Named<'a>>,
+    charges: Vec<Named<'a>>,
+    cheaper: Vec<MovedDoc<'a>>,
+    dearer: Vec<MovedDoc<'a>>,
+    failures: Vec<FailureDoc<'a>>,
+}
+
+#[derive(Serialize)]
+struct TariffDoc<'a> {
+    name: &'a str,
+    file: &'a str,
+    version: &'a str,
+    prices_include_vat: bool,
+}
+
+#[derive(Serialize)]
+struct Change {
+    old: String,
+    new: String,
+    difference: String,
+}
+
+#[derive(Serialize)]
+struct Named<'a> {
+    label: &'a str,
+    sessions: u64,
+    #[serde(flatten)]
+    change: Change,
+}
+
+#[derive(Serialize)]
+struct MovedDoc<'a> {
+    line: u64,
+    session: &'a str,
+    #[serde(flatten)]
+    change: Change,
+}
+
+#[derive(Serialize)]
+struct FailureDoc<'a> {
+    line: u64,
+    error: &'a str,
+}
+
+fn change(old: i128, new: i128, digits: u8) -> Change {
+    let text = |amount| print_decimal(amount, u32::from(digits), false);
+    Change { old: text(old), new: text(new), difference: text(new - old) }
+}
+
+impl Diff {
+    /// Compares the two.
+    pub fn run(&self, out: &mut Out) -> Result<Exit, Failure> {
+        let (old, new) = (tariffs::prepared(&self.old, out)?, tariffs::prepared(&self.new, out)?);
+        let (before, after) = (&old.tariff().currency, &new.tariff().currency);
+        if before != after {
+            let message = format!(
+                "the tariffs are in {} and {}; only one currency can be compared",
+                before.code, after.code
+            );
+            return Err(Failure::Input(message));
+        }
+        let book = book(&self.prices)?;
+        let (old_pricing, new_pricing) = (pricing(&old, &book)?, pricing(&new, &book)?);
+        let input = stream::open(&self.sessions)?;
+        let mut progress = Progress::new("sessions");
+        let mut sums = Sums::default();
+        let work = Work { old: &old_pricing, new: &new_pricing };
+        stream::in_order(
+            input,
+            stream::cores(),
+            || |chunk: &Chunk| work.compare(chunk),
+            |batch: Sums| {
+                sums.add(batch);
+                progress.at(sums.whole.sessions + sums.previews + sums.failed);
+                Ok(())
+            },
+        )?;
+        progress.clear();
+        if out.json() {
+            out.document(&report(&old, &new, &sums))?;
+        } else {
+            show(&old, &new, &sums, out)?;
+            for (line, error) in sums.failures.iter().take(SHOWN_FAILURES) {
+                out.message(&format!("{}:{line}: {error}", files::shown(&self.sessions)));
+            }
+            let kept = u64::try_from(sums.failures.len().min(SHOWN_FAILURES)).unwrap_or(u64::MAX);
+            if sums.failed > kept {
+                out.message(&format!("and {} more", count_u64(sums.failed - kept, "line")));
+            }
+        }
+        Ok(if sums.failed > 0 { Exit::Errors } else { Exit::Fine })
+    }
+}
+
+struct Work<'a> {
+    old: &'a Pricing<'a>,
+    new: &'a Pricing<'a>,
+}
+
+impl Work<'_> {
+    fn compare(&self, chunk: &Chunk) -> Sums {
+        let mut sums = Sums::default();
+        for (number, text) in chunk.lines() {
+            if let Err(error) = text.and_then(|text| self.session(number, text, &mut sums)) {
+                sums.failed += 1;
+                sums.failures.push((number, error));
+            }
+        }
+        sums.keep_top();
+        sums
+    }
+
+    fn session(&self, line: u64, text: &str, sums: &mut Sums) -> Result<(), String> {
+        let session = stream::session(text)?;
+        let bill = |pricing: &Pricing<'_>, which: &str| {
+            price(pricing, &session, &Standing::default())
+                .map_err(|error| format!("session {}, {which} tariff: {error}", session.id))
+        };
+        let (old, new) = (bill(self.old, "old")?, bill(self.new, "new")?);
+        if !old.is_final() || !new.is_final() {
+            sums.previews += 1;
+            return Ok(());
+        }
+        let pair = Pair { sessions: 1, old: old.total.into(), new: new.total.into() };
+        sums.whole.add(pair);
+        sums.energy += i128::from(old.energy.0);
+        sums.groups.entry(group(&session, self.new.prepared().tariff())).or_default().add(pair);
+        for (name, pair) in charges(&old, self.old, &new, self.new) {
+            sums.charges.entry(name).or_default().add(pair);
+        }
+        let moved = Moved { line, session: session.id, old: old.total, new: new.total };
+        match moved.by() {
+            0 => {}
+            by if by < 0 => sums.cheaper.push(moved),
+            _ => sums.dearer.push(moved),
+        }
+        Ok(())
+    }
+}
+
+// The driver's groups as the new tariff knows them.
+fn group(session: &Session, tariff: &Tariff) -> String {
+    let known: Vec<&str> = tariff
+        .groups
+        .iter()
+        .filter(|group| session.facts.groups.contains(group))
+        .map(String::as_str)
+        .collect();
+    if !known.is_empty() {
+        return known.join(" + ");
+    }
+    let default = tariff.default_group.and_then(|group| tariff.groups.get(group as usize));
+    default.map_or_else(|| "all drivers".to_owned(), Clone::clone)
+}
+
+fn charges(
+    old: &Bill,
+    old_pricing: &Pricing<'_>,
+    new: &Bill,
+    new_pricing: &Pricing<'_>,
+) -> BTreeMap<String, Pair> {
+    let mut charges: BTreeMap<String, Pair> = BTreeMap::new();
+    for row in &old.rows {
+        charges.entry(label(row.source, old_pricing.prepared().tariff())).or_default().old +=
+            i128::from(row.amount);
+    }
+    for row in &new.rows {
+        charges.entry(label(row.source, new_pricing.prepared().tariff())).or_default().new +=
+            i128::from(row.amount);
+    }
+    for pair in charges.values_mut() {
+        pair.sessions = 1;
+    }
+    charges
+}
+
+fn label(source: Source, tariff: &Tariff) -> String {
+    let known = match source {
+        Source::Charge(index) | Source::Step(index) | Source::Limit(index, _) => {
+            tariff.charges.get(usize::from(index)).map(|charge| charge.label.clone())
+        }
+        Source::Discount(index) => {
+            tariff.discounts.get(usize::from(index)).map(|discount| discount.label.clone())
+        }
+        Source::Coupon(index) => {
+            tariff.coupons.get(usize::from(index)).map(|coupon| format!("Coupon {}", coupon.code))
+        }
+        Source::TotalLimit(_) => Some("Limit on the total".into()),
+    };
+    known.unwrap_or_default()
+}
+
+fn report<'a>(old: &'a Prepared, new: &'a Prepared, sums: &'a Sums) -> Report<'a> {
+    let digits = old.tariff().currency.digits;
+    let tariff = |prepared: &'a Prepared| TariffDoc {
+        name: &prepared.tariff().name,
+        file: &prepared.tariff().file,
+        version: prepared.version(),
+        prices_include_vat: prepared.tariff().includes_vat,
+    };
+    let named = |names: &'a BTreeMap<String, Pair>| {
+        let named = names.iter();
+        named
+            .map(|(label, pair)| Named {
+                label,
+                sessions: pair.sessions,
+                change: change(pair.old, pair.new, digits),
+            })
+            .collect()
+    };
+    let moved = |all: &'a [Moved]| {
+        let all = all.iter();
+        all.map(|moved| MovedDoc {
+            line: moved.line,
+            session: &moved.session,
+            change: change(moved.old.into(), moved.new.into(), digits),
+        })
+        .collect()
+    };
+    Report {
+        old: tariff(old),
+        new: tariff(new),
+        currency: &old.tariff().currency.code,
+        sessions: sums.whole.sessions,
+        previews: sums.previews,
+        failed: sums.failed,
+        energy_kwh: print_decimal(sums.energy, 6, true),
+        total: change(sums.whole.old, sums.whole.new, digits),
+        groups: named(&sums.groups),
+        charges: named(&sums.charges),
+        cheaper: moved(&sums.cheaper),
+        dearer: moved(&sums.dearer),
+        failures: sums.failures.iter().map(|(line, error)| FailureDoc { line: *line, error }).collect(),
+    }
+}
+
+fn show(old: &Prepared, new: &Prepared, sums: &Sums, out: &mut Out) -> Result<(), Failure> {
+    let width = out.width();
+    let currency = &old.tariff().currency;
+    let (old, new) = (old.tariff(), new.tariff());
+    let print = |amount: i128| print_decimal(amount, u32::from(currency.digits), false);
+    let signed = |amount: i128| format!("{}{}", if amount > 0 { "+" } else { "" }, print(amount));
+    let share = |pair: &Pair| match pair.old {
+        0 => String::new(),
+        old => {
+            let tenths = (pair.new - pair.old).saturating_mul(1000) / old.abs();
+            let sign = if tenths > 0 { "+" } else { "" };
+            format!("{sign}{} %", print_decimal(tenths, 1, false))
+        }
+    };
+    let name = width.saturating_sub(14 * 3 + 10);
+    let row = |label: &str, pair: &Pair| {
+        let label = left(&fit(label, name.saturating_sub(2)), name);
+        let figures = [print(pair.old), print(pair.new), signed(pair.new - pair.old)];
+        let figures: String = figures.iter().map(|figure| right(figure, 14)).collect();
+        format!("{label}{figures}{}", right(&share(pair), 10)).trim_end().to_owned()
+    };
+    let title = out.paint(
+        Look::Strong,
+        &ends(&format!("{} → {}", old.name, new.name), &format!("{}, all taxes in", currency.code), width),
+    );
+    out.line(&title)?;
+    let heads: String = ["old", "new", "difference"].iter().map(|head| right(head, 14)).collect();
+    let heads = format!("{}{heads}", left("", name));
+    let heads = out.paint(Look::Faint, &heads);
+    out.line(&heads)?;
+    out.line(&rule(width))?;
+    let whole = out.paint(Look::Strong, &row(&count_u64(sums.whole.sessions, "session"), &sums.whole));
+    out.line(&whole)?;
+    if sums.groups.len() > 1 {
+        out.line("")?;
+        for (label, pair) in &sums.groups {
+            out.line(&row(&format!("{label} ({})", super::layout::grouped(pair.sessions)), pair))?;
+        }
+    }
+    if !sums.charges.is_empty() {
+        let basis = |tariff: &Tariff| if tariff.includes_vat { "with VAT" } else { "without VAT" };
+        let heading = if old.includes_vat == new.includes_vat {
+            format!("By charge, {}", basis(old))
+        } else {
+            format!("By charge, old {}, new {}", basis(old), basis(new))
+        };
+        out.line("")?;
+        let heading = out.paint(Look::Faint, &heading);
+        out.line(&heading)?;
+        for (label, pair) in &sums.charges {
+            out.line(&row(label, pair))?;
+        }
+    }
+    for (heading, moved) in [("Cheaper by most", &sums.cheaper), ("Dearer by most", &sums.dearer)] {
+        if moved.is_empty() {
+            continue;
+        }
+        out.line("")?;
+        let heading = out.paint(Look::Faint, heading);
+        out.line(&heading)?;
+        for moved in moved {
+            let pair = Pair { sessions: 1, old: moved.old.into(), new: moved.new.into() };
+            out.line(&row(&moved.session, &pair))?;
+        }
+    }
+    let mut rest = Vec::new();
+    if sums.previews > 0 {
+        rest.push(format!("{} without a final bill left out", count_u64(sums.previews, "session")));
+    }
+    if sums.failed > 0 {
+        rest.push(format!("{} could not be priced", count_u64(sums.failed, "session")));
+    }
+    if !rest.is_empty() {
+        out.line("")?;
+        let text = out.paint(Look::Warn, &rest.join("; "));
+        out.line(&text)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! Where results go: standard output, plain or coloured, as text or JSON; messages go to standard error.
+
+use super::failure::Failure;
+use super::{Colour, Format};
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+use std::io::{BufWriter, ErrorKind, IsTerminal as _, Stdout, Write as _};
+
+/// What a stretch of text means; how it looks follows from it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Look {
+    /// Headings and totals.
+    Strong,
+    /// Less important.
+    Faint,
+    /// Passed, fine.
+    Good,
+    /// Failed, wrong.
+    Bad,
+    /// To be noticed.
+    Warn,
+}
+
+impl Look {
+    const fn style(self) -> Style {
+        match self {
+            Look::Strong => Style::new().bold(),
+            Look::Faint => Style::new().dimmed(),
+            Look::Good => AnsiColor::Green.on_default(),
+            Look::Bad => AnsiColor::Red.on_default().bold(),
+            Look::Warn => AnsiColor::Yellow.on_default(),
+        }
+    }
+}
+
+/// Standard output and what it can show.
+#[derive(Debug)]
+pub struct Out {
+    stdout: BufWriter<Stdout>,
+    format: Format,
+    colour: bool,
+    colour_messages: bool,
+    width: usize,
+}
+
+/// Narrowest and widest text for people, in columns.
+const WIDTHS: (usize, usize) = (60, 100);
+
+impl Out {
+    /// For this process.
+    pub fn new(format: Format, colour: Colour) -> Self {
+        let when = |automatic: anstream::ColorChoice| match colour {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => automatic != anstream::ColorChoice::Never,
+        };
+        let terminal = std::io::stdout().is_terminal();
+        let columns = if terminal {
+            terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+        } else {
+            None
+        };
+        Self {
+            stdout: BufWriter::with_capacity(1 << 16, std::io::stdout()),
+            format,
+            colour: when(anstream::AutoStream::choice(&std::io::stdout())),
+            colour_messages: when(anstream::AutoStream::choice(&std::io::stderr())),
+            width: columns.unwrap_or(80).clamp(WIDTHS.0, WIDTHS.1),
+        }
+    }
+
+    /// Whether JSON is wanted.
+    pub fn json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Columns for text.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Whether standard output takes colour.
+    pub fn colour(&self) -> bool {
+        self.colour
+    }
+
+    /// Whether standard error takes colour.
+    pub fn colour_messages(&self) -> bool {
+        self.colour_messages
+    }
+
+    /// The text in the look, or as it is where there is no colour.
+    pub fn paint(&self, look: Look, text: &str) -> String {
+        paint(self.colour, look, text)
+    }
+
+    /// Writes text.
+    pub fn put(&mut self, text: &str) -> Result<(), Failure> {
+        let written = self.stdout.write_all(text.as_bytes());
+        check(written)
+    }
+
+    /// Writes a line.
+    pub fn line(&mut self, text: &str) -> Result<(), Failure> {
+        self.put(text)?;
+        self.put("\n")
+    }
+
+    /// Writes a JSON document, indented.
+    pub fn document(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|error| Failure::Io(format!("the result cannot be written as JSON: {error}")))?;
+        self.line(&text)
+    }
+
+    /// Sends on what is still held back.
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        let flushed = self.stdout.flush();
+        check(flushed)
+    }
+
+    /// A message for people, on standard error.
+    pub fn message(&mut self, text: &str) {
+        // Nobody listens there when this fails.
+        let _ = self.stdout.flush();
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+
+    /// Why the run stopped, on standard error.
+    pub fn failure(&mut self, failure: &Failure) {
+        if !matches!(failure, Failure::Shown) {
+            let word = paint(self.colour_messages, Look::Bad, "error:");
+            self.message(&format!("{word} {failure}"));
+        }
+    }
+}
+
+/// The text in the look, or as it is where there is no colour.
+pub fn paint(colour: bool, look: Look, text: &str) -> String {
+    if !colour || text.is_empty() {
+        return text.to_owned();
+    }
+    let style = look.style();
+    format!("{style}{text}{style:#}")
+}
+
+fn check(written: std::io::Result<()>) -> Result<(), Failure> {
+    written.map_err(|error| {
+        if error.kind() == ErrorKind::BrokenPipe {
+            // The reader has seen enough (`| head`): that is no failure, and there is nobody to tell.
+            std::process::exit(0);
+        }
+        Failure::Io(format!("cannot write the result: {error}"))
+    })
+}

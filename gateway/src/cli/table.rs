@@ -1,0 +1,529 @@
+//! `takst table`.
+
+use super::failure::{Exit, Failure};
+use super::layout::{columns, ends, fit, left, places, right, rule};
+use super::out::{Look, Out};
+use super::price::{book, pricing};
+use super::receipt::{Sheet, clock, long_date};
+use super::tariffs;
+use clap::{Args, ValueEnum};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use std::path::PathBuf;
+use takst_engine::calendar_time::{LocalTime, local_text};
+use takst_engine::session::{Connector, Facts, Plug, Token};
+use takst_engine::table::{Asked, DayTable, Known, Slice, Term, TermSlice, day_table};
+use takst_engine::tariff::{Contract, Limit, Span, Tariff, Who};
+use takst_engine::units::{Currency, Day, Instant, micro};
+use takst_engine::{Prepared, PriceError};
+
+/// Show what a day costs before charging: the total price per kWh, tax and fees in, slice by slice
+///
+/// Fees that are not paid per kWh follow below: start fee, idle fee with its grace and hours, prices per time.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  takst table spot.tariff --date 2025-10-26 --prices spot-fi.json
+  takst table city.tariff --date 2025-03-10 --group members --plug DC --power 50")]
+pub struct Table {
+    /// The tariff file
+    #[arg(value_name = "TARIFF")]
+    tariff: PathBuf,
+    /// The day, as in 2025-03-10
+    #[arg(long, value_parser = date)]
+    date: Day,
+    /// The driver's group; without it the default group
+    #[arg(long)]
+    group: Option<String>,
+    /// AC or DC
+    #[arg(long, ignore_case = true, value_enum)]
+    plug: Option<PlugWord>,
+    /// The connector's rated power in kW, taken as the power that the car draws
+    #[arg(long, value_name = "KW", value_parser = power)]
+    power: Option<i64>,
+    /// The connector's type, as in CCS
+    #[arg(long, value_name = "TYPE")]
+    connector: Option<String>,
+    /// The charger's id
+    #[arg(long, value_name = "ID")]
+    charger: Option<String>,
+    /// The site's id
+    #[arg(long, value_name = "ID")]
+    site: Option<String>,
+    /// How the driver comes
+    #[arg(long, value_enum)]
+    contract: Option<ContractWord>,
+    /// Who issued the driver's token (roaming)
+    #[arg(long, value_name = "NAME")]
+    issuer: Option<String>,
+    /// Brand of the payment card
+    #[arg(long, value_name = "BRAND")]
+    paid_with: Option<String>,
+    /// Price feeds; may be given more than once
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    prices: Vec<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PlugWord {
+    #[value(name = "AC")]
+    Ac,
+    #[value(name = "DC")]
+    Dc,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ContractWord {
+    Direct,
+    Roaming,
+    AdHoc,
+}
+
+fn date(text: &str) -> Result<Day, String> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let [year, month, day] = parts.as_slice() else { return Err("write it as in 2025-03-10".into()) };
+    let fixed =
+        |part: &str, digits: usize| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit());
+    let day = (fixed(year, 4) && fixed(month, 2) && fixed(day, 2))
+        .then(|| takst_engine::calendar::date(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?))
+        .flatten();
+    day.ok_or_else(|| "there is no such day; write it as in 2025-03-10".into())
+}
+
+fn power(text: &str) -> Result<i64, String> {
+    let value = takst_engine::input::decimal(text)?;
+    let power = if value > Decimal::ZERO { micro(value) } else { None };
+    power.ok_or_else(|| "a power in kW such as 22 or 3.7".into())
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    tariff: TariffDoc<'a>,
+    date: String,
+    zone: &'a str,
+    currency: &'a str,
+    unit: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a str>,
+    slices: Vec<SliceDoc<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tiers: Vec<TierDoc<'a>>,
+    terms: Vec<TermDoc<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    discounts: &'a [String],
+}
+
+#[derive(Serialize)]
+struct TariffDoc<'a> {
+    name: &'a str,
+    file: &'a str,
+    version: &'a str,
+}
+
+#[derive(Serialize)]
+struct SliceDoc<'a> {
+    from: String,
+    to: String,
+    #[serde(flatten)]
+    total: KnownDoc,
+    parts: Vec<PartDoc<'a>>,
+}
+
+// A price, or the reason why there is none.
+#[derive(Serialize)]
+struct KnownDoc {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pending: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    depends_on: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct PartDoc<'a> {
+    label: &'a str,
+    #[serde(flatten)]
+    price: KnownDoc,
+}
+
+#[derive(Serialize)]
+struct TierDoc<'a> {
+    when: &'a str,
+    slices: Vec<SliceDoc<'a>>,
+}
+
+#[derive(Serialize)]
+struct TermDoc<'a> {
+    charge: &'static str,
+    label: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    limits: Vec<String>,
+    slices: Vec<TermSliceDoc>,
+}
+
+#[derive(Serialize)]
+struct TermSliceDoc {
+    from: String,
+    to: String,
+    #[serde(flatten)]
+    price: KnownDoc,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    unit: &'static str,
+    rule: String,
+}
+
+fn known(price: Known) -> KnownDoc {
+    let (text, pending, depends_on) = match price {
+        Known::Price(price) => (Some(price.to_plain()), false, None),
+        Known::Pending => (None, true, None),
+        Known::ByPower => (None, false, Some("average-power")),
+    };
+    KnownDoc { price: text, pending, depends_on }
+}
+
+impl Table {
+    /// Shows the day.
+    pub fn run(&self, out: &mut Out) -> Result<Exit, Failure> {
+        let prepared = tariffs::prepared(&self.tariff, out)?;
+        let book = book(&self.prices)?;
+        let pricing = pricing(&prepared, &book)?;
+        let asked = self.asked(prepared.tariff())?;
+        let table = day_table(&pricing, &asked, self.date).map_err(|error| refused(&error))?;
+        let sheet = Sheet { width: out.width(), colour: out.colour() };
+        let work =
+            Work { table: &table, prepared: &prepared, tariff: prepared.tariff(), sheet, options: self };
+        if out.json() {
+            out.document(&work.document())?;
+        } else {
+            work.show(out)?;
+        }
+        Ok(Exit::Fine)
+    }
+
+    fn asked(&self, tariff: &Tariff) -> Result<Asked, Failure> {
+        if let Some(group) = &self.group
+            && !tariff.groups.contains(group)
+        {
+            let near = takst_engine::input::nearest(group, tariff.groups.iter().map(String::as_str));
+            let hint = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if tariff.groups.is_empty() => "it has no groups".to_owned(),
+                None => format!("it has {}", tariff.groups.join(", ")),
+            };
+            return Err(Failure::Usage(format!("--group: the tariff has no group `{group}`; {hint}")));
+        }
+        let facts = Facts {
+            site: self.site.clone(),
+            charger: self.charger.clone(),
+            groups: self.group.clone().into_iter().collect(),
+            connector: Some(Connector {
+                plug: self.plug.map(|plug| match plug {
+                    PlugWord::Ac => Plug::Ac,
+                    PlugWord::Dc => Plug::Dc,
+                }),
+                kind: self.connector.clone(),
+                max_power: self.power,
+                ..Connector::default()
+            }),
+            token: self.issuer.clone().map(|issuer| Token { issuer: Some(issuer), ..Token::default() }),
+            contract: self.contract.map(|contract| match contract {
+                ContractWord::Direct => Contract::Direct,
+                ContractWord::Roaming => Contract::Roaming,
+                ContractWord::AdHoc => Contract::AdHoc,
+            }),
+            payment_brand: self.paid_with.clone(),
+            ..Facts::default()
+        };
+        Ok(Asked { facts, power: self.power })
+    }
+}
+
+// A fact that the tariff asks is an option that was left out.
+fn refused(error: &PriceError) -> Failure {
+    let PriceError::MissingFact { what, field } = error else { return Failure::Input(error.to_string()) };
+    let option = match *field {
+        "connector.plug" => "--plug AC or --plug DC",
+        "connector.type" => "--connector TYPE",
+        "connector.max_power_kw" => "--power KW",
+        "charger" => "--charger ID",
+        "site" => "--site ID",
+        "contract" => "--contract direct, roaming or ad-hoc",
+        _ => return Failure::Input(error.to_string()),
+    };
+    Failure::Usage(format!("the tariff asks for {what}: add {option}"))
+}
+
+struct Work<'a> {
+    table: &'a DayTable,
+    prepared: &'a Prepared,
+    tariff: &'a Tariff,
+    sheet: Sheet,
+    options: &'a Table,
+}
+
+impl<'a> Work<'a> {
+    fn time(&self, at: Instant) -> String {
+        local_text(&self.tariff.zone, at)
+    }
+
+    fn group(&self) -> Option<&'a str> {
+        let default = || self.tariff.default_group.and_then(|group| self.tariff.groups.get(group as usize));
+        let given = self.options.group.as_ref();
+        let known = given.and_then(|group| self.tariff.groups.iter().find(|known| *known == group));
+        known.or_else(default).map(String::as_str)
+    }
+
+    fn document(&self) -> Document<'a> {
+        let slices = |slices: &'a [Slice]| -> Vec<SliceDoc<'a>> {
+            let parts = |slice: &'a Slice| {
+                let parts = slice.parts.iter();
+                parts.map(|(label, price)| PartDoc { label, price: known(*price) }).collect()
+            };
+            let slice = |slice: &'a Slice| SliceDoc {
+                from: self.time(slice.from),
+                to: self.time(slice.to),
+                total: known(slice.total),
+                parts: parts(slice),
+            };
+            slices.iter().map(slice).collect()
+        };
+        let term = |term: &'a Term| TermDoc {
+            charge: term.kind,
+            label: &term.label,
+            after: term.after.as_deref(),
+            limits: term.limits.iter().map(|limit| limit_text(limit, &self.tariff.currency)).collect(),
+            slices: term.slices.iter().map(|slice| self.term_slice(slice)).collect(),
+        };
+        let tiers = self.table.tiers.iter();
+        Document {
+            tariff: TariffDoc {
+                name: &self.tariff.name,
+                file: &self.tariff.file,
+                version: self.prepared.version(),
+            },
+            date: takst_engine::calendar_time::day_text(self.options.date),
+            zone: &self.tariff.zone.name,
+            currency: &self.tariff.currency.code,
+            unit: format!("{}/kWh", self.tariff.currency.code),
+            group: self.group(),
+            slices: slices(&self.table.slices),
+            tiers: tiers.map(|tier| TierDoc { when: &tier.when, slices: slices(&tier.slices) }).collect(),
+            terms: self.table.terms.iter().map(term).collect(),
+            discounts: &self.table.discounts,
+        }
+    }
+
+    fn term_slice(&self, slice: &TermSlice) -> TermSliceDoc {
+        TermSliceDoc {
+            from: self.time(slice.from),
+            to: self.time(slice.to),
+            price: known(slice.price),
+            unit: slice.per,
+            rule: self.prepared.place(slice.rule),
+        }
+    }
+
+    fn show(&self, out: &mut Out) -> Result<(), Failure> {
+        let width = self.sheet.width;
+        let first = self.table.slices.first().map_or_else(String::new, |slice| self.time(slice.from));
+        let title = ends(&self.tariff.name, &long_date(&first), width);
+        let title = self.sheet.strong(&title);
+        out.line(&title)?;
+        let plug = self.options.plug.map(|plug| match plug {
+            PlugWord::Ac => "AC".to_owned(),
+            PlugWord::Dc => "DC".to_owned(),
+        });
+        let power = self
+            .options
+            .power
+            .map(|power| format!("{} kW", takst_engine::exact::print_decimal(i128::from(power), 6, true)));
+        let group = self.group().map(|group| format!("group {group}"));
+        let charger = self.options.charger.as_ref().map(|charger| format!("charger {charger}"));
+        let who = [Some(self.tariff.zone.name.clone()), group, plug, power, charger];
+        let who = who.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let unit = format!("{} per kWh, all taxes in", self.tariff.currency.code);
+        let about = self.sheet.faint(&ends(&who, &unit, width));
+        out.line(&about)?;
+        out.line(&rule(width))?;
+        self.slices(&self.table.slices, out)?;
+        for tier in &self.table.tiers {
+            out.line("")?;
+            let heading = self.sheet.strong(&tier.when);
+            out.line(&heading)?;
+            self.slices(&tier.slices, out)?;
+        }
+        if !self.table.terms.is_empty() || !self.table.discounts.is_empty() {
+            out.line(&rule(width))?;
+        }
+        for term in &self.table.terms {
+            self.term(term, out)?;
+        }
+        for discount in &self.table.discounts {
+            out.line(&ends(discount, "discount, see the tariff", width))?;
+        }
+        Ok(())
+    }
+
+    // `02:00 – 03:00`, with the offset on a day on which the clock changes.
+    fn span(&self, from: Instant, to: Instant) -> String {
+        let zone = &self.tariff.zone;
+        let offset = |at: Instant| LocalTime::at(zone, at.0).offset_ms;
+        let changes = self.table.slices.iter().any(|slice| offset(slice.from) != offset(from));
+        let (start, end) = (self.time(from), self.time(to));
+        let midnight = clock(&end) == "00:00";
+        let until = if midnight { "24:00" } else { clock(&end) };
+        if !changes {
+            return format!("{} – {until}", clock(&start));
+        }
+        let short = |text: &str| text.get(19..).unwrap_or("").trim_end_matches(":00").to_owned();
+        let (before, after) = (short(&start), short(&end));
+        if before == after {
+            format!("{} – {until} {after}", clock(&start))
+        } else {
+            format!("{}{before} – {until}{after}", clock(&start))
+        }
+    }
+
+    fn slices(&self, slices: &[Slice], out: &mut Out) -> Result<(), Failure> {
+        // All labels in order of appearance; a list may have other parts at other hours.
+        let mut labels: Vec<&str> = Vec::new();
+        for (label, _) in slices.iter().flat_map(|slice| &slice.parts) {
+            if !labels.contains(&label.as_str()) {
+                labels.push(label);
+            }
+        }
+        let spans: Vec<String> = slices.iter().map(|slice| self.span(slice.from, slice.to)).collect();
+        let span_width = spans.iter().map(|span| columns(span)).max().unwrap_or(0);
+        let price_width = 10;
+        let part_widths: Vec<usize> = labels.iter().map(|label| columns(label).clamp(8, 18) + 2).collect();
+        let fixed = span_width + price_width;
+        let parts_fit = labels.len() > 1 && fixed + part_widths.iter().sum::<usize>() <= self.sheet.width;
+        let bar_room =
+            self.sheet.width.saturating_sub(fixed + 2 + if parts_fit { part_widths.iter().sum() } else { 0 });
+        let most = slices.iter().filter_map(|slice| value(slice.total)).max().unwrap_or_default();
+        if parts_fit {
+            let heads: String = labels
+                .iter()
+                .zip(&part_widths)
+                .map(|(label, width)| right(&fit(label, width - 2), *width))
+                .collect();
+            let heads = format!("{}{}{heads}", left("", span_width), right("total", price_width));
+            let heads = self.sheet.faint(&heads);
+            out.line(&heads)?;
+        }
+        for (slice, span) in slices.iter().zip(&spans) {
+            let total = right(&shown(slice.total), price_width);
+            let total = match slice.total {
+                Known::Price(_) => self.sheet.strong(&total),
+                _ => out.paint(Look::Warn, &total),
+            };
+            let mut line = format!("{}{total}", left(span, span_width));
+            if parts_fit {
+                for (label, width) in labels.iter().zip(&part_widths) {
+                    let part = slice.parts.iter().find(|(known, _)| known == label);
+                    line.push_str(&right(&part.map_or_else(String::new, |(_, price)| shown(*price)), *width));
+                }
+            }
+            if slices.len() > 1 && bar_room >= 8 {
+                line.push_str("  ");
+                line.push_str(&self.sheet.faint(&bar(
+                    value(slice.total).unwrap_or_default(),
+                    most,
+                    bar_room.min(24),
+                )));
+            }
+            out.line(line.trim_end())?;
+        }
+        Ok(())
+    }
+
+    fn term(&self, term: &Term, out: &mut Out) -> Result<(), Failure> {
+        let width = self.sheet.width;
+        let currency = &self.tariff.currency.code;
+        let digits = u32::from(self.tariff.currency.digits);
+        let mut title = term.label.clone();
+        if let Some(after) = &term.after {
+            title.push_str(&format!(" after {after}"));
+        }
+        for limit in &term.limits {
+            title.push_str(&format!(", {}", limit_text(limit, &self.tariff.currency)));
+        }
+        let price = |slice: &TermSlice| match slice.price {
+            Known::Price(_) if slice.per.is_empty() => "free".to_owned(),
+            Known::Price(price) => {
+                format!("{currency} {}/{}", places(&price.to_plain(), digits, digits.max(4)), slice.per)
+            }
+            Known::Pending => "not known yet".to_owned(),
+            Known::ByPower => format!("by mean power; add --power KW, per {}", slice.per),
+        };
+        match term.slices.as_slice() {
+            [only] => out.line(&ends(&title, &price(only), width)),
+            slices => {
+                out.line(&fit(&title, width))?;
+                for slice in slices {
+                    let span = self.span(slice.from, slice.to);
+                    out.line(&ends(&format!("  {span}"), &price(slice), width))?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn shown(price: Known) -> String {
+    match price {
+        Known::Price(price) => places(&price.to_plain(), 4, 4),
+        Known::Pending => "pending".into(),
+        Known::ByPower => "by power".into(),
+    }
+}
+
+fn value(price: Known) -> Option<Decimal> {
+    match price {
+        Known::Price(price) => places(&price.to_plain(), 0, 12).parse().ok(),
+        Known::Pending | Known::ByPower => None,
+    }
+}
+
+fn bar(value: Decimal, most: Decimal, room: usize) -> String {
+    if value <= Decimal::ZERO || most <= Decimal::ZERO {
+        return String::new();
+    }
+    let length = (value * Decimal::from(room) / most).round();
+    "▪".repeat(usize::try_from(length.mantissa()).unwrap_or(0).min(room))
+}
+
+/// `at most 15.00 EUR/day`.
+pub fn limit_text(limit: &Limit, currency: &Currency) -> String {
+    let span = match limit.span {
+        Span::Session => "session",
+        Span::Day => "day",
+        Span::Month => "month",
+        Span::Bill => "bill",
+    };
+    let who = match limit.who {
+        Who::Session => "",
+        Who::Driver => " per driver",
+        Who::Site => " per site",
+    };
+    let bound = if limit.floor { "at least" } else { "at most" };
+    let amount = places(&limit.amount.to_string(), currency.digits.into(), 12);
+    format!("{bound} {amount} {}/{span}{who}", currency.code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_and_powers_are_read_strictly() {
+        assert!(date("2025-02-29").is_err());
+        assert!(date("2025-2-03").is_err());
+        assert!(date("soon").is_err() && date("-1-01-01").is_err());
+        assert_eq!(date("2024-02-29"), Ok(19_782));
+        assert_eq!(power("22"), Ok(22_000_000));
+        assert!(power("0").is_err() && power("-1").is_err() && power("1e3").is_err());
+    }
+}
