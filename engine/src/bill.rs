@@ -182,17 +182,18 @@ pub(crate) fn assemble<'a>(
     work.steps()?;
     work.charge_limits()?;
     let payouts = work.print_charges()?;
-    work.discounts()?;
-    work.coupons()?;
+    let coupons = work.coupons_that_count()?;
+    work.discounts(!coupons.is_empty())?;
+    work.coupons(coupons)?;
     work.total_limits()?;
     work.payment_fee()?;
     work.finish(ended, payouts)
 }
 
-impl Assembly<'_> {
-    fn overflow(&self, rule: u32) -> impl Fn(Overflow) -> PriceError + use<> {
-        let place = self.pricing.p.place(rule);
-        move |_| PriceError::Overflow { place: place.clone() }
+impl<'a> Assembly<'a> {
+    fn overflow(&self, rule: u32) -> impl Fn(Overflow) -> PriceError + Copy + use<'a> {
+        let p = self.pricing.p;
+        move |_| PriceError::Overflow { place: p.place(rule) }
     }
 
     fn finish(mut self, ended: bool, payouts: Vec<Row>) -> Result<Bill, PriceError> {

@@ -36,8 +36,14 @@ fn pow10(places: u32) -> Result<i128, Overflow> {
 
 /// `numerator / denominator` rounded half away from zero. The denominator is positive.
 pub(crate) fn div_half_away(numerator: i128, denominator: i128) -> i128 {
+    // The usual case divides 64-bit numbers.
+    if let (Ok(numerator), Ok(denominator)) = (i64::try_from(numerator), i64::try_from(denominator)) {
+        let (quotient, rest) = (numerator / denominator, numerator % denominator);
+        let up = rest.unsigned_abs() >= denominator.unsigned_abs() - rest.unsigned_abs();
+        return i128::from(quotient) + if up { i128::from(numerator.signum()) } else { 0 };
+    }
     let quotient = numerator / denominator;
-    let rest = numerator % denominator;
+    let rest = numerator - quotient * denominator;
     if rest.unsigned_abs() >= denominator.unsigned_abs() - rest.unsigned_abs() {
         quotient + if numerator < 0 { -1 } else { 1 }
     } else {
@@ -182,6 +188,19 @@ impl Num {
         i64::try_from(div_half_away(numerator, self.mantissa)).map_err(|_| Overflow)
     }
 
+    /// `whole x self`, rounded half away from zero to a whole number.
+    pub fn of_whole(self, whole: i64) -> Result<i64, Overflow> {
+        let product = self.mantissa.checked_mul(i128::from(whole)).ok_or(Overflow)?;
+        i64::try_from(div_half_away(product, pow10(self.places)?)).map_err(|_| Overflow)
+    }
+
+    /// The price of one unit of quantity as a whole number of [`Exact`]'s small units, where it is one and fits.
+    #[must_use]
+    pub fn per_unit(self, counted: Counted) -> Option<i64> {
+        let up = POW10.get(QUOTIENT_PLACES.checked_sub(self.places)? as usize)?;
+        i64::try_from(self.mantissa.checked_mul(*up)?.checked_mul(counted.factor())?).ok()
+    }
+
     /// Order by value.
     pub fn compare(self, other: Self) -> Result<Ordering, Overflow> {
         let (left, right, _) = self.aligned(other)?;
@@ -231,6 +250,18 @@ impl Counted {
 }
 
 const NARROW_ONE: i128 = 432_000_000_000_000_000_000;
+// NARROW_ONE / 10^places for places up to 12.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+const UNITS: [i128; 13] = {
+    let mut table = [0_i128; 13];
+    let mut places = 0;
+    while places < 13 {
+        table[places] = NARROW_ONE / POW10[places];
+        assert!(table[places] * POW10[places] == NARROW_ONE);
+        places += 1;
+    }
+    table
+};
 const WIDE_PER_NARROW: i128 = 10_000_000_000_000_000;
 
 /// An exact amount of money.
@@ -252,6 +283,14 @@ impl Default for Exact {
 impl Exact {
     /// Nothing.
     pub const ZERO: Exact = Exact { narrow: 0, wide: I256::ZERO };
+
+    /// `per_unit` (see [`Num::per_unit`]) x `quantity`, exactly.
+    #[inline]
+    #[must_use]
+    pub fn whole(per_unit: i64, quantity: i64) -> Self {
+        // Two 64-bit factors always fit into 128 bits.
+        Self { narrow: i128::from(per_unit) * i128::from(quantity), wide: I256::ZERO }
+    }
 
     /// `price` x `quantity`, exactly.
     #[inline]
@@ -339,10 +378,12 @@ impl Exact {
 
     /// Rounded half away from zero to `places` decimals, as whole units of the last place.
     pub fn rounded(self, places: u32) -> Result<i128, Overflow> {
-        let one = pow10(places)?;
-        if self.wide == I256::ZERO && NARROW_ONE % one == 0 {
-            return Ok(div_half_away(self.narrow, NARROW_ONE / one));
+        if self.wide == I256::ZERO
+            && let Some(unit) = UNITS.get(places as usize)
+        {
+            return Ok(div_half_away(self.narrow, *unit));
         }
+        let one = pow10(places)?;
         let unit = I256::from(NARROW_ONE) * I256::from(WIDE_PER_NARROW) / I256::from(one);
         i128::try_from(div_half_away_wide(self.all_wide()?, unit)).map_err(|_| Overflow)
     }

@@ -94,7 +94,7 @@ pub fn explain(
     }
     let end = run.now.t;
     let states = spans(run.plugged_in, end, &trace.states);
-    let bill = assemble(pricing, run, ended, true)?;
+    let bill = assemble(pricing, run, ended, !pricing.p.tariff.bills_monthly)?;
     Ok(Explained { bill, slices, states })
 }
 

@@ -3,8 +3,8 @@
 use crate::calendar::answers;
 use crate::exact::{Counted, Num};
 use crate::tariff::{
-    CALENDAR, ChargeKind, Formula, IR_VERSION, Mean, MonthWhat, Node, NodeId, Outcome, Per, Price, Tariff,
-    TaxClass,
+    CALENDAR, ChargeKind, Formula, IR_VERSION, Leaf, Mean, Measure, MonthWhat, Node, NodeId, Outcome, Per,
+    Price, Tariff, TaxClass,
 };
 use sha2::{Digest, Sha256};
 
@@ -31,6 +31,8 @@ pub struct Prepared {
     pub(crate) part_labels: Vec<String>,
     pub(crate) energy_charges: Vec<u32>,
     pub(crate) tax_factors: Vec<TaxFactor>,
+    // Some list asks for drawn power.
+    pub(crate) uses_power: bool,
     version: String,
 }
 
@@ -38,9 +40,11 @@ pub struct Prepared {
 #[derive(Clone, Debug)]
 pub(crate) struct FastLeaf {
     pub constant: Option<Num>,
+    pub per_unit: Option<i64>,
+    pub rule: u32,
+    pub free: bool,
     pub counted: Counted,
     pub uses_average: bool,
-    pub uses_feed: bool,
     // Indexes into `part_labels`, one per part of the price.
     pub parts: Vec<u32>,
 }
@@ -66,15 +70,27 @@ impl Prepared {
         validate(&tariff)?;
         let day_classes = classify_days(&tariff)?;
         let mut part_labels: Vec<String> = Vec::new();
-        let leaves = tariff.leaves.iter().map(|leaf| fast_leaf(&leaf.outcome, &mut part_labels)).collect();
-        let energy_charges = (0_u32..)
+        let mut leaves: Vec<FastLeaf> =
+            tariff.leaves.iter().map(|leaf| fast_leaf(leaf, &mut part_labels)).collect();
+        let energy_charges: Vec<u32> = (0_u32..)
             .zip(&tariff.charges)
             .filter(|(_, charge)| charge.kind == ChargeKind::Energy)
             .map(|(index, _)| index)
             .collect();
         let tax_factors = tax_factors(&tariff.tax_classes)?;
+        mark_averages(&tariff, &mut leaves);
+        let uses_power = tariff.measures.contains(&Measure::Power);
         let version = version(&tariff);
-        Ok(Self { tariff, day_classes, leaves, part_labels, energy_charges, tax_factors, version })
+        Ok(Self {
+            tariff,
+            day_classes,
+            leaves,
+            part_labels,
+            energy_charges,
+            tax_factors,
+            uses_power,
+            version,
+        })
     }
 
     /// The compiled tariff.
@@ -153,15 +169,17 @@ fn classify_days(tariff: &Tariff) -> Result<Vec<u16>, PrepareError> {
     answers.of_day.iter().map(class_of).collect()
 }
 
-fn fast_leaf(outcome: &Outcome, labels: &mut Vec<String>) -> FastLeaf {
+fn fast_leaf(leaf: &Leaf, labels: &mut Vec<String>) -> FastLeaf {
     let none = FastLeaf {
         constant: Some(Num::ZERO),
+        per_unit: Some(0),
+        rule: leaf.rule,
+        free: true,
         counted: Counted::Pieces,
         uses_average: false,
-        uses_feed: false,
         parts: Vec::new(),
     };
-    match outcome {
+    match &leaf.outcome {
         Outcome::Price(Price { per, formula, parts }) => {
             let constant = match formula {
                 Formula::Const(value) => Some(Num::from_decimal(*value)),
@@ -183,16 +201,76 @@ fn fast_leaf(outcome: &Outcome, labels: &mut Vec<String>) -> FastLeaf {
             };
             FastLeaf {
                 constant,
+                per_unit: constant.and_then(|constant| constant.per_unit(counted)),
+                rule: leaf.rule,
+                free: false,
                 counted,
-                uses_average: mentions(formula, &|part| matches!(part, Formula::AveragePower)),
-                uses_feed: mentions(formula, &|part| {
-                    matches!(part, Formula::Feed { .. } | Formula::Value(_) | Formula::EnergyPrice)
-                }),
+                uses_average: false,
                 parts: parts.iter().map(|part| label_index(&part.label)).collect(),
             }
         }
         Outcome::Free | Outcome::Quantity(_) | Outcome::Tax(_) | Outcome::Applies | Outcome::DoesNotApply => {
             none
+        }
+    }
+}
+
+// A price that depends on the session's mean power, also through named prices and the energy price, is settled at the end.
+fn mark_averages(tariff: &Tariff, leaves: &mut [FastLeaf]) {
+    let under = |root: NodeId, values: &[bool], energy: bool| {
+        let mut found = false;
+        each_leaf(tariff, root, &mut vec![false; tariff.nodes.len()], &mut |leaf| {
+            if let Some(Outcome::Price(price)) = tariff.leaves.get(leaf as usize).map(|leaf| &leaf.outcome) {
+                found |= asks_average(&price.formula, values, energy);
+            }
+        });
+        found
+    };
+    let mut values = vec![false; tariff.values.len()];
+    let mut energy = false;
+    // Once for named prices by themselves, once more for what the energy price adds.
+    for _ in 0..2 {
+        for (index, value) in tariff.values.iter().enumerate() {
+            let asks = under(value.root, &values, energy);
+            if let Some(known) = values.get_mut(index) {
+                *known = asks;
+            }
+        }
+        let mut charges = tariff.charges.iter().filter(|charge| charge.kind == ChargeKind::Energy);
+        energy = charges.any(|charge| under(charge.root, &values, false));
+    }
+    for (leaf, fast) in tariff.leaves.iter().zip(leaves) {
+        if let Outcome::Price(price) = &leaf.outcome {
+            fast.uses_average = asks_average(&price.formula, &values, energy);
+        }
+    }
+}
+
+fn asks_average(formula: &Formula, values: &[bool], energy: bool) -> bool {
+    mentions(formula, &|part| match part {
+        Formula::AveragePower => true,
+        Formula::EnergyPrice => energy,
+        Formula::Value(value) => values.get(*value as usize).copied().unwrap_or_default(),
+        _ => false,
+    })
+}
+
+fn each_leaf(tariff: &Tariff, node: NodeId, seen: &mut [bool], each: &mut dyn FnMut(u32)) {
+    match seen.get_mut(node as usize) {
+        Some(seen) if !*seen => *seen = true,
+        _ => return,
+    }
+    match tariff.nodes.get(node as usize) {
+        None | Some(Node::Hole) => {}
+        Some(Node::Leaf(leaf)) => each(*leaf),
+        Some(Node::Fact { yes, no, .. }) => {
+            each_leaf(tariff, *yes, seen, each);
+            each_leaf(tariff, *no, seen, each);
+        }
+        Some(Node::Measure { children, .. } | Node::Days(children) | Node::Minutes { children, .. }) => {
+            for child in children {
+                each_leaf(tariff, *child, seen, each);
+            }
         }
     }
 }
@@ -297,12 +375,12 @@ fn validate(tariff: &Tariff) -> Result<(), PrepareError> {
         };
         [root, charge.tax]
     }));
-    if !roots.all(|root| known(root, nodes)) {
+    if !roots.all(|root| known(root, nodes)) || !known(tariff.default_tax, nodes) {
         return damaged("a diagram has no root");
     }
     for (index, value) in tariff.values.iter().enumerate() {
         // Values refer to earlier ones only, so evaluation ends.
-        if !value_order(tariff, value.root, index, &mut vec![false; nodes]) {
+        if !value_order(tariff, value.root, index) {
             return damaged(&format!("value `{}` refers to a later one", value.name));
         }
     }
@@ -314,33 +392,25 @@ fn validate(tariff: &Tariff) -> Result<(), PrepareError> {
     if !indexes.all(|charge| (*charge as usize) < tariff.charges.len()) {
         return damaged("a rebate names no charge");
     }
+    if tariff.line_step_min.is_some_and(|step| step == 0 || step > 1440) {
+        return damaged("its receipt lines have no length");
+    }
     if !tariff.zone.changes.is_sorted_by_key(|(from, _)| *from) {
         return damaged("the zone's changes are not in order");
     }
     Ok(())
 }
 
-fn value_order(tariff: &Tariff, node: NodeId, below: usize, seen: &mut [bool]) -> bool {
-    let index = node as usize;
-    match seen.get_mut(index) {
-        Some(seen) if !*seen => *seen = true,
-        _ => return true,
-    }
-    match tariff.nodes.get(index) {
-        None | Some(Node::Hole) => true,
-        Some(Node::Leaf(leaf)) => match tariff.leaves.get(*leaf as usize).map(|leaf| &leaf.outcome) {
-            Some(Outcome::Price(price)) => !mentions(&price.formula, &|part| match part {
+fn value_order(tariff: &Tariff, root: NodeId, below: usize) -> bool {
+    let mut fine = true;
+    each_leaf(tariff, root, &mut vec![false; tariff.nodes.len()], &mut |leaf| {
+        if let Some(Outcome::Price(price)) = tariff.leaves.get(leaf as usize).map(|leaf| &leaf.outcome) {
+            fine &= !mentions(&price.formula, &|part| match part {
                 Formula::Value(value) => *value as usize >= below,
                 Formula::Feed { feed, .. } => *feed as usize >= tariff.feeds.len(),
                 _ => false,
-            }),
-            _ => true,
-        },
-        Some(Node::Fact { yes, no, .. }) => {
-            value_order(tariff, *yes, below, seen) && value_order(tariff, *no, below, seen)
+            });
         }
-        Some(Node::Measure { children, .. } | Node::Days(children) | Node::Minutes { children, .. }) => {
-            children.iter().all(|child| value_order(tariff, *child, below, seen))
-        }
-    }
+    });
+    fine
 }

@@ -16,7 +16,7 @@ use std::borrow::Cow;
 /// # Errors
 /// See [`PriceError`]: what is contradictory, missing or too large is named; nothing is guessed.
 pub fn price(pricing: &Pricing<'_>, session: &Session, standing: &Standing) -> Result<Bill, PriceError> {
-    price_with(pricing, session, standing, true)
+    price_with(pricing, session, standing, !pricing.p.tariff.bills_monthly)
 }
 
 /// The same with or without the payment fee (a month's statement has one for all its sessions).
@@ -78,7 +78,7 @@ impl Running<'_> {
     /// # Errors
     /// As [`price`].
     pub fn preview(&self, pricing: &Pricing<'_>) -> Result<Bill, PriceError> {
-        assemble(pricing, self.closed(pricing)?, false, true)
+        assemble(pricing, self.closed(pricing)?, false, !pricing.p.tariff.bills_monthly)
     }
 
     /// The bill of the session, which ends at `unplugged`.
@@ -87,6 +87,6 @@ impl Running<'_> {
     /// As [`price`].
     pub fn finish(mut self, pricing: &Pricing<'_>, unplugged: Instant) -> Result<Bill, PriceError> {
         self.until(pricing, unplugged)?;
-        assemble(pricing, self.close(pricing)?, true, true)
+        assemble(pricing, self.close(pricing)?, true, !pricing.p.tariff.bills_monthly)
     }
 }

@@ -22,7 +22,7 @@ use crate::explain::Trace;
 use crate::input::InputError;
 use crate::session::{Facts, OccupancyFrom, PowerFrom, Reading, State, StateFrom};
 use crate::standing::Standing;
-use crate::tariff::{AfterAmount, ChargeKind, Measure, NodeId, Outcome, Span, Time, Who};
+use crate::tariff::{AfterAmount, ChargeKind, Measure, Node, NodeId, Outcome, Span, Time, Who};
 use crate::units::{DAY_MS, HOUR_MS, Instant};
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -83,28 +83,62 @@ pub(crate) struct Cursor {
     charge: u16,
     kind: ChargeKind,
     root: NodeId,
-    tax_root: NodeId,
+    tax: TaxAt,
     // Measure and threshold beyond which the charge begins.
     after: Option<(Measure, i64)>,
     open: Option<Open>,
-    bases: Vec<Base>,
+    // What answers, with the measures and thresholds at which that may change, and the point where it was found.
+    found: Option<Found>,
+    watch: Vec<(u32, i64)>,
+    point: Point,
+    clock: Clock,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
+enum TaxAt {
+    // The class, whatever happens.
+    Always(u32),
+    // A diagram of classes.
+    Node(NodeId),
+}
+
+// A slice that has begun.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Open {
     from: i64,
     register: i64,
+    // Midnight or a full step of receipt lines.
+    edge: i64,
+    // The edge is only a clock change: the slice goes on when nothing else changes.
+    soft: bool,
+}
+
+// A line that answers, and its price.
+#[derive(Clone, Copy, Debug)]
+struct Found {
     leaf: u32,
     rule: u32,
     tax: u32,
     counted: Counted,
     price: Given,
-    edge: i64,
-    // The edge is only a clock change: the slice goes on when nothing else changes.
+    // The price as a whole factor of the quantity, where it is constant and small enough.
+    per_unit: Option<i64>,
+    // The price is final.
+    settled: bool,
+    // The price has parts.
+    parts: bool,
+    until: i64,
+    // `until` is only a clock change.
     soft: bool,
     day: i32,
-    watch: Vec<(u32, i64)>,
-    point: Point,
+}
+
+// The local day around an instant.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    local: LocalTime,
+    day_start: i64,
+    until: i64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +158,8 @@ pub struct Running<'f> {
     explicit_states: bool,
     explicit_power: bool,
     cursors: Vec<Cursor>,
+    // One per measure of the tariff, or none when no counter has a span of its own.
+    bases: Vec<Base>,
     pub(crate) lines: Vec<Line>,
     pub(crate) deferred: Vec<Deferred>,
     pub(crate) buckets: Vec<Bucket>,
@@ -198,6 +234,7 @@ impl<'f> Running<'f> {
             explicit_states: begin.explicit_states,
             explicit_power: begin.explicit_power,
             cursors: Vec::with_capacity(p.tariff.charges.len()),
+            bases: Vec::new(),
             lines: Vec::new(),
             deferred: Vec::new(),
             buckets: Vec::with_capacity(p.tariff.charges.len()),
@@ -215,6 +252,7 @@ impl<'f> Running<'f> {
                 .then(Vec::new),
             trace: None,
         };
+        running.bases = running.opening_bases(pricing);
         running.open_cursors(pricing)?;
         Ok(running)
     }
@@ -236,23 +274,40 @@ impl<'f> Running<'f> {
                 continue;
             }
             let root = self.fixed.specialise(p, charge.root)?;
-            let tax_root = self.fixed.specialise(p, charge.tax)?;
+            let tax = self.tax_root(pricing, charge.tax)?;
             let after = match &charge.after {
                 None => None,
                 Some(after) => Some((after.measure, self.after_amount(pricing, &after.amount)?)),
             };
-            let bases = self.opening_bases(pricing);
+            let clock = Clock::at(&p.tariff.zone, self.plugged_in);
+            let (kind, point, watch) = (charge.kind, self.start_point, Vec::new());
+            let (open, found) = (None, None);
             self.cursors.push(Cursor {
                 charge: index,
-                kind: charge.kind,
+                kind,
                 root,
-                tax_root,
+                tax,
                 after,
-                open: None,
-                bases,
+                open,
+                found,
+                watch,
+                point,
+                clock,
             });
         }
         Ok(())
+    }
+
+    // The tax class when nothing can change it, else its diagram.
+    fn tax_root(&self, pricing: &Pricing<'_>, root: NodeId) -> Result<TaxAt, PriceError> {
+        let p = pricing.p;
+        let root = self.fixed.specialise(p, root)?;
+        Ok(match p.tariff.nodes.get(root as usize) {
+            Some(Node::Leaf(_)) => {
+                TaxAt::Always(self.tax_at(pricing, root, &self.start_point, &[], &mut Edges::new())?)
+            }
+            _ => TaxAt::Node(root),
+        })
     }
 
     /// An allowance in its measure's unit, judged at plug-in.
@@ -470,7 +525,7 @@ impl<'f> Running<'f> {
                 };
                 self.enter(pricing, derived)?;
             }
-            if !self.explicit_power {
+            if !self.explicit_power && pricing.p.uses_power {
                 let rise = i128::from(import - start.import) * i128::from(HOUR_MS);
                 let power = crate::exact::div_half_away(rise, i128::from(to - start.t));
                 self.set_power(pricing, i64::try_from(power).unwrap_or(i64::MAX), None)?;
@@ -487,7 +542,10 @@ impl<'f> Running<'f> {
             if self.now.t >= to {
                 break;
             }
-            let end = self.changes.front().map_or(to, |(at, _)| (*at).min(to));
+            let mut end = self.changes.front().map_or(to, |(at, _)| (*at).min(to));
+            if !self.bases.is_empty() {
+                end = end.min(self.turn_periods(pricing));
+            }
             self.stretch(pricing, &track, end)?;
         }
         // A jump of the register within no time at all (a new segment's first reading) has no duration.
@@ -513,7 +571,6 @@ impl<'f> Running<'f> {
 
     fn enter(&mut self, pricing: &Pricing<'_>, state: State) -> Result<(), PriceError> {
         if state != self.state {
-            self.close_watching(pricing, |_| true)?;
             self.close_all(pricing)?;
             self.state = state;
             if let Some(trace) = &mut self.trace {
@@ -545,42 +602,70 @@ impl<'f> Running<'f> {
         Ok(())
     }
 
-    fn close_all(&mut self, pricing: &Pricing<'_>) -> Result<(), PriceError> {
-        self.close_watching_or_all(pricing, |_| true, true)
+    // Counters per day or month start again at local midnight. Returns the next instant at which to look again.
+    fn turn_periods(&mut self, pricing: &Pricing<'_>) -> i64 {
+        let zone = &pricing.p.tariff.zone;
+        self.now.local = self.now.local.moved_to(zone, self.now.t);
+        let local = self.now.local;
+        for (index, measure) in pricing.p.tariff.measures.iter().enumerate() {
+            let now = period(*measure, local.day);
+            if self.bases.get(index).is_some_and(|base| base.period == now) {
+                continue;
+            }
+            let at_start = match measure {
+                Measure::Energy { .. } => self.now.import,
+                Measure::Time { time, .. } => {
+                    self.now.times.get(time_index(*time)).copied().unwrap_or_default()
+                }
+                Measure::Power | Measure::Current | Measure::Occupancy => 0,
+            };
+            let opening = self.opening(*measure, local.day);
+            if let Some(base) = self.bases.get_mut(index) {
+                *base = Base { period: now, at_start, opening };
+            }
+            // What was found by the old counters is found anew.
+            for cursor in &mut self.cursors {
+                if !cursor.watch.is_empty() {
+                    cursor.found = None;
+                }
+            }
+        }
+        local.instant_of(1440).min(local.offset_until).max(self.now.t + 1)
     }
 
+    fn close_all(&mut self, pricing: &Pricing<'_>) -> Result<(), PriceError> {
+        self.close_where(pricing, |_| true)
+    }
+
+    // Closes what depends on a measure that has just jumped.
     fn close_watching(
         &mut self,
         pricing: &Pricing<'_>,
         which: impl Fn(Measure) -> bool,
     ) -> Result<(), PriceError> {
-        self.close_watching_or_all(pricing, which, false)
+        let measures = &pricing.p.tariff.measures;
+        let is = |index: &u32| measures.get(*index as usize).is_some_and(|measure| which(*measure));
+        self.close_where(pricing, |cursor| cursor.watch.iter().any(|(index, _)| is(index)))
     }
 
-    fn close_watching_or_all(
+    fn close_where(
         &mut self,
         pricing: &Pricing<'_>,
-        which: impl Fn(Measure) -> bool,
-        all: bool,
+        which: impl Fn(&Cursor) -> bool,
     ) -> Result<(), PriceError> {
-        let measures = &pricing.p.tariff.measures;
-        for index in 0..self.cursors.len() {
-            let Some(cursor) = self.cursors.get_mut(index) else { break };
-            let watches = cursor.open.as_ref().is_some_and(|open| {
-                all || open
-                    .watch
-                    .iter()
-                    .any(|(measure, _)| measures.get(*measure as usize).is_some_and(|m| which(*m)))
-            });
-            if watches && let Some(open) = cursor.open.take() {
-                let register = match cursor.kind {
-                    ChargeKind::FeedIn => self.now.export,
-                    _ => self.now.import,
-                };
-                let (charge, bases) = (cursor.charge, cursor.bases.clone());
-                self.push_line(pricing, charge, &open, self.now.t, register, &bases)?;
+        let mut cursors = std::mem::take(&mut self.cursors);
+        let mut result = Ok(());
+        for cursor in cursors.iter_mut().filter(|cursor| which(cursor)) {
+            if let Some(open) = cursor.open.take() {
+                let exports = cursor.kind == ChargeKind::FeedIn;
+                let register = if exports { self.now.export } else { self.now.import };
+                result = result.and(self.push_line(pricing, cursor, &open, self.now.t, register));
+            }
+            if !cursor.watch.is_empty() {
+                cursor.found = None;
             }
         }
-        Ok(())
+        self.cursors = cursors;
+        result
     }
 }

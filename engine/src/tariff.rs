@@ -42,6 +42,8 @@ pub struct Tariff {
     pub valid_from: Option<Instant>,
     /// A running session follows a newer list instead of keeping the one in force at plug-in.
     pub running_sessions_change: bool,
+    /// Drivers are billed by the month: a session's receipt has no payment fee.
+    pub bills_monthly: bool,
     /// Amount to authorise before charging.
     pub hold: Option<Decimal>,
     /// Cut slices at every full hour / quarter (minutes: 60 or 15) so that each has its own line.
@@ -78,6 +80,8 @@ pub struct Tariff {
     pub coupon_scope: Vec<u32>,
     /// Ways of being taxed; [`Outcome::Tax`] indexes it.
     pub tax_classes: Vec<TaxClass>,
+    /// Diagram of tax classes for amounts that belong to no charge.
+    pub default_tax: NodeId,
     /// Charges that only a month can tell.
     pub month: Vec<MonthCharge>,
     /// The lines of the sources that decide amounts.

@@ -220,12 +220,7 @@ impl Assembly<'_> {
 
     pub(super) fn default_tax(&self) -> Result<u32, PriceError> {
         let p = self.pricing.p;
-        match p.tariff.charges.first() {
-            Some(charge) => {
-                let root = self.run.fixed.specialise(p, charge.tax)?;
-                self.run.tax_at(self.pricing, root, &self.run.start_point, &[], &mut Edges::new())
-            }
-            None => Ok(0),
-        }
+        let root = self.run.fixed.specialise(p, p.tariff.default_tax)?;
+        self.run.tax_at(self.pricing, root, &self.run.start_point, &[], &mut Edges::new())
     }
 }

@@ -4,7 +4,7 @@ use super::{Assembly, Pending, Row, Source};
 use crate::calendar_time::local_text;
 use crate::error::PriceError;
 use crate::evaluate::{Around, Base, Edges, Given, walk};
-use crate::exact::{Counted, Exact, Overflow};
+use crate::exact::{Counted, Exact, Num, Overflow};
 use crate::running::{Bucket, Line};
 use crate::share;
 use crate::tariff::{ChargeKind, Outcome};
@@ -72,7 +72,7 @@ impl Assembly<'_> {
                 } else {
                     self.run.add_to(self.pricing, &mut self.buckets, &line, &point, &[])?;
                 }
-                self.run.lines.push(line);
+                self.run.lines.insert(0, line);
             }
         }
         Ok(())
@@ -98,7 +98,8 @@ impl Assembly<'_> {
         }
         let tax_root = fixed.specialise(p, charge.tax)?;
         let tax = self.run.tax_at(pricing, tax_root, point, &[], &mut edges)?;
-        let average_power = self.run.average_so_far()?;
+        let constant = p.leaves.get(leaf as usize).is_some_and(|leaf| leaf.constant.is_some());
+        let average_power = if constant { Num::ZERO } else { self.run.average_so_far()? };
         let around = Around { pricing, fixed, point, bases: &[], average_power, tax, rule: found.rule };
         let price = match around.leaf(leaf, &mut edges, 0)? {
             Given::Number(price) => Some(price),
@@ -128,7 +129,9 @@ impl Assembly<'_> {
             self.lines.retain(|line| line.price.is_some());
         }
         // In order of time, however the readings arrived; within an instant as the charges stand in the file.
-        self.lines.sort_by_key(|line| (line.from, line.source.charge()));
+        if !self.lines.is_sorted_by_key(|line| (line.from, line.source.charge())) {
+            self.lines.sort_by_key(|line| (line.from, line.source.charge()));
+        }
     }
 
     // Billing steps: the session's quantity is rounded up once; the excess costs the last price.
@@ -167,39 +170,52 @@ impl Assembly<'_> {
     pub(super) fn print_charges(&mut self) -> Result<Vec<Row>, PriceError> {
         let mut payouts = Vec::new();
         for (index, charge) in (0_u16..).zip(&self.pricing.p.tariff.charges) {
-            let rows = self.print_charge(index).map_err(self.overflow(charge.rule))?;
-            if charge.kind == ChargeKind::PayoutToSite {
-                payouts.extend(rows);
+            let overflow = self.overflow(charge.rule);
+            let payout = charge.kind == ChargeKind::PayoutToSite;
+            let mut buckets = self.buckets.iter().filter(|bucket| bucket.charge == index);
+            let (Some(first), second) = (buckets.next(), buckets.next()) else { continue };
+            if second.is_none() {
+                let amount = first.sum.to_minor(self.digits).map_err(overflow)?;
+                let row = self.row(first, amount).map_err(overflow)?;
+                self.keep(row, index, payout, &mut payouts);
                 continue;
             }
-            self.left.extend(rows.iter().map(|row| (index, row.tax, row.amount)));
-            self.rows.extend(rows);
+            for row in self.shared_rows(index).map_err(overflow)? {
+                self.keep(row, index, payout, &mut payouts);
+            }
         }
         Ok(payouts)
     }
 
-    pub(super) fn print_charge(&self, index: u16) -> Result<Vec<Row>, Overflow> {
-        let mut buckets = self.buckets.iter().filter(|bucket| bucket.charge == index);
-        let Some(first) = buckets.next() else { return Ok(Vec::new()) };
-        let row = |bucket: &Bucket, amount: i64| -> Result<Row, Overflow> {
-            let weights: Vec<Exact> = bucket.parts.iter().map(|(_, sum)| *sum).collect();
-            let shares =
-                if weights.is_empty() { Vec::new() } else { share::by_exact(amount, &weights, self.digits)? };
-            let parts = bucket.parts.iter().map(|(label, _)| *label).zip(shares).collect();
-            Ok(Row { source: Source::Charge(index), tax: bucket.tax, amount, parts })
-        };
-        let others: Vec<&Bucket> = buckets.collect();
-        if others.is_empty() {
-            return Ok(vec![row(first, first.sum.to_minor(self.digits)?)?]);
+    fn keep(&mut self, row: Row, charge: u16, payout: bool, payouts: &mut Vec<Row>) {
+        if payout {
+            payouts.push(row);
+        } else {
+            self.left.push((charge, row.tax, row.amount));
+            self.rows.push(row);
         }
-        let all: Vec<&Bucket> = std::iter::once(first).chain(others).collect();
+    }
+
+    fn row(&self, bucket: &Bucket, amount: i64) -> Result<Row, Overflow> {
+        let mut parts = Vec::new();
+        if !bucket.parts.is_empty() {
+            let weights: Vec<Exact> = bucket.parts.iter().map(|(_, sum)| *sum).collect();
+            let shares = share::by_exact(amount, &weights, self.digits)?;
+            parts = bucket.parts.iter().map(|(label, _)| *label).zip(shares).collect();
+        }
+        Ok(Row { source: Source::Charge(bucket.charge), tax: bucket.tax, amount, parts })
+    }
+
+    // A charge with several tax classes: its one printed amount, shared over them.
+    fn shared_rows(&self, index: u16) -> Result<Vec<Row>, Overflow> {
+        let all: Vec<&Bucket> = self.buckets.iter().filter(|bucket| bucket.charge == index).collect();
         let weights: Vec<Exact> = all.iter().map(|bucket| bucket.sum).collect();
         let mut sum = Exact::ZERO;
         for weight in &weights {
             sum = sum.add(*weight)?;
         }
         let shares = share::by_exact(sum.to_minor(self.digits)?, &weights, self.digits)?;
-        all.into_iter().zip(shares).map(|(bucket, amount)| row(bucket, amount)).collect()
+        all.into_iter().zip(shares).map(|(bucket, amount)| self.row(bucket, amount)).collect()
     }
 
     pub(super) fn payment_fee(&mut self) -> Result<(), PriceError> {

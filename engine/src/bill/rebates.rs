@@ -18,12 +18,31 @@ impl Assembly<'_> {
         Ok(matches!(outcome, Some(Outcome::Applies)))
     }
 
-    pub(super) fn discounts(&mut self) -> Result<(), PriceError> {
+    /// The session's coupons that count (indexes into the tariff's coupons); why the others do not goes to the notes.
+    pub(super) fn coupons_that_count(&mut self) -> Result<Vec<u16>, PriceError> {
+        let tariff = &self.pricing.p.tariff;
+        let mut counting = Vec::new();
+        for code in &self.run.facts.coupons {
+            let found = (0_u16..).zip(&tariff.coupons).find(|(_, coupon)| coupon.code == *code);
+            let Some((index, coupon)) = found else { continue };
+            let used = self.run.standing.get(&counter(code));
+            if counting.contains(&index)
+                || coupon.times_per_driver.is_some_and(|times| used >= Decimal::from(times))
+            {
+                self.notes.push(format!("coupon {code}: already used"));
+            } else if !self.applies(coupon.root)? {
+                self.notes.push(format!("coupon {code}: its conditions are not met"));
+            } else {
+                counting.push(index);
+            }
+        }
+        Ok(counting)
+    }
+
+    pub(super) fn discounts(&mut self, with_coupon: bool) -> Result<(), PriceError> {
         let tariff = &self.pricing.p.tariff;
         for (index, discount) in (0_u16..).zip(&tariff.discounts) {
-            if (discount.not_with_coupon && !self.run.facts.coupons.is_empty())
-                || !self.applies(discount.root)?
-            {
+            if (discount.not_with_coupon && with_coupon) || !self.applies(discount.root)? {
                 continue;
             }
             self.rebate(Source::Discount(index), &discount.rebate, &discount.charges, discount.rule)?;
@@ -31,21 +50,12 @@ impl Assembly<'_> {
         Ok(())
     }
 
-    pub(super) fn coupons(&mut self) -> Result<(), PriceError> {
+    pub(super) fn coupons(&mut self, counting: Vec<u16>) -> Result<(), PriceError> {
         let tariff = &self.pricing.p.tariff;
-        for code in self.run.facts.coupons.clone() {
-            let found = (0_u16..).zip(&tariff.coupons).find(|(_, coupon)| coupon.code == code);
-            let Some((index, coupon)) = found else { continue };
-            let counter = format!("driver coupon {code}");
+        for index in counting {
+            let Some(coupon) = tariff.coupons.get(usize::from(index)) else { continue };
+            let counter = counter(&coupon.code);
             let used = self.run.standing.get(&counter);
-            if coupon.times_per_driver.is_some_and(|times| used >= Decimal::from(times)) {
-                self.notes.push(format!("coupon {code}: already used"));
-                continue;
-            }
-            if !self.applies(coupon.root)? {
-                self.notes.push(format!("coupon {code}: its conditions are not met"));
-                continue;
-            }
             self.closing.set(counter, used + Decimal::ONE);
             self.rebate(Source::Coupon(index), &coupon.rebate, &coupon.charges, coupon.rule)?;
         }
@@ -137,4 +147,8 @@ impl Assembly<'_> {
         self.rows.push(Row { source, tax, amount, parts: Vec::new() });
         Ok(())
     }
+}
+
+fn counter(code: &str) -> String {
+    format!("driver coupon {code}")
 }

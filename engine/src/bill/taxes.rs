@@ -2,9 +2,8 @@
 
 use super::{Row, TaxRow};
 use crate::evaluate::Pricing;
-use crate::exact::{Exact, Num, Overflow};
+use crate::exact::{Num, Overflow};
 use crate::tariff::TaxClass;
-use rust_decimal::Decimal;
 
 /// Taxes once per rate on the printed rows: rows, net and total in minor units.
 pub(crate) fn taxes(pricing: &Pricing<'_>, rows: &[Row]) -> Result<(Vec<TaxRow>, i64, i64), Overflow> {
@@ -28,42 +27,28 @@ pub(crate) fn taxes_on(
             None => bases.push((tax, amount)),
         }
     }
-    let mut result = Vec::with_capacity(bases.len());
+    let mut result: Vec<TaxRow> = Vec::with_capacity(bases.len());
     let (mut net_sum, mut total) = (0_i64, 0_i64);
-    let minor = |amount: i64, factor: Num| -> Result<i64, Overflow> {
-        Exact::from_num(Num::new(i128::from(amount), 0).mul(factor)?.round_to(Num::ONE)?)?.to_minor(0)
-    };
     for (class_index, base) in bases {
         let Some(class) = classes.get(class_index as usize) else { continue };
-        let (net, gross) = if includes_vat { (net_of(base, factor(class_index))?, base) } else { (base, 0) };
-        let mut shares: Vec<Num> = Vec::new();
-        let mut amounts: Vec<i64> = Vec::new();
-        let mut tax_bases: Vec<i64> = Vec::new();
-        for tax in &class.taxes {
-            let rate = Num::from_decimal(tax.rate / Decimal::ONE_HUNDRED);
-            let mut share = rate;
+        let net = if includes_vat { net_of(base, factor(class_index))? } else { base };
+        let first = result.len();
+        let mut tax_sum = 0_i64;
+        for (tax_index, tax) in (0_u32..).zip(&class.taxes) {
             let mut tax_base = net;
             for earlier in &tax.on_top_of {
-                let earlier = *earlier as usize;
-                share = share.add(rate.mul(shares.get(earlier).copied().unwrap_or(Num::ZERO))?)?;
-                tax_base += amounts.get(earlier).copied().unwrap_or_default();
+                tax_base += result.get(first + *earlier as usize).map_or(0, |row| row.amount);
             }
-            amounts.push(minor(tax_base, rate)?);
-            tax_bases.push(tax_base);
-            shares.push(share);
+            let percent = Num::new(tax.rate.mantissa(), tax.rate.scale() + 2);
+            let amount = percent.of_whole(tax_base)?;
+            tax_sum = tax_sum.checked_add(amount).ok_or(Overflow)?;
+            result.push(TaxRow { class: class_index, tax: tax_index, base: tax_base, amount });
         }
-        if includes_vat {
+        if includes_vat && let Some(row) = result.get_mut(first) {
             // The gross leads: what the taxes come to is the difference, whatever each rounds to.
-            let whole = gross - net;
-            let off = whole - amounts.iter().sum::<i64>();
-            if let Some(first) = amounts.first_mut() {
-                *first += off;
-            }
+            row.amount += base - net - tax_sum;
+            tax_sum = base - net;
         }
-        for (tax, (amount, base)) in (0_u32..).zip(amounts.iter().zip(&tax_bases)) {
-            result.push(TaxRow { class: class_index, tax, base: *base, amount: *amount });
-        }
-        let tax_sum: i64 = amounts.iter().sum();
         net_sum = net_sum.checked_add(net).ok_or(Overflow)?;
         total = total.checked_add(net).and_then(|sum| sum.checked_add(tax_sum)).ok_or(Overflow)?;
     }

@@ -1,13 +1,13 @@
 //! The end of a session: open slices are closed, a reservation is charged, days are counted.
 
 use super::follow::Track;
-use super::{Cursor, DayAmounts, LONGEST_SESSION_DAYS, Running};
+use super::{Clock, Cursor, DayAmounts, LONGEST_SESSION_DAYS, Open, Running};
 use crate::calendar_time::{INSTANTS, LocalTime};
 use crate::error::PriceError;
 use crate::evaluate::{Point, Pricing, time_index};
 use crate::exact::Counted;
 use crate::input::InputError;
-use crate::tariff::{ChargeKind, Outcome, Time};
+use crate::tariff::{ChargeKind, Time};
 use crate::units::DAY_MS;
 
 impl Running<'_> {
@@ -39,37 +39,27 @@ impl Running<'_> {
                 continue;
             }
             let root = self.fixed.specialise(p, charge.root)?;
-            let tax_root = self.fixed.specialise(p, charge.tax)?;
-            let mut local = LocalTime::at(&p.tariff.zone, from);
+            let tax = self.tax_root(pricing, charge.tax)?;
+            let clock = Clock::at(&p.tariff.zone, from);
+            let (kind, point, watch) = (charge.kind, self.start_point, Vec::new());
+            let (after, open, found) = (None, None, None);
+            let mut cursor =
+                Cursor { charge: index, kind, root, tax, after, open, found, watch, point, clock };
             let mut t = from;
-            let cursor = Cursor {
-                charge: index,
-                kind: charge.kind,
-                root,
-                tax_root,
-                after: None,
-                open: None,
-                bases: Vec::new(),
-            };
             while t < until {
-                local = local.moved_to(&p.tariff.zone, t);
-                let point = Point { t, local, ..self.start_point };
-                let open = self.resolve(pricing, &cursor, &point, 0)?;
-                let to = open.edge.min(until);
-                let pieces = open.counted == Counted::Pieces;
-                if !pieces {
-                    self.push_line(pricing, index, &open, to, 0, &[])?;
-                } else {
-                    // A flat fee: once, as it stood when the reservation began.
-                    let free = matches!(
-                        p.tariff.leaves.get(open.leaf as usize).map(|leaf| &leaf.outcome),
-                        Some(Outcome::Free)
-                    );
-                    if !free {
-                        self.push_line(pricing, index, &open, until, 0, &[])?;
+                let local = LocalTime::at(&p.tariff.zone, t);
+                self.resolve(pricing, &mut cursor, &Point { t, local, ..self.start_point })?;
+                let Some(found) = cursor.found else { break };
+                let to = found.until.min(local.instant_of(1440)).min(until);
+                let open = Open { from: t, register: 0, edge: to, soft: false };
+                if found.counted == Counted::Pieces {
+                    // A flat fee: once, as it stood when the reservation began; none where it is free.
+                    if !p.leaves.get(found.leaf as usize).is_some_and(|leaf| leaf.free) {
+                        self.push_line(pricing, &cursor, &open, until, 0)?;
                     }
                     break;
                 }
+                self.push_line(pricing, &cursor, &open, to, 0)?;
                 t = to;
             }
         }
@@ -81,6 +71,7 @@ impl Running<'_> {
     pub(super) fn count_days(&mut self, pricing: &Pricing<'_>, track: &Track, end: i64) {
         let Some(mut days) = self.by_day.take() else { return };
         let mut point = self.now;
+        point.local = point.local.moved_to(&pricing.p.tariff.zone, point.t);
         while point.t < end {
             let midnight = point.local.instant_of(1440).min(point.local.offset_until).clamp(point.t + 1, end);
             let next = self.point_at(pricing, track, midnight, track.import_at(midnight));

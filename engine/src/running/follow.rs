@@ -1,14 +1,13 @@
 //! How a charge follows the timeline: open a slice, find its first edge, close it there.
 
-use super::counters::period;
-use super::{Cursor, Open, Running};
-use crate::calendar_time::local_text;
+use super::{Clock, Cursor, Found, Open, Running, TaxAt};
+use crate::calendar_time::{LocalTime, local_text};
 use crate::error::PriceError;
-use crate::evaluate::{Around, Base, Edges, Given, Point, Pricing, time_index, walk};
+use crate::evaluate::{Around, Base, Edges, Given, Point, Pricing, walk};
 use crate::exact::{Counted, Num};
 use crate::session::State;
-use crate::tariff::{ChargeKind, Measure, Outcome, Time};
-use crate::units::Instant;
+use crate::tariff::{ChargeKind, Measure, Time, Zone};
+use crate::units::{DAY_MS, Instant, MINUTE_MS};
 
 // Readings at both ends of the stretch that is being priced.
 #[derive(Clone, Copy, Debug)]
@@ -25,10 +24,15 @@ pub(super) fn interpolate(t0: i64, v0: i64, t1: i64, v1: i64, t: i64) -> i64 {
     if t >= t1 {
         return v1;
     }
-    let (rise, run) = (i128::from(v1 - v0), i128::from(t1 - t0));
-    if rise == 0 {
+    if v1 == v0 {
         return v0;
     }
+    // Nearly always it fits into 64 bits, which divide ten times as fast.
+    let (rise, run, passed) = (v1 - v0, t1 - t0, t - t0);
+    if let Some(twice) = rise.checked_mul(2 * passed).and_then(|twice| twice.checked_add(run)) {
+        return v0 + twice / (2 * run);
+    }
+    let (rise, run) = (i128::from(rise), i128::from(run));
     // Registers never fall, so rise >= 0 and half up is floor(x + 1/2).
     let twice = 2 * rise * i128::from(t - t0) + run;
     v0 + i64::try_from(twice / (2 * run)).unwrap_or_default()
@@ -54,6 +58,46 @@ impl Track {
     }
 }
 
+// A stretch of time in which the state stays the same, with the registers at its end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stretch {
+    track: Track,
+    end: i64,
+    import: i64,
+    export: i64,
+}
+
+impl Clock {
+    pub(super) fn at(zone: &Zone, t: i64) -> Self {
+        let local = LocalTime::at(zone, t);
+        let day_start = local.instant_of(0);
+        Self { local, day_start, until: (day_start + DAY_MS).min(local.offset_until) }
+    }
+
+    // The clock at a later instant; the zone is looked up again only on another day or past a clock change.
+    fn moved_to(&mut self, zone: &Zone, t: i64) -> LocalTime {
+        if t >= self.until || t < self.day_start {
+            *self = Self::at(zone, t);
+        }
+        let minute = u16::try_from((t - self.day_start) / MINUTE_MS).unwrap_or_default();
+        LocalTime { minute, ..self.local }
+    }
+
+    // Where a slice that starts at `t` is cut at the latest: midnight, or the next full step of receipt lines.
+    // True when that is only where the clock changes.
+    fn cut(&self, t: i64, step_min: Option<u32>) -> (i64, bool) {
+        let midnight = self.day_start + DAY_MS;
+        let cut = match step_min {
+            None => midnight,
+            Some(step) => {
+                let step = i64::from(step) * MINUTE_MS;
+                (self.day_start + ((t - self.day_start) / step + 1) * step).min(midnight)
+            }
+        };
+        if self.local.offset_until < cut { (self.local.offset_until, true) } else { (cut, false) }
+    }
+}
+
 impl Running<'_> {
     // Prices from `self.now` to `end`; the state and everything but time and registers stay the same.
     pub(super) fn stretch(
@@ -62,11 +106,13 @@ impl Running<'_> {
         track: &Track,
         end: i64,
     ) -> Result<(), PriceError> {
+        let stretch =
+            Stretch { track: *track, end, import: track.import_at(end), export: track.export_at(end) };
         let mut cursors = std::mem::take(&mut self.cursors);
         let mut result = Ok(());
         for cursor in &mut cursors {
             if charged_in(cursor.kind, self.state) {
-                result = self.follow(pricing, cursor, track, end);
+                result = self.follow(pricing, cursor, &stretch);
                 if result.is_err() {
                     break;
                 }
@@ -74,8 +120,16 @@ impl Running<'_> {
         }
         self.cursors = cursors;
         result?;
-        self.count_days(pricing, track, end);
-        self.now = self.point_at(pricing, track, end, track.import_at(end));
+        if self.by_day.is_some() {
+            self.count_days(pricing, track, end);
+        }
+        let passed = end - self.now.t;
+        for (time, counts) in self.now.times.iter_mut().zip(counted_times(self.state)) {
+            *time += passed * counts;
+        }
+        self.now.t = end;
+        self.now.import = stretch.import;
+        self.now.export = stretch.export;
         Ok(())
     }
 
@@ -83,19 +137,8 @@ impl Running<'_> {
     pub(super) fn point_at(&self, pricing: &Pricing<'_>, track: &Track, t: i64, import: i64) -> Point {
         let mut point = self.now;
         let passed = t - self.now.t;
-        for time in [
-            Time::Connected,
-            Time::Charging,
-            Time::Parking,
-            Time::Idle,
-            Time::IdleInARow,
-            Time::ParkingInARow,
-        ] {
-            if counts(time, self.state)
-                && let Some(so_far) = point.times.get_mut(time_index(time))
-            {
-                *so_far += passed;
-            }
+        for (time, counts) in point.times.iter_mut().zip(counted_times(self.state)) {
+            *time += passed * counts;
         }
         point.t = t;
         point.local = self.now.local.moved_to(&pricing.p.tariff.zone, t);
@@ -108,199 +151,186 @@ impl Running<'_> {
         &mut self,
         pricing: &Pricing<'_>,
         cursor: &mut Cursor,
-        track: &Track,
-        end: i64,
+        stretch: &Stretch,
     ) -> Result<(), PriceError> {
+        let zone = &pricing.p.tariff.zone;
+        let step = pricing.p.tariff.line_step_min;
         let exports = cursor.kind == ChargeKind::FeedIn;
-        let end_import = track.import_at(end);
-        let mut point = self.now;
+        let by_energy = own_unit(cursor.kind) == Counted::Energy;
+        let (mut t, mut import) = (self.now.t, self.now.import);
         loop {
-            if point.t >= end && (exports || point.import >= end_import) {
+            if t >= stretch.end && (exports || import >= stretch.import) {
                 return Ok(());
             }
             if cursor.open.is_none() {
-                self.turn_periods(cursor, &point, pricing);
+                let register = if exports { stretch.track.export_at(t) } else { import };
+                // Where nothing flows there is nothing to open a slice for.
+                if by_energy && register >= if exports { stretch.export } else { stretch.import } {
+                    return Ok(());
+                }
                 if let Some((measure, threshold)) = cursor.after {
-                    let value = point.measure(measure, &Base::default())?;
+                    let value = self
+                        .point_at(pricing, &stretch.track, t, import)
+                        .measure(measure, &Base::default())?;
                     if value < threshold {
-                        match self.crossing(track, &point, end, end_import, measure, threshold - value) {
-                            Some((t, import)) => {
-                                point = self.point_at(pricing, track, t, import);
+                        match self.crossing(stretch, (t, import), measure, threshold - value) {
+                            Some(crossing) => {
+                                (t, import) = crossing;
                                 continue;
                             }
                             None => return Ok(()),
                         }
                     }
                 }
-                let register = if exports { point.export } else { point.import };
-                cursor.open = Some(self.resolve(pricing, cursor, &point, register)?);
+                let local = cursor.clock.moved_to(zone, t);
+                if cursor.found.is_none_or(|found| t >= found.until) {
+                    let mut point = self.point_at(pricing, &stretch.track, t, import);
+                    point.local = local;
+                    self.resolve(pricing, cursor, &point)?;
+                }
+                let (edge, soft) = cursor.clock.cut(t, step);
+                cursor.open = Some(Open { from: t, register, edge, soft });
             }
-            let Some(open) = cursor.open.as_ref() else { return Ok(()) };
+            let (Some(open), Some(found)) = (cursor.open, cursor.found) else { return Ok(()) };
             let mut cut: Option<(i64, i64)> = None;
-            for (index, threshold) in &open.watch {
-                let Some(measure) = pricing.p.tariff.measures.get(*index as usize) else { continue };
-                let base = cursor.bases.get(*index as usize).copied().unwrap_or_default();
-                let missing = threshold.saturating_sub(point.measure(*measure, &base)?);
-                if let Some(at) = self.crossing(track, &point, end, end_import, *measure, missing) {
-                    cut = Some(cut.map_or(at, |best| best.min(at)));
+            if !cursor.watch.is_empty() {
+                let point = self.point_at(pricing, &stretch.track, t, import);
+                for (index, threshold) in &cursor.watch {
+                    let Some(measure) = pricing.p.tariff.measures.get(*index as usize) else { continue };
+                    let base = self.bases.get(*index as usize).copied().unwrap_or_default();
+                    let missing = threshold.saturating_sub(point.measure(*measure, &base)?);
+                    if let Some(at) = self.crossing(stretch, (t, import), *measure, missing) {
+                        cut = Some(cut.map_or(at, |best| best.min(at)));
+                    }
                 }
             }
+            let crossed = cut.is_some();
+            let edge = open.edge.min(found.until);
             let mut soft = false;
-            if open.edge <= end && cut.is_none_or(|(t, _)| open.edge < t) {
-                cut = Some((open.edge, track.import_at(open.edge).max(point.import)));
-                soft = open.soft;
+            if edge <= stretch.end && cut.is_none_or(|(at, _)| edge < at) {
+                cut = Some((edge, stretch.track.import_at(edge).max(import)));
+                // Only the clock changes: the slice goes on when nothing else does.
+                soft = (open.edge > edge || open.soft) && (found.until > edge || found.soft);
             }
-            let Some((t, import)) = cut else { return Ok(()) };
-            point = self.point_at(pricing, track, t, import);
-            if soft && self.continues(pricing, cursor, &point)? {
+            let Some(at) = cut else { return Ok(()) };
+            (t, import) = at;
+            if soft && self.continues(pricing, cursor, stretch, t, import)? {
                 continue;
             }
-            if let Some(open) = cursor.open.take() {
-                let register = if exports { point.export } else { point.import };
-                let bases = std::mem::take(&mut cursor.bases);
-                let pushed = self.push_line(pricing, cursor.charge, &open, t, register, &bases);
-                cursor.bases = bases;
-                pushed?;
+            let register = if exports { stretch.track.export_at(t) } else { import };
+            cursor.open = None;
+            self.push_line(pricing, cursor, &open, t, register)?;
+            if t >= found.until || crossed {
+                cursor.found = None;
             }
         }
     }
 
     // When and at which register a measure has grown by `missing`, if that is within the stretch.
-    pub(super) fn crossing(
+    fn crossing(
         &self,
-        track: &Track,
-        point: &Point,
-        end: i64,
-        end_import: i64,
+        stretch: &Stretch,
+        (t, import): (i64, i64),
         measure: Measure,
         missing: i64,
     ) -> Option<(i64, i64)> {
         match measure {
             Measure::Energy { .. } => {
-                let import = point.import.checked_add(missing)?;
-                if missing <= 0 || import > end_import {
+                let wanted = import.checked_add(missing)?;
+                if missing <= 0 || wanted > stretch.import {
                     return None;
                 }
-                let t = track.reaches(import).max(point.t);
-                (t <= end).then_some((t, import))
+                let at = stretch.track.reaches(wanted).max(t);
+                (at <= stretch.end).then_some((at, wanted))
             }
             Measure::Time { time, .. } => {
-                let t = point.t.checked_add(missing)?;
-                (missing > 0 && t <= end && counts(time, self.state))
-                    .then(|| (t, track.import_at(t).max(point.import)))
+                let at = t.checked_add(missing)?;
+                (missing > 0 && at <= stretch.end && counts(time, self.state))
+                    .then(|| (at, stretch.track.import_at(at).max(import)))
             }
             Measure::Power | Measure::Current | Measure::Occupancy => None,
         }
     }
 
-    // Counters per day or month start again when the local day or month of the point is another one.
-    pub(super) fn turn_periods(&self, cursor: &mut Cursor, point: &Point, pricing: &Pricing<'_>) {
-        for (base, measure) in cursor.bases.iter_mut().zip(&pricing.p.tariff.measures) {
-            let now = period(*measure, point.local.day);
-            if now != base.period {
-                let value = match measure {
-                    Measure::Energy { .. } => point.import,
-                    Measure::Time { time, .. } => {
-                        point.times.get(time_index(*time)).copied().unwrap_or_default()
-                    }
-                    Measure::Power | Measure::Current | Measure::Occupancy => 0,
-                };
-                let opening = self.opening(*measure, point.local.day);
-                *base = Base { period: now, at_start: value, opening };
-            }
-        }
-    }
-
+    // Finds the line that answers at a point, its price, and until when both stay.
     pub(super) fn resolve(
-        &self,
-        pricing: &Pricing<'_>,
-        cursor: &Cursor,
-        point: &Point,
-        register: i64,
-    ) -> Result<Open, PriceError> {
-        let p = pricing.p;
-        let tariff = &p.tariff;
-        let mut edges = Edges::new();
-        // Slices never run over local midnight.
-        edges.time = point.local.instant_of(1440);
-        if let Some(step) = tariff.line_step_min {
-            let minutes = u32::from(point.local.minute);
-            let next = (minutes / step + 1) * step;
-            edges.time =
-                edges.time.min(point.local.instant_of(u16::try_from(next.min(1440)).unwrap_or(1440)));
-        }
-        let leaf = walk(p, &self.fixed, cursor.root, point, &cursor.bases, &mut edges)?;
-        let missing = || {
-            let label = tariff.charges.get(usize::from(cursor.charge)).map(|charge| charge.label.clone());
-            PriceError::NoCase {
-                charge: label.unwrap_or_default(),
-                at: local_text(&tariff.zone, Instant(point.t)),
-            }
-        };
-        let leaf = leaf.ok_or_else(missing)?;
-        let tax = self.tax_at(pricing, cursor.tax_root, point, &cursor.bases, &mut edges)?;
-        let fast = p.leaves.get(leaf as usize).ok_or_else(missing)?;
-        let rule = tariff.leaves.get(leaf as usize).map_or(0, |leaf| leaf.rule);
-        let price = match fast.constant {
-            Some(constant) => Given::Number(constant),
-            None => {
-                let average_power =
-                    if fast.uses_average || fast.uses_feed { self.average_so_far()? } else { Num::ZERO };
-                let around = Around {
-                    pricing,
-                    fixed: &self.fixed,
-                    point,
-                    bases: &cursor.bases,
-                    average_power,
-                    tax,
-                    rule,
-                };
-                around.leaf(leaf, &mut edges, 0)?
-            }
-        };
-        let soft = point.local.offset_until < edges.time;
-        let counted = match tariff.leaves.get(leaf as usize).map(|leaf| &leaf.outcome) {
-            Some(Outcome::Free) | None => own_unit(cursor.kind),
-            Some(_) => fast.counted,
-        };
-        Ok(Open {
-            from: point.t,
-            register,
-            leaf,
-            rule,
-            tax,
-            counted,
-            price,
-            edge: if soft { point.local.offset_until } else { edges.time },
-            soft,
-            day: point.local.day,
-            watch: edges.measures,
-            point: *point,
-        })
-    }
-
-    // At a clock change: whether the open slice may go on. If so its edge is moved.
-    pub(super) fn continues(
         &self,
         pricing: &Pricing<'_>,
         cursor: &mut Cursor,
         point: &Point,
+    ) -> Result<(), PriceError> {
+        let p = pricing.p;
+        let tariff = &p.tariff;
+        let mut edges = Edges { time: i64::MAX, measures: std::mem::take(&mut cursor.watch) };
+        edges.measures.clear();
+        let missing = || {
+            let label = tariff.charges.get(usize::from(cursor.charge)).map(|charge| charge.label.clone());
+            let at = local_text(&tariff.zone, Instant(point.t));
+            PriceError::NoCase { charge: label.unwrap_or_default(), at }
+        };
+        let leaf = walk(p, &self.fixed, cursor.root, point, &self.bases, &mut edges)?.ok_or_else(missing)?;
+        let tax = match cursor.tax {
+            TaxAt::Always(tax) => tax,
+            TaxAt::Node(root) => self.tax_at(pricing, root, point, &self.bases, &mut edges)?,
+        };
+        let fast = p.leaves.get(leaf as usize).ok_or_else(missing)?;
+        let price = match fast.constant {
+            Some(constant) => Given::Number(constant),
+            None => {
+                let average_power = if fast.uses_average { self.average_so_far()? } else { Num::ZERO };
+                let (fixed, bases, rule) = (&self.fixed, self.bases.as_slice(), fast.rule);
+                let around = Around { pricing, fixed, point, bases, average_power, tax, rule };
+                around.leaf(leaf, &mut edges, 0)?
+            }
+        };
+        let offset_until = point.local.offset_until;
+        cursor.found = Some(Found {
+            leaf,
+            rule: fast.rule,
+            tax,
+            counted: if fast.free { own_unit(cursor.kind) } else { fast.counted },
+            price,
+            per_unit: fast.per_unit,
+            settled: !fast.uses_average && matches!(price, Given::Number(_)),
+            parts: !fast.parts.is_empty(),
+            until: edges.time.min(offset_until),
+            soft: offset_until < edges.time,
+            day: point.local.day,
+        });
+        cursor.watch = edges.measures;
+        cursor.point = *point;
+        Ok(())
+    }
+
+    // At a clock change: whether the open slice may go on. If so its edge is moved.
+    fn continues(
+        &self,
+        pricing: &Pricing<'_>,
+        cursor: &mut Cursor,
+        stretch: &Stretch,
+        t: i64,
+        import: i64,
     ) -> Result<bool, PriceError> {
-        let Some(open) = cursor.open.as_ref() else { return Ok(false) };
-        if open.day != point.local.day {
-            return Ok(false);
-        }
-        let fresh = self.resolve(pricing, cursor, point, open.register)?;
-        let same_price = match (open.price, fresh.price) {
+        let Some(before) = cursor.found else { return Ok(false) };
+        let (point_before, watch_before) = (cursor.point, cursor.watch.clone());
+        let mut point = self.point_at(pricing, &stretch.track, t, import);
+        point.local = cursor.clock.moved_to(&pricing.p.tariff.zone, t);
+        self.resolve(pricing, cursor, &point)?;
+        let Some(fresh) = cursor.found else { return Ok(false) };
+        let same_price = match (before.price, fresh.price) {
             (Given::Number(a), Given::Number(b)) => a == b,
             _ => false,
         };
-        if fresh.leaf != open.leaf || fresh.tax != open.tax || !same_price {
-            return Ok(false);
+        if fresh.leaf == before.leaf && fresh.tax == before.tax && fresh.day == before.day && same_price {
+            let (edge, soft) = cursor.clock.cut(t, pricing.p.tariff.line_step_min);
+            if let Some(open) = &mut cursor.open {
+                (open.edge, open.soft) = (edge, soft);
+            }
+            return Ok(true);
         }
-        let (from, register, point) = (open.from, open.register, open.point);
-        cursor.open = Some(Open { from, register, point, ..fresh });
-        Ok(true)
+        // The slice ends with what it began with.
+        (cursor.found, cursor.point, cursor.watch) = (Some(before), point_before, watch_before);
+        Ok(false)
     }
 }
 
@@ -327,6 +357,13 @@ pub(super) const fn charged_in(kind: ChargeKind, state: State) -> bool {
         ChargeKind::IdleFee => matches!(state, State::Idle),
         ChargeKind::StartFee | ChargeKind::ReservationFee | ChargeKind::PaymentFee => false,
     }
+}
+
+// 1 for each of the times (by `time_index`) that run in a state.
+const fn counted_times(state: State) -> [i64; 6] {
+    let parked = matches!(state, State::Waiting | State::Idle | State::Paused) as i64;
+    let idle = matches!(state, State::Idle) as i64;
+    [1, matches!(state, State::Charging) as i64, parked, idle, idle, parked]
 }
 
 pub(super) const fn counts(time: Time, state: State) -> bool {

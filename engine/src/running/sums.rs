@@ -1,6 +1,6 @@
 //! Lines and their exact sums.
 
-use super::{Bucket, Deferred, Line, Open, Running};
+use super::{Bucket, Cursor, Deferred, Line, Open, Running};
 use crate::bill::Source;
 use crate::calendar_time::local_text;
 use crate::error::PriceError;
@@ -37,71 +37,74 @@ impl Running<'_> {
         }
     }
 
+    // The line of a slice that ends at `to`, where there is something to bill.
     pub(super) fn push_line(
         &mut self,
         pricing: &Pricing<'_>,
-        charge: u16,
+        cursor: &Cursor,
         open: &Open,
         to: i64,
         register: i64,
-        bases: &[Base],
     ) -> Result<(), PriceError> {
-        let Some((line, deferred)) = self.make_line(pricing, charge, open, to, register)? else {
-            return Ok(());
-        };
-        if deferred {
-            let deferred = Deferred { line: self.lines.len(), point: open.point, bases: bases.to_vec() };
-            self.deferred.push(deferred);
-        } else {
-            self.add_up(pricing, &line, &open.point, bases)?;
-        }
-        if let Some(trace) = &mut self.trace {
-            trace.slices.push((line, open.point, bases.to_vec()));
-        }
-        self.lines.push(line);
-        Ok(())
-    }
-
-    // The line of an open slice that ends at `to`, and whether its price is not final. None when there is nothing to bill.
-    pub(super) fn make_line(
-        &self,
-        pricing: &Pricing<'_>,
-        charge: u16,
-        open: &Open,
-        to: i64,
-        register: i64,
-    ) -> Result<Option<(Line, bool)>, PriceError> {
-        let quantity = match open.counted {
-            Counted::Energy => register - open.register,
-            Counted::Hours | Counted::Minutes => to - open.from,
-            Counted::Pieces => 1,
+        let Some(found) = &cursor.found else { return Ok(()) };
+        let (quantity, counted) = match found.counted {
+            Counted::Energy => (register - open.register, Counted::Energy),
+            Counted::Pieces => (1, Counted::Pieces),
+            time => (to - open.from, time),
         };
         if quantity == 0 {
-            return Ok(None);
+            return Ok(());
         }
-        let uses_average = self.final_at_end(pricing, open.leaf);
-        let price = match open.price {
-            Given::Number(price) => Some(price),
-            Given::Pending => None,
+        let overflow = |_| PriceError::Overflow { place: pricing.p.place(found.rule) };
+        let (price, amount) = match (found.price, found.per_unit) {
+            (Given::Number(price), Some(per_unit)) => (Some(price), Exact::whole(per_unit, quantity)),
+            (Given::Number(price), None) => {
+                (Some(price), Exact::product(price, quantity, counted).map_err(overflow)?)
+            }
+            (Given::Pending, _) => (None, Exact::ZERO),
         };
-        let overflow = |_| PriceError::Overflow { place: pricing.p.place(open.rule) };
-        let amount = match price {
-            Some(price) => Exact::product(price, quantity, open.counted).map_err(overflow)?,
-            None => Exact::ZERO,
-        };
+        let amount =
+            if cursor.kind == ChargeKind::FeedIn { amount.negated().map_err(overflow)? } else { amount };
         let line = Line {
-            source: Source::Charge(charge),
-            tax: open.tax,
-            rule: open.rule,
-            leaf: open.leaf,
+            source: Source::Charge(cursor.charge),
+            tax: found.tax,
+            rule: found.rule,
+            leaf: found.leaf,
             from: open.from,
             to,
             quantity,
-            counted: open.counted,
+            counted,
             price,
-            amount: self.signed(pricing, charge, amount)?,
+            amount,
         };
-        Ok(Some((line, uses_average || price.is_none())))
+        if let Some(trace) = &mut self.trace {
+            trace.slices.push((line, cursor.point, self.bases.clone()));
+        }
+        if !found.settled {
+            let (line, point, bases) = (self.lines.len(), cursor.point, self.bases.clone());
+            self.deferred.push(Deferred { line, point, bases });
+        } else if found.parts {
+            let bases = std::mem::take(&mut self.bases);
+            let added = self.add_up(pricing, &line, &cursor.point, &bases);
+            self.bases = bases;
+            added?;
+        } else {
+            let alike = |bucket: &&mut Bucket| bucket.charge == cursor.charge && bucket.tax == found.tax;
+            match self.buckets.iter_mut().find(alike) {
+                Some(bucket) => {
+                    bucket.sum = bucket.sum.add(amount).map_err(overflow)?;
+                    if !bucket.parts.is_empty() {
+                        add_part(&mut bucket.parts, u32::MAX, amount).map_err(overflow)?;
+                    }
+                }
+                None => {
+                    let (charge, tax) = (cursor.charge, found.tax);
+                    self.buckets.push(Bucket { charge, tax, sum: amount, parts: Vec::new() });
+                }
+            }
+        }
+        self.lines.push(line);
+        Ok(())
     }
 
     // Energy fed in is a credit.
@@ -117,10 +120,6 @@ impl Running<'_> {
             }
             _ => Ok(amount),
         }
-    }
-
-    pub(super) fn final_at_end(&self, pricing: &Pricing<'_>, leaf: u32) -> bool {
-        pricing.p.leaves.get(leaf as usize).is_some_and(|leaf| leaf.uses_average)
     }
 
     /// Adds a line's exact amount and its parts to the sums of its charge and tax class.
