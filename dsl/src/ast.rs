@@ -98,6 +98,8 @@ pub enum Setting {
     BasedOn(Name),
     /// `running sessions: change prices` is true
     RunningSessionsChange(At<bool>),
+    /// `bills: every month` is true, `every session` false
+    BillsMonthly(At<bool>),
     /// `hold: 50.00 EUR`
     Hold(At<Rate>),
     /// `public holidays: DE-BY`
@@ -711,8 +713,17 @@ pub enum Step {
     },
     /// `used 40 kWh this month` / `today`
     Used(At<Quantity>, At<Every>),
-    /// `invoice 2025-03 for 2 chargers`: (year, month), count
-    Invoice(At<(i32, u32)>, At<u32>),
+    /// `invoice 2025-03 for 2 [new] chargers [with plan NAME]`
+    Invoice {
+        /// Year and month.
+        month: At<(i32, u32)>,
+        /// How many.
+        chargers: At<u32>,
+        /// `new`: installed on the first of that month.
+        new: bool,
+        /// Their plan.
+        plan: Option<Name>,
+    },
     /// `expect ...`
     Expect(Expect),
 }

@@ -4,7 +4,7 @@ mod classes;
 mod window;
 
 pub use classes::{DayClasses, MOST_CLASSES, TooManyClasses};
-pub use window::{CalendarError, Wrong, day, window};
+pub use window::{CalendarError, Windows, Wrong, day, window};
 
 use chrono::{NaiveDate, NaiveTime, Timelike};
 use std::collections::BTreeMap;
@@ -155,16 +155,6 @@ impl DayExpr {
             Self::And(all) => Self::And(all.into_iter().map(Self::of_day_before).collect()),
             Self::Or(any) => Self::Or(any.into_iter().map(Self::of_day_before).collect()),
             Self::Not(inner) => Self::Not(Box::new(inner.of_day_before())),
-        }
-    }
-
-    /// Whether every question is about the day itself.
-    pub(crate) fn is_of_today(&self) -> bool {
-        match self {
-            Self::All => true,
-            Self::Is(test) => test.back == 0,
-            Self::And(of) | Self::Or(of) => of.iter().all(Self::is_of_today),
-            Self::Not(inner) => inner.is_of_today(),
         }
     }
 
@@ -340,10 +330,11 @@ impl Calendar {
         self.rects.iter().any(|it| it.days.ever_holds())
     }
 
-    /// The days, when it is about whole days of its own and not about hours.
-    pub(crate) fn whole_days(&self) -> Option<DayExpr> {
-        let whole = |it: &Rect| it.from == 0 && it.to == DAY_MINUTES && it.days.is_of_today();
-        self.rects.iter().all(whole).then(|| DayExpr::or(self.rects.iter().map(|it| it.days.clone())))
+    /// Those of its minutes that lie on these days.
+    pub(crate) fn on(&self, days: &DayExpr) -> Self {
+        Self::of_rects(
+            self.rects.iter().map(|it| Rect { days: DayExpr::and([it.days.clone(), days.clone()]), ..*it }),
+        )
     }
 
     /// How many questions it asks, and how deep they are nested.

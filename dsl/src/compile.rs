@@ -253,7 +253,7 @@ fn follows(diagnostic: &Diagnostic, unread: &[Place], sources: &[SourceFile], cu
         "E405" => bad.any(|line| line.contains("VAT") || line.contains("tax")),
         "E406" => bad.any(|line| line.contains("prices")),
         "E408" => bad.any(|line| line.contains("set")),
-        "W101" | "W102" | "W408" => !unread.is_empty(),
+        "W101" | "W102" => !unread.is_empty(),
         _ => false,
     }
 }

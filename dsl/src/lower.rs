@@ -23,6 +23,7 @@ use crate::resolve::report::{MOST_HINTS, Place, error, suggest, warning};
 use crate::resolve::zone;
 use context::Use;
 use lists::CaseList;
+use tax::Taxes;
 use std::collections::{BTreeMap, HashMap};
 use takst_engine::tariff::{IR_VERSION, Leaf, Outcome, Rule, RuleId, Source, Tariff, TaxClass, Value};
 use takst_engine::units::Day;
@@ -43,7 +44,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E411", "a rebate that is not possible"),
     ("E413", "a tax rate that is not possible"),
     ("E414", "too many charges or rebates"),
-    ("W408", "a list that only others can be based on"),
+    ("W409", "limits that contradict each other"),
 ];
 
 /// Most charges of a list.
@@ -87,6 +88,8 @@ struct Lowering<'a> {
     /// What the list in hand depends on, with the first place that says so.
     uses: BTreeMap<Use, Place>,
     cases: Vec<CaseInfo>,
+    /// The formula in hand is worked out per minute and not per hour.
+    per_minute: bool,
 }
 
 /// Checks a merged list and turns it into the compiled form.
@@ -121,6 +124,7 @@ pub(crate) fn lower<'a>(
         known_values: HashMap::new(),
         uses: BTreeMap::new(),
         cases: Vec::new(),
+        per_minute: false,
     };
     let tariff = lowering.tariff();
     let wrong = out.iter().chain(&lowering.out).any(|diagnostic| diagnostic.severity == Severity::Error);
@@ -163,7 +167,7 @@ impl<'a> Lowering<'a> {
         self.periods();
         self.all_values();
         let hold = self.hold();
-        let taxes = self.taxes();
+        let Taxes { of_charges: taxes, default: mut default_tax } = self.taxes();
         let mut charges = Vec::new();
         let mut month = Vec::new();
         let mut total_limits = Vec::new();
@@ -200,6 +204,7 @@ impl<'a> Lowering<'a> {
             let index = usize::try_from(*list).unwrap_or(usize::MAX);
             *list = diagrams.roots.get(index).copied().unwrap_or(0);
         };
+        root(&mut default_tax);
         let mut values = std::mem::take(&mut self.values);
         values.iter_mut().for_each(|value| root(&mut value.root));
         for charge in &mut charges {
@@ -223,6 +228,7 @@ impl<'a> Lowering<'a> {
             includes_vat: self.settings.includes_vat.unwrap_or(false),
             valid_from: self.settings.valid_from.map(|(_, at)| at),
             running_sessions_change: self.settings.running_sessions_change,
+            bills_monthly: self.settings.bills_monthly,
             hold,
             line_step_min: self.settings.line_step_min,
             groups: std::mem::take(&mut self.names.groups),
@@ -241,6 +247,7 @@ impl<'a> Lowering<'a> {
             coupons,
             coupon_scope,
             tax_classes: std::mem::take(&mut self.tax_classes),
+            default_tax,
             month,
             rules: std::mem::take(&mut self.rules),
             sources: self

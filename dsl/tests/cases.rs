@@ -18,7 +18,7 @@ mod windows;
 
 use chrono::NaiveDate;
 use takst_dsl::ast::{At, Span as TextSpan, Window, WindowPart};
-use takst_dsl::calendar::Calendar;
+use takst_dsl::calendar::{Calendar, CalendarError, Windows};
 use takst_dsl::cases::{Cond, Line};
 use takst_engine::calendar::{civil, holds};
 use takst_engine::tariff::{Days, Measure, Span, Time, Who};
@@ -118,6 +118,15 @@ fn random_window(dice: &mut Dice, periods: &[String], deep: bool) -> Window {
     }
     let x = w(parts);
     if deep && dice.one_in(3) { except(x, random_window(dice, periods, dice.0.is_multiple_of(2))) } else { x }
+}
+
+/// The minutes of a window.
+fn window(
+    x: &At<Window>,
+    periods: &dyn Fn(&str) -> Option<Windows>,
+    holidays: &[Day],
+) -> Result<Calendar, CalendarError> {
+    takst_dsl::calendar::window(x, periods, holidays).map(Windows::calendar)
 }
 
 fn class_of(days: &Days, on: Day) -> usize {

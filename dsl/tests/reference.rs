@@ -208,7 +208,7 @@ fn complete(text: &str, currency: &str, including: bool) -> String {
         "payout to site",
     ];
     if !starts(&charges) && !code.contains("based on") {
-        writeln!(out, "energy: 0.40 {}/kWh", currency).unwrap();
+        writeln!(out, "energy: 0.40 {currency}/kWh").unwrap();
     }
     out
 }

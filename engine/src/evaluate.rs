@@ -449,7 +449,16 @@ impl Around<'_> {
             let root = self.fixed.specialise(p, charge.root)?;
             let missing = || PriceError::NoCase { charge: charge.label.clone(), at: self.at_text() };
             let leaf = walk(p, self.fixed, root, self.point, self.bases, edges)?.ok_or_else(missing)?;
-            match self.leaf(leaf, edges, depth + 1)? {
+            // The energy's own VAT, not that of the charge that refers to it.
+            let tax_root = self.fixed.specialise(p, charge.tax)?;
+            let tax_leaf =
+                walk(p, self.fixed, tax_root, self.point, self.bases, edges)?.ok_or_else(missing)?;
+            let tax = match p.tariff.leaves.get(tax_leaf as usize).map(|leaf| &leaf.outcome) {
+                Some(Outcome::Tax(class)) => *class,
+                _ => self.tax,
+            };
+            let around = Around { tax, ..*self };
+            match around.leaf(leaf, edges, depth + 1)? {
                 Given::Number(price) => sum = sum.add(price).map_err(|error| self.overflow(error))?,
                 Given::Pending => return Ok(Given::Pending),
             }

@@ -259,6 +259,7 @@ impl<'f> Running<'f> {
 
     fn open_cursors(&mut self, pricing: &Pricing<'_>) -> Result<(), PriceError> {
         let p = pricing.p;
+        let clock = Clock::of(self.start_point.local);
         for (index, charge) in (0_u16..).zip(&p.tariff.charges) {
             let over_time = match charge.kind {
                 ChargeKind::Energy
@@ -279,7 +280,6 @@ impl<'f> Running<'f> {
                 None => None,
                 Some(after) => Some((after.measure, self.after_amount(pricing, &after.amount)?)),
             };
-            let clock = Clock::at(&p.tariff.zone, self.plugged_in);
             let (kind, point, watch) = (charge.kind, self.start_point, Vec::new());
             let (open, found) = (None, None);
             self.cursors.push(Cursor {
@@ -503,20 +503,20 @@ impl<'f> Running<'f> {
         import: i64,
         export: i64,
     ) -> Result<(), PriceError> {
-        let start = self.now;
+        let (from, import_before, export_before) = (self.now.t, self.now.import, self.now.export);
         let track = Track {
-            t0: start.t,
-            import0: start.import,
-            export0: start.export,
+            t0: from,
+            import0: import_before,
+            export0: export_before,
             t1: to,
             import1: import,
             export1: export,
         };
-        if to > start.t {
+        if to > from {
             if !self.explicit_states {
-                let derived = if import > start.import {
+                let derived = if import > import_before {
                     State::Charging
-                } else if export > start.export {
+                } else if export > export_before {
                     State::Feeding
                 } else if self.charged {
                     State::Idle
@@ -526,14 +526,14 @@ impl<'f> Running<'f> {
                 self.enter(pricing, derived)?;
             }
             if !self.explicit_power && pricing.p.uses_power {
-                let rise = i128::from(import - start.import) * i128::from(HOUR_MS);
-                let power = crate::exact::div_half_away(rise, i128::from(to - start.t));
+                let rise = i128::from(import - import_before) * i128::from(HOUR_MS);
+                let power = crate::exact::div_half_away(rise, i128::from(to - from));
                 self.set_power(pricing, i64::try_from(power).unwrap_or(i64::MAX), None)?;
             }
         }
         loop {
             while let Some((at, change)) = self.changes.front().copied() {
-                if at > self.now.t || (at == to && to > start.t) {
+                if at > self.now.t || (at == to && to > from) {
                     break;
                 }
                 self.changes.pop_front();

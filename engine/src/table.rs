@@ -3,6 +3,8 @@
 //! Prices are those of the first kWh. Where a list asks how much has been used or how much power flows, the prices beyond
 //! each of its thresholds stand in a tier of their own.
 
+mod words;
+
 use crate::calendar_time::{INSTANTS, LocalTime, local_text, start_of_day};
 use crate::document::kind_text;
 use crate::error::PriceError;
@@ -12,9 +14,11 @@ use crate::input::InputError;
 use crate::session::Facts;
 use crate::standing::Standing;
 use crate::tariff::{
-    AfterAmount, Charge, ChargeKind, Limit, Measure, MonthWhat, NodeId, Outcome, Per, RuleId, Time,
+    AfterAmount, Charge, ChargeKind, Limit, Measure, MonthWhat, NodeId, Outcome, Per, RuleId,
 };
-use crate::units::{Day, Instant, MICRO, MINUTE_MS};
+use crate::units::{Day, Instant, MICRO};
+use rust_decimal::Decimal;
+use words::{per_text, quantity_text, threshold_text};
 
 /// Most tiers of one table; more thresholds than that are no price list any more.
 const MOST_TIERS: usize = 24;
@@ -85,6 +89,8 @@ pub struct Term {
     pub after: Option<String>,
     /// Floors and caps.
     pub limits: Vec<Limit>,
+    /// Whether the limits are with taxes. Only a limit on a total whose charges are taxed differently is not.
+    pub limits_taxed: bool,
     /// The day; equal prices side by side are one slice. Empty where there are only limits.
     pub slices: Vec<TermSlice>,
 }
@@ -310,11 +316,7 @@ impl Work<'_> {
     ) -> Result<Answered, PriceError> {
         let tariff = &self.pricing.p.tariff;
         let leaf = self.leaf(label, root, point, edges)?;
-        let tax_leaf = self.leaf("VAT", tax_root, point, edges)?;
-        let tax = match tariff.leaves.get(tax_leaf as usize).map(|leaf| &leaf.outcome) {
-            Some(Outcome::Tax(class)) => *class,
-            _ => 0,
-        };
+        let tax = self.tax_class(tax_root, point, edges)?;
         let found = tariff.leaves.get(leaf as usize);
         let rule = found.map_or(0, |leaf| leaf.rule);
         let mut around = Around {
@@ -368,6 +370,43 @@ impl Work<'_> {
         Ok(Answered { price: whole, parts, per, rule })
     }
 
+    fn tax_class(&self, root: NodeId, point: &Point, edges: &mut Edges) -> Result<u32, PriceError> {
+        let leaf = self.leaf("VAT", root, point, edges)?;
+        match self.pricing.p.tariff.leaves.get(leaf as usize).map(|leaf| &leaf.outcome) {
+            Some(Outcome::Tax(class)) => Ok(*class),
+            _ => Ok(0),
+        }
+    }
+
+    // Limits as a driver meets them that day: with taxes, like the prices.
+    fn limits(&self, limits: &[Limit], tax_root: NodeId) -> Result<Vec<Limit>, PriceError> {
+        if limits.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tax = self.tax_class(tax_root, &self.point(self.start), &mut Edges::new())?;
+        let taxed = |limit: &Limit| {
+            let amount = self.taxed(Num::from_decimal(limit.amount), tax, limit.rule)?;
+            let amount =
+                Decimal::from_str_exact(&amount.to_plain()).map_err(|_| self.overflow(limit.rule))?;
+            Ok(Limit { amount, ..limit.clone() })
+        };
+        limits.iter().map(taxed).collect()
+    }
+
+    // The tax that all charges of a bill have in common that day; none when they differ.
+    fn common_tax(&self) -> Result<Option<NodeId>, PriceError> {
+        let mut common: Option<(NodeId, Num)> = None;
+        for charge in self.charges(|kind| kind != ChargeKind::PayoutToSite) {
+            let class = self.tax_class(charge.tax, &self.point(self.start), &mut Edges::new())?;
+            let factor = self.pricing.p.tax_factors.get(class as usize).map_or(Num::ONE, |tax| tax.factor);
+            match common {
+                Some((_, known)) if known != factor => return Ok(None),
+                _ => common = Some((charge.tax, factor)),
+            }
+        }
+        Ok(common.map(|(root, _)| root))
+    }
+
     fn taxed(&self, price: Num, tax: u32, rule: RuleId) -> Result<Num, PriceError> {
         if self.pricing.p.tariff.includes_vat {
             return Ok(price);
@@ -401,18 +440,17 @@ impl Work<'_> {
                 kind,
                 label: charge.label.clone(),
                 after,
-                limits: charge.limits.clone(),
+                limits: self.limits(&charge.limits, charge.tax)?,
+                limits_taxed: true,
                 slices,
             });
         }
         // Prices of energy stand in the slices; what bounds them stands here.
-        let limits = |kind, label: &str, limits: &[Limit]| {
-            let (label, limits) = (label.to_owned(), limits.to_vec());
-            (!limits.is_empty()).then_some(Term { kind, label, after: None, limits, slices: Vec::new() })
-        };
-        let energy = self.charges(|kind| kind == ChargeKind::Energy);
-        let bounded =
-            energy.iter().filter_map(|charge| limits(kind_text(charge.kind), &charge.label, &charge.limits));
+        let mut bounded = Vec::new();
+        for charge in self.charges(|kind| kind == ChargeKind::Energy) {
+            let limits = self.limits(&charge.limits, charge.tax)?;
+            bounded.extend(only_limits(kind_text(charge.kind), &charge.label, limits, true));
+        }
         terms.splice(0..0, bounded);
         let point = self.point(self.start);
         for charge in &self.pricing.p.tariff.month {
@@ -436,11 +474,17 @@ impl Work<'_> {
                 kind,
                 label: charge.label.clone(),
                 after: None,
-                limits: charge.limits.clone(),
+                limits: self.limits(&charge.limits, charge.tax)?,
+                limits_taxed: true,
                 slices,
             });
         }
-        terms.extend(limits("limit", "Total", &self.pricing.p.tariff.total_limits));
+        let total = &self.pricing.p.tariff.total_limits;
+        let (limits, taxed) = match self.common_tax()? {
+            Some(tax) => (self.limits(total, tax)?, true),
+            None => (total.clone(), self.pricing.p.tariff.includes_vat),
+        };
+        terms.extend(only_limits("limit", "Total", limits, taxed));
         Ok(terms)
     }
 
@@ -513,75 +557,22 @@ impl Around<'_> {
     }
 }
 
+fn only_limits(kind: &'static str, label: &str, limits: Vec<Limit>, limits_taxed: bool) -> Option<Term> {
+    let label = label.to_owned();
+    (!limits.is_empty()).then_some(Term {
+        kind,
+        label,
+        after: None,
+        limits,
+        limits_taxed,
+        slices: Vec::new(),
+    })
+}
+
 fn sum(total: Known, more: Known) -> Result<Known, Overflow> {
     Ok(match (total, more) {
         (Known::Price(total), Known::Price(more)) => Known::Price(total.add(more)?),
         (Known::Pending, _) | (_, Known::Pending) => Known::Pending,
         (Known::ByPower, _) | (_, Known::ByPower) => Known::ByPower,
     })
-}
-
-const fn per_text(per: Per) -> &'static str {
-    match per {
-        Per::Kwh => "kWh",
-        Per::Hour => "h",
-        Per::Minute => "min",
-        Per::Session => "session",
-        Per::Bill => "bill",
-        Per::Charger => "charger",
-        Per::Month => "month",
-        Per::Kw => "kW",
-        Per::One => "",
-    }
-}
-
-fn plain(value: i64, places: u32) -> String {
-    crate::exact::print_decimal(i128::from(value), places, true)
-}
-
-// An amount of a measure, as in `30 min` or `1 kWh`.
-fn quantity_text(measure: Measure, amount: i64) -> String {
-    match measure {
-        Measure::Energy { .. } => format!("{} kWh", plain(amount, 6)),
-        Measure::Time { time, .. } => {
-            let minutes = crate::exact::div_half_away(i128::from(amount) * 1000, i128::from(MINUTE_MS));
-            let minutes = crate::exact::print_decimal(minutes, 3, true);
-            let run = if matches!(time, Time::IdleInARow | Time::ParkingInARow) { " in a row" } else { "" };
-            format!("{minutes} min{run}")
-        }
-        Measure::Power => format!("{} kW", plain(amount, 6)),
-        Measure::Current => format!("{} A", plain(amount, 6)),
-        Measure::Occupancy => format!("{} %", plain(amount, 4)),
-    }
-}
-
-// As in `20 kWh of energy`.
-fn threshold_text(measure: Measure, threshold: i64) -> String {
-    use crate::tariff::{Span, Who};
-    let quantity = quantity_text(measure, threshold);
-    let (of, span, who) = match measure {
-        Measure::Energy { span, who } => (" of energy", span, who),
-        Measure::Time { time, span, who } => {
-            let of = match time {
-                Time::Connected => " of connected time",
-                Time::Charging => " of charging time",
-                Time::Parking | Time::ParkingInARow => " of parking time",
-                Time::Idle | Time::IdleInARow => " of idle time",
-            };
-            (of, span, who)
-        }
-        Measure::Power | Measure::Current => return format!("{quantity} drawn"),
-        Measure::Occupancy => return format!("{quantity} of the site in use"),
-    };
-    let span = match span {
-        Span::Session | Span::Bill => "",
-        Span::Day => " per day",
-        Span::Month => " per month",
-    };
-    let who = match who {
-        Who::Session => "",
-        Who::Driver => " per driver",
-        Who::Site => " per site",
-    };
-    format!("{quantity}{of}{span}{who}")
 }

@@ -49,55 +49,134 @@ pub fn day(date: NaiveDate) -> Day {
     date.num_days_from_ce() - 719_163
 }
 
-/// The minutes of a window. `periods` knows the named ones, `holidays` are the public holidays, ascending.
+/// What a window means: whole days, and hours that know the days on which they start.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Windows {
+    /// These days from midnight to midnight, said without hours.
+    days: DayExpr,
+    /// Minutes of hours that start on the day itself, on the day before, and (where hours of both kinds meet) on both.
+    hours: [Calendar; 3],
+}
+
+impl Windows {
+    fn of_days(days: DayExpr) -> Self {
+        Self { days, hours: Default::default() }
+    }
+
+    /// The same hours of every day; those over midnight belong to the day on which they start.
+    fn of_hours((from, to): (u16, u16)) -> Self {
+        let every_day = |from, to| Calendar::of_rects([Rect { days: DayExpr::All, from, to }]);
+        let hours = if from < to {
+            [every_day(from, to), Calendar::default(), Calendar::default()]
+        } else {
+            [every_day(from, DAY_MINUTES), every_day(0, to), Calendar::default()]
+        };
+        Self { days: DayExpr::none(), hours }
+    }
+
+    /// The windows of any of these.
+    #[must_use]
+    pub fn union(of: impl IntoIterator<Item = Self>) -> Self {
+        let (mut days, mut hours): (Vec<DayExpr>, [Vec<Calendar>; 3]) = Default::default();
+        for one in of {
+            days.push(one.days);
+            hours.iter_mut().zip(one.hours).for_each(|(all, hours)| all.push(hours));
+        }
+        Self { days: DayExpr::or(days), hours: hours.map(Calendar::union) }
+    }
+
+    /// All of its minutes.
+    #[must_use]
+    pub fn calendar(self) -> Calendar {
+        Calendar::union([Calendar::of_days(self.days)].into_iter().chain(self.hours))
+    }
+
+    /// Those that start on these days.
+    fn starting(&self, on: &DayExpr) -> Self {
+        let before = on.clone().of_day_before();
+        let both = DayExpr::and([on.clone(), before.clone()]);
+        let [today, yesterday, mixed] = &self.hours;
+        let hours = [today.on(on), yesterday.on(&before), mixed.on(&both)];
+        Self { days: DayExpr::and([self.days.clone(), on.clone()]), hours }
+    }
+
+    /// The hours of both, minute by minute.
+    fn meeting(&self, other: &Self) -> Self {
+        let mut hours: [Vec<Calendar>; 3] = Default::default();
+        for (nth, a) in self.hours.iter().enumerate() {
+            for (other_nth, b) in other.hours.iter().enumerate() {
+                let starts = if nth == other_nth { nth } else { 2 };
+                if let Some(all) = hours.get_mut(starts) {
+                    all.push(a.intersection(b));
+                }
+            }
+        }
+        Self { days: DayExpr::none(), hours: hours.map(Calendar::union) }
+    }
+
+    /// Without these minutes. A day that loses some of its minutes is not a whole one any more: it has hours.
+    fn without(self, minutes: &Calendar) -> Self {
+        let [today, yesterday, mixed] = self.hours;
+        let today = Calendar::union([Calendar::of_days(self.days), today]);
+        Self { days: DayExpr::none(), hours: [today, yesterday, mixed].map(|it| it.difference(minutes)) }
+    }
+
+    /// How many questions it asks, and how deep they are nested.
+    fn size(&self) -> (usize, usize) {
+        self.hours.iter().map(Calendar::size).fold(self.days.size(), |(size, depth), (more, deep)| {
+            (size.saturating_add(more), depth.max(deep))
+        })
+    }
+
+    fn has_hours(&self) -> bool {
+        self.hours.iter().any(|it| !it.rects.is_empty())
+    }
+
+    fn ever_holds(&self) -> bool {
+        self.days.ever_holds() || self.hours.iter().any(Calendar::ever_holds)
+    }
+
+    /// How many pieces it has.
+    fn pieces(&self) -> usize {
+        self.hours.iter().map(|it| it.rects.len()).sum::<usize>() + 1
+    }
+}
+
+/// What a window means. `periods` knows the named ones, `holidays` are the public holidays, ascending.
 ///
-/// Day parts and hours side by side are about the day on which the hours start; so is an `except` that names only
-/// days. A named period side by side with others is met minute by minute, and so is an `except` with hours.
+/// Days, written or named, and hours side by side are about the day on which the hours start; so is an `except` that
+/// names only days. Hours side by side, written or named, meet minute by minute, and so does an `except` with hours.
 ///
 /// # Errors
 /// When a name is unknown, a date or time does not exist, or the window is empty.
 pub fn window(
     w: &At<Window>,
-    periods: &dyn Fn(&str) -> Option<Calendar>,
+    periods: &dyn Fn(&str) -> Option<Windows>,
     holidays: &[Day],
-) -> Result<Calendar, CalendarError> {
+) -> Result<Windows, CalendarError> {
     let mut days = Vec::new();
-    let mut hours = Vec::new();
-    let mut named = Vec::new();
+    let mut others = Vec::new();
     for part in &w.it.parts {
         match &part.it {
-            WindowPart::Hours(from, to) => hours.push(check_hours(*from, *to, part.span)?),
-            WindowPart::Period(name) => named.push(periods(name).ok_or_else(|| {
+            WindowPart::Hours(from, to) => {
+                others.push(Windows::of_hours(check_hours(*from, *to, part.span)?));
+            }
+            WindowPart::Period(name) => others.push(periods(name).ok_or_else(|| {
                 error(Wrong::UnknownPeriod, part.span, format!("unknown period `{name}`"), None)
             })?),
             other => days.push(day_part(other, part.span, holidays)?),
         }
     }
-    let mut minus = None;
+    let mut all = side_by_side(DayExpr::and(days), &others, w.span)?;
     if let Some(except) = &w.it.except {
         let off = window(except, periods, holidays)?;
-        match off.whole_days() {
-            Some(off) if !has_hours(&except.it) => days.push(off.negate()),
-            _ => minus = Some(off),
+        check_product(&all, &off, w.span)?;
+        if !off.days.is_none() {
+            all = all.starting(&off.days.clone().negate());
         }
-    }
-    let days = DayExpr::and(days);
-    let mut all = match hours.split_first() {
-        None => Calendar::of_days(days),
-        Some((first, more)) => {
-            more.iter().fold(starting(&days, *first), |all, hours| all.intersection(&starting(&days, *hours)))
+        if off.has_hours() {
+            all = all.without(&Calendar::union(off.hours));
         }
-    };
-    check_size(&all, w.span)?;
-    for period in &named {
-        // Before they are joined: a product is as large as its factors multiplied.
-        check_product(&all, period, w.span)?;
-        all = all.intersection(period);
-        check_size(&all, w.span)?;
-    }
-    if let Some(minus) = &minus {
-        check_product(&all, minus, w.span)?;
-        all = all.difference(minus);
         check_size(&all, w.span)?;
     }
     if all.ever_holds() {
@@ -107,20 +186,50 @@ pub fn window(
     Err(error(Wrong::Empty, w.span, "this window is empty".to_owned(), Some(help)))
 }
 
-fn has_hours(w: &Window) -> bool {
-    w.parts.iter().any(|part| matches!(part.it, WindowPart::Hours(..)))
-        || w.except.as_ref().is_some_and(|except| has_hours(&except.it))
-}
-
-/// The hours of the days on which they start.
-fn starting(days: &DayExpr, (from, to): (u16, u16)) -> Calendar {
-    if from < to {
-        return Calendar::of_rects([Rect { days: days.clone(), from, to }]);
+/// Days and parts side by side: the days, also those of a part that says no hours, are days on which all hours start.
+fn side_by_side(days: DayExpr, parts: &[Windows], span: Span) -> Result<Windows, CalendarError> {
+    // A part can be windows of both sorts, some with hours and some without: then each is joined by itself.
+    let mut all: Vec<(DayExpr, Option<Windows>)> = vec![(days, None)];
+    for part in parts {
+        let mut next = Vec::new();
+        let mut size = 0;
+        for (days, hours) in &all {
+            let known = next.len();
+            if !part.days.is_none() {
+                next.push((DayExpr::and([days.clone(), part.days.clone()]), hours.clone()));
+            }
+            if part.has_hours() {
+                let meeting = match hours {
+                    None => Windows { days: DayExpr::none(), hours: part.hours.clone() },
+                    Some(hours) => {
+                        check_product(hours, part, span)?;
+                        hours.meeting(part)
+                    }
+                };
+                next.push((days.clone(), Some(meeting)));
+            }
+            for (days, hours) in next.iter().skip(known) {
+                size += days.size().0 + hours.as_ref().map_or(0, |it| it.size().0);
+            }
+            if size > LARGEST {
+                return Err(too_complex(span));
+            }
+        }
+        all = next;
     }
-    Calendar::of_rects([
-        Rect { days: days.clone(), from, to: DAY_MINUTES },
-        Rect { days: days.clone().of_day_before(), from: 0, to },
-    ])
+    let mut windows = Vec::new();
+    for (days, hours) in all {
+        windows.push(match hours {
+            None => Windows::of_days(days),
+            Some(hours) => {
+                check_product(&Windows::of_days(days.clone()), &hours, span)?;
+                hours.starting(&days)
+            }
+        });
+    }
+    let all = Windows::union(windows);
+    check_size(&all, span)?;
+    Ok(all)
 }
 
 fn check_hours(from: u16, to: u16, span: Span) -> Result<(u16, u16), CalendarError> {
@@ -219,13 +328,13 @@ fn month_name(month: u8) -> &'static str {
     month.checked_sub(1).and_then(|at| NAMES.get(usize::from(at))).copied().unwrap_or("in such a month")
 }
 
-fn check_product(a: &Calendar, b: &Calendar, span: Span) -> Result<(), CalendarError> {
+fn check_product(a: &Windows, b: &Windows, span: Span) -> Result<(), CalendarError> {
     let (size_a, size_b) = (a.size().0, b.size().0);
-    let pieces = a.rects.len().saturating_mul(size_b).saturating_add(b.rects.len().saturating_mul(size_a));
-    if pieces > 10 * LARGEST { Err(too_complex(span)) } else { Ok(()) }
+    let whole = a.pieces().saturating_mul(size_b).saturating_add(b.pieces().saturating_mul(size_a));
+    if whole > 10 * LARGEST { Err(too_complex(span)) } else { Ok(()) }
 }
 
-fn check_size(of: &Calendar, span: Span) -> Result<(), CalendarError> {
+fn check_size(of: &Windows, span: Span) -> Result<(), CalendarError> {
     let (size, depth) = of.size();
     if size > LARGEST || depth > DEEPEST { Err(too_complex(span)) } else { Ok(()) }
 }

@@ -237,6 +237,9 @@ fn setting_text(setting: &Setting) -> (&str, String) {
         Setting::RunningSessionsChange(change) => {
             ("running sessions", if change.it { "change prices" } else { "keep prices" }.to_owned())
         }
+        Setting::BillsMonthly(monthly) => {
+            ("bills", if monthly.it { "every month" } else { "every session" }.to_owned())
+        }
         Setting::Hold(money) => ("hold", rate(&money.it)),
         Setting::PublicHolidays(place) => ("public holidays", place.it.clone()),
         Setting::ReceiptLines(every) => (
@@ -549,9 +552,11 @@ fn step_text(step: &Step) -> String {
             let when = if every.it == Every::Day { "today" } else { "this month" };
             format!("used {} {when}", quantity(&q.it))
         }
-        Step::Invoice(At { it: (year, month), .. }, chargers) => {
+        Step::Invoice { month: At { it: (year, month), .. }, chargers, new, plan } => {
+            let new = if *new { "new " } else { "" };
             let word = if chargers.it == 1 { "charger" } else { "chargers" };
-            format!("invoice {year:04}-{month:02} for {} {word}", chargers.it)
+            let plan = plan.as_ref().map_or_else(String::new, |plan| format!(" with plan {}", plan.it));
+            format!("invoice {year:04}-{month:02} for {} {new}{word}{plan}", chargers.it)
         }
         Step::Expect(it) => format!("expect {}", expected(it)),
     }

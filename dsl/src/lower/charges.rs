@@ -2,14 +2,14 @@
 
 use super::Lowering;
 use super::context::For;
-use super::expr::{Literal, Typed};
+use super::expr::{Literal, Typed, is_per_minute};
 use super::lists::Subject;
 use super::values::per_of;
 use crate::ast::{self, Kind, PriceOrFree};
 use crate::resolve::merge::{Item, kind_words};
 use crate::resolve::names::KnownCharge;
 use crate::resolve::report::{Labels, Place, error};
-use takst_engine::tariff::{Charge, ChargeKind, Formula, Outcome, Per, Price};
+use takst_engine::tariff::{Charge, ChargeKind, Outcome, Per, Price};
 
 /// The units that a kind's prices can have; the first is the usual one.
 pub(super) fn units_of(kind: Kind) -> &'static [Per] {
@@ -110,14 +110,23 @@ impl Lowering<'_> {
         self.cases(subject, cases, |lowering, what, at| match &what.it {
             PriceOrFree::Free => Some(Outcome::Free),
             PriceOrFree::Price(expr) => {
-                let typed = lowering.formula(expr, at)?;
-                lowering.charge_price(typed, at, kind, &label)
+                lowering.per_minute = units_of(kind).contains(&Per::Hour) && is_per_minute(expr);
+                let typed = lowering.formula(expr, at);
+                let per_minute = std::mem::take(&mut lowering.per_minute);
+                lowering.charge_price(typed?, at, kind, &label, per_minute)
             }
         })
     }
 
     /// Checks that a formula's unit and VAT basis are those of the charge.
-    fn charge_price(&mut self, typed: Typed, at: Place, kind: Kind, label: &str) -> Option<Outcome> {
+    fn charge_price(
+        &mut self,
+        typed: Typed,
+        at: Place,
+        kind: Kind,
+        label: &str,
+        per_minute: bool,
+    ) -> Option<Outcome> {
         let allowed = units_of(kind);
         let found = per_of(&typed);
         let mwh = matches!(typed.literal, Some(Literal { mwh: true, .. }));
@@ -135,12 +144,7 @@ impl Lowering<'_> {
             return None;
         }
         let parts = typed.shown_parts(label);
-        if let Some(Literal { number, minute: true, .. }) = typed.literal
-            && per == Per::Hour
-        {
-            let formula = Formula::Const(number);
-            return Some(Outcome::Price(Price { per: Per::Minute, formula, parts }));
-        }
+        let per = if per_minute && per == Per::Hour { Per::Minute } else { per };
         Some(Outcome::Price(Price { per, formula: typed.formula, parts }))
     }
 

@@ -3,7 +3,7 @@
 use super::Lowering;
 use super::context::Use;
 use crate::ast::{self, At, Clause, Every, MeasureWord, Name, Unit, Via, Window, WindowPart};
-use crate::calendar::{Calendar, Wrong, window};
+use crate::calendar::{Calendar, Windows, Wrong, window};
 use crate::cases::{Cond, FactIs};
 use crate::resolve::head::outside;
 use crate::resolve::names::{KnownPeriod, Sort};
@@ -47,6 +47,9 @@ impl<'a> Lowering<'a> {
             Clause::For(names) => self.groups(names, at.source),
             Clause::On(plugs) => {
                 self.depends(Use::Fact, at);
+                if plugs.iter().filter(|plug| self.mistaken_plug(plug, at.source)).count() > 0 {
+                    return None;
+                }
                 let facts = plugs.iter().map(|plug| match plug.it.to_uppercase().as_str() {
                     "AC" => FactIs { test: Test::Dc, is: false },
                     "DC" => FactIs { test: Test::Dc, is: true },
@@ -71,7 +74,7 @@ impl<'a> Lowering<'a> {
             Clause::During(windows) => {
                 let known = self.windows(windows, at.source)?;
                 self.depends(if known.months_only { Use::Months } else { Use::Window }, at);
-                one(Cond::When(known.calendar))
+                one(Cond::When(known.windows.calendar()))
             }
             Clause::From(date, time) => self.date(date, time.as_ref(), at.source, Calendar::from),
             Clause::Until(date, time) => self.date(date, time.as_ref(), at.source, Calendar::until),
@@ -125,6 +128,26 @@ impl<'a> Lowering<'a> {
             }
             Clause::Otherwise => Some(Vec::new()),
         }
+    }
+
+    /// Reports a word after `on` that is the name of something else: as a connector type it would never fit.
+    fn mistaken_plug(&mut self, plug: &Name, source: u32) -> bool {
+        let word = plug.it.as_str();
+        let (what, instead) = match word.to_lowercase().as_str() {
+            "weekend" | "weekends" => ("a time", "during Sat-Sun".to_owned()),
+            "weekday" | "weekdays" | "workday" | "workdays" => ("a time", "during Mon-Fri".to_owned()),
+            "holiday" | "holidays" => ("a time", "during public holidays".to_owned()),
+            _ if self.names.periods.contains_key(word) => ("a period", format!("during {word}")),
+            _ if self.names.places.iter().any(|place| place.name == word) => {
+                ("a place", format!("at {word}"))
+            }
+            _ if self.names.groups.iter().any(|group| group == word) => ("a group", format!("for {word}")),
+            _ => return false,
+        };
+        let message = format!("`{word}` is {what}; `on` is for plugs, as in `on AC` and `on CCS`");
+        let found = error("E305", Place { source, span: plug.span }, message);
+        self.out.push(found.help(format!("write `{instead}`")));
+        true
     }
 
     fn groups(&mut self, names: &[Name], source: u32) -> Option<Vec<Cond>> {
@@ -253,9 +276,9 @@ impl<'a> Lowering<'a> {
                 continue;
             }
             let periods = &self.names.periods;
-            let find = |name: &str| periods.get(name)?.as_ref().map(|period| period.calendar.clone());
+            let find = |name: &str| periods.get(name)?.as_ref().map(|period| period.windows.clone());
             match window(written, &find, &self.holidays) {
-                Ok(calendar) => all.push(calendar),
+                Ok(windows) => all.push(windows),
                 Err(problem) => {
                     wrong = true;
                     let code = if problem.wrong == Wrong::TooComplex { "E304" } else { "E307" };
@@ -267,7 +290,7 @@ impl<'a> Lowering<'a> {
                 }
             }
         }
-        (!wrong).then(|| KnownPeriod { calendar: Calendar::union(all), months_only })
+        (!wrong).then(|| KnownPeriod { windows: Windows::union(all), months_only })
     }
 
     /// Whether a window says nothing but months; `names`: the periods in it.

@@ -3,7 +3,7 @@
 use super::Lowering;
 use super::context::Use;
 use super::values::KnownValue;
-use crate::ast::{At, Expr, Kind, Name, Op, Rate, Span};
+use crate::ast::{At, Expr, Kind, Name, Op, PerWord, Rate, Span, Unit};
 use crate::resolve::names::Named;
 use crate::resolve::report::{Labels, Place, error};
 use crate::units::{self, Basis, Dim};
@@ -39,10 +39,9 @@ pub(super) struct Typed {
     pub factors: Vec<(Place, String)>,
 }
 
-/// A rate as written, in the list's currency.
+/// The unit of a rate as written, where base units have another one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Literal {
-    pub number: Decimal,
     pub minute: bool,
     pub mwh: bool,
 }
@@ -378,9 +377,6 @@ impl Lowering<'_> {
     fn negative(&mut self, inner: &At<Expr>, at: Place, depth: u32) -> Option<Typed> {
         let mut typed = self.inner(inner, at, depth)?;
         typed.formula = negative(typed.formula);
-        if let Some(literal) = &mut typed.literal {
-            literal.number = -literal.number;
-        }
         Some(typed.map_parts(negative))
     }
 
@@ -519,7 +515,7 @@ impl Lowering<'_> {
             } else {
                 vec![(mention.label(), typed.formula.clone())]
             };
-            return Some(Typed { is_sum: left.is_sum, parts, mention, ..typed });
+            return Some(Typed { is_sum: false, parts, mention, ..typed });
         }
         Some(typed.opaque())
     }
@@ -565,6 +561,42 @@ impl Lowering<'_> {
         let basis = if self.basis() == Basis::Any { Basis::Any } else { to };
         Some(Typed { formula: build(Box::new(typed.formula)), basis, literal: None, percent: false, ..typed })
     }
+}
+
+/// Whether every rate of a formula is per minute, so that it can be worked out per minute: a quotient is then rounded
+/// in the unit in which it is written. Without recursion, like [`names_in`].
+pub(super) fn is_per_minute(expr: &Expr) -> bool {
+    let mut rates = 0_usize;
+    let mut left = vec![expr];
+    while let Some(expr) = left.pop() {
+        match expr {
+            Expr::Rate(rate) => match rate.per.as_slice() {
+                [per] if per.it == PerWord::Unit(Unit::Min) => rates += 1,
+                _ => return false,
+            },
+            Expr::Number(_) | Expr::Percent(_) => {}
+            Expr::Binary { left: a, right: b, .. }
+            | Expr::HigherOf(a, b)
+            | Expr::LowerOf(a, b)
+            | Expr::AtLeast(a, b)
+            | Expr::AtMost(a, b) => left.extend([&a.it, &b.it]),
+            Expr::RoundedTo(a, step) => {
+                if !matches!(step.it.per.as_slice(), [per] if per.it == PerWord::Unit(Unit::Min)) {
+                    return false;
+                }
+                left.push(&a.it);
+            }
+            Expr::Parens(a) | Expr::Negative(a) | Expr::PlusVat(a) | Expr::LessVat(a) => left.push(&a.it),
+            Expr::Name(_)
+            | Expr::Hourly(_)
+            | Expr::MonthMean(_)
+            | Expr::Quantity(_)
+            | Expr::EnergyPrice
+            | Expr::AveragePower
+            | Expr::CostPrice => return false,
+        }
+    }
+    rates > 0
 }
 
 /// The names in a formula, without recursion: it may be as deep as the parser allows.

@@ -4,7 +4,7 @@ use super::Lowering;
 use super::clauses::who;
 use crate::ast::{self, At, Kind, PerWord, Unit};
 use crate::resolve::merge::{Item, kind_words};
-use crate::resolve::report::{Labels, Place, error};
+use crate::resolve::report::{Labels, Place, error, warning};
 use crate::units::{Counted, Dim};
 use std::mem::{Discriminant, discriminant};
 use takst_engine::tariff::{After, AfterAmount, Formula, Limit, Measure, Span, Time, Who};
@@ -52,6 +52,7 @@ impl Lowering<'_> {
     /// Checks and lowers the limits of a charge. Wrong ones are reported and left out.
     pub(super) fn limits(&mut self, item: &Item<'_>, limits: &[At<ast::Limit>], kind: Kind) -> Limits {
         let mut out = Limits::default();
+        let mut bound_at = Vec::new();
         let mut seen: Vec<(Discriminant<ast::Limit>, Place)> = Vec::new();
         for limit in limits {
             let at = Place { source: item.at.source, span: limit.span };
@@ -73,9 +74,34 @@ impl Lowering<'_> {
                 continue;
             }
             seen.push((same, at));
+            let known = out.bounds.len();
             self.limit(&limit.it, at, kind, &mut out);
+            if out.bounds.len() > known {
+                bound_at.push(at);
+            }
         }
+        self.contradictions(&out.bounds, &bound_at);
         out
+    }
+
+    /// Warns of an `at least` above an `at most` over the same: one of the two is pointless.
+    fn contradictions(&mut self, bounds: &[Limit], places: &[Place]) {
+        // A charge has a handful of limits; the bound keeps hostile files cheap.
+        let bounds: Vec<_> = bounds.iter().zip(places).take(50).collect();
+        for (floor, at) in bounds.iter().filter(|(limit, _)| limit.floor) {
+            let below = bounds.iter().find(|(cap, _)| {
+                !cap.floor
+                    && cap.amount < floor.amount
+                    && cap.span == floor.span
+                    && (cap.who == floor.who || cap.span == Span::Session)
+            });
+            if let Some((_, cap)) = below {
+                let message = "this `at least` is above the `at most`: both cannot hold";
+                self.out.push(warning("W409", **at, message).also(**cap, "at most this").help(
+                    "the limits are applied in the order of the line, so the later one wins; take one away",
+                ));
+            }
+        }
     }
 
     fn misplaced(&mut self, at: Place, kind: Kind, why: &str) {
@@ -131,10 +157,10 @@ impl Lowering<'_> {
                 }
             }
             L::PaidBySite => {
-                if matches!(kind, Kind::MonthlyFee | Kind::OneOffFee | Kind::PaymentFee) {
+                if kind == Kind::PaymentFee || !crate::resolve::names::per_session(kind) {
                     out.paid_by_site = true;
                 } else {
-                    self.misplaced(at, kind, "monthly, one-off and payment fees can be paid by the site");
+                    self.misplaced(at, kind, "payment fees and charges of the month can be paid by the site");
                 }
             }
             L::First(quantity) => {
@@ -160,16 +186,20 @@ impl Lowering<'_> {
 
     /// `total: ...`.
     pub(super) fn total_limits(&mut self, item: &Item<'_>, limits: &[At<ast::Limit>]) -> Vec<Limit> {
-        let mut out = Vec::new();
+        let (mut out, mut bound_at) = (Vec::new(), Vec::new());
         for limit in limits {
             let at = Place { source: item.at.source, span: limit.span };
             if let ast::Limit::Bound { .. } = limit.it {
-                out.extend(self.bound(&limit.it, at, None));
+                if let Some(bound) = self.bound(&limit.it, at, None) {
+                    out.push(bound);
+                    bound_at.push(at);
+                }
             } else {
                 let message = format!("`{}` cannot stand at `total`", self.text(at));
                 self.out.push(error("E409", at, message).help("the total can have `at most` and `at least`"));
             }
         }
+        self.contradictions(&out, &bound_at);
         out
     }
 

@@ -69,7 +69,7 @@ impl Lowering<'_> {
         if factor.is_some() && value.is_none() {
             self.too_long(at);
         }
-        let mut literal = Literal { number: value.unwrap_or_default(), minute: false, mwh: false };
+        let mut literal = Literal { minute: false, mwh: false };
         let mut wrong = value.is_none();
         for per in &rate.per {
             let word_at = Place { source: at.source, span: per.span };
@@ -84,6 +84,8 @@ impl Lowering<'_> {
                         return None;
                     };
                     literal.minute |= *word == Unit::Min;
+                    let (above, under) =
+                        if self.per_minute && *word == Unit::Min { (1, 1) } else { (above, under) };
                     literal.mwh |= *word == Unit::MWh;
                     dim = dim.over(&below);
                     let scaled = value
@@ -200,6 +202,21 @@ impl Lowering<'_> {
                 None
             }
         }
+    }
+
+    /// Like [`Self::counted`], but zero is a quantity too: none of it.
+    pub(super) fn counted_or_none(
+        &mut self,
+        quantity: &At<Quantity>,
+        source: u32,
+        wanted: &[Counted],
+    ) -> Option<(Counted, i64)> {
+        if !quantity.it.number.is_zero() {
+            return self.counted(quantity, source, wanted);
+        }
+        let one = Quantity { number: Decimal::ONE, ..quantity.it.clone() };
+        let (counted, _) = self.counted(&At { it: one, span: quantity.span }, source, wanted)?;
+        Some((counted, 0))
     }
 
     /// Marks a name of formulas as used.

@@ -36,9 +36,17 @@ struct TaxList {
     info: usize,
 }
 
+/// Lists of tax classes, as indexes.
+pub(super) struct Taxes {
+    /// For every known charge, in order.
+    pub of_charges: Vec<u32>,
+    /// For amounts that belong to no charge.
+    pub default: u32,
+}
+
 impl Lowering<'_> {
-    /// Index of the list of tax classes for every known charge, in order.
-    pub(super) fn taxes(&mut self) -> Vec<u32> {
+    /// The lists of tax classes: of every charge, and of all that belongs to none.
+    pub(super) fn taxes(&mut self) -> Taxes {
         let items = self.items;
         let taxes = self.tax_lists();
         let mut lists: Vec<TaxList> = Vec::new();
@@ -77,12 +85,20 @@ impl Lowering<'_> {
             self.check_vat(&chosen, lists.is_empty());
         }
         let mut joined: HashMap<Option<usize>, u32> = HashMap::new();
-        let mut out = Vec::new();
-        for choice in chosen {
+        let mut all = Vec::new();
+        for choice in chosen.into_iter().chain([default]) {
             let vat = choice.and_then(|index| lists.get(index));
             let list = match (vat, taxes.as_slice()) {
                 (Some(vat), []) => vat.list,
-                (None, []) => 0,
+                (None, []) => match joined.get(&None) {
+                    Some(list) => *list,
+                    None => {
+                        // Of charges this is reported; what belongs to none is not taxed.
+                        let list = self.untaxed();
+                        joined.insert(None, list);
+                        list
+                    }
+                },
                 _ => match joined.get(&choice) {
                     Some(list) => *list,
                     None => {
@@ -92,9 +108,17 @@ impl Lowering<'_> {
                     }
                 },
             };
-            out.push(list);
+            all.push(list);
         }
-        out
+        let default = all.pop().unwrap_or_default();
+        Taxes { of_charges: all, default }
+    }
+
+    fn untaxed(&mut self) -> u32 {
+        let head = self.settings.head.unwrap_or(Place { source: 0, span: ast::Span::default() });
+        let class = self.class(&[]);
+        let leaf = self.leaf(head, Outcome::Tax(class));
+        self.joined("taxes", head, vec![Line { conds: Vec::new(), leaf }])
     }
 
     fn vat_list(&mut self, item: &Item<'_>, vat: &ast::Vat, keep: bool) -> TaxList {

@@ -7,7 +7,7 @@ use super::lists::Subject;
 use crate::ast::{self, Clause, Expr, PriceOrFree};
 use crate::resolve::merge::{Body, Item};
 use crate::resolve::names::id;
-use crate::resolve::report::{Labels, Place, error, warning};
+use crate::resolve::report::{Labels, Place, error};
 use crate::units::{Counted, Dim};
 use std::collections::{BTreeMap, HashMap};
 use takst_engine::tariff::{Outcome, Per, Price, Value};
@@ -166,14 +166,6 @@ impl<'a> Lowering<'a> {
     fn unset(&mut self, name: &str, item: &Item<'_>) {
         if item.at.source == 0 {
             self.abstract_list = true;
-            self.out.push(
-                warning(
-                    "W408",
-                    item.head,
-                    format!("`{name}` is set by the lists based on this one; alone it cannot price"),
-                )
-                .help(format!("a list based on this one writes `set {name}: ...`")),
-            );
             return;
         }
         let at = self.settings.head.unwrap_or(item.head);
@@ -211,7 +203,7 @@ impl<'a> Lowering<'a> {
                 return None;
             };
             let quantity = ast::At { it: quantity.clone(), span: at.span };
-            let found = lowering.counted(&quantity, at.source, &[Counted::Time, Counted::Energy]);
+            let found = lowering.counted_or_none(&quantity, at.source, &[Counted::Time, Counted::Energy]);
             let Some((counted, amount)) = found else {
                 wrong = true;
                 return None;

@@ -22,6 +22,7 @@ impl Build {
             "running sessions" => {
                 Setting::RunningSessionsChange(self.at(&first, first.as_rule() == Rule::change_prices))
             }
+            "bills" => Setting::BillsMonthly(self.at(pair, child(pair, Rule::w_month).is_some())),
             "hold" => Setting::Hold(self.rate(&first)?),
             "receipt lines" => {
                 let minutes = if child(pair, Rule::quarter).is_some() {
@@ -107,8 +108,13 @@ impl Build {
             }
             Rule::invoice => {
                 let month = self.need(&pair, Rule::year_month)?;
-                let count = self.count(&self.need(&pair, Rule::count)?)?;
-                Step::Invoice(self.at(&month, self.year_month_of(&month)?), count)
+                let plan = child(&pair, Rule::plan);
+                Step::Invoice {
+                    month: self.at(&month, self.year_month_of(&month)?),
+                    chargers: self.count(&self.need(&pair, Rule::count)?)?,
+                    new: child(&pair, Rule::w_new).is_some(),
+                    plan: plan.map(|p| self.need(&p, Rule::name)).transpose()?.map(|p| self.word(&p)),
+                }
             }
             Rule::expect => Step::Expect(self.expect(&pair)?),
             _ => return Err(self.unread(line)),

@@ -427,6 +427,10 @@ impl<'t> Explain<'t> {
                 "free",
             ));
         }
+        if formula && words::unit(word.text) == Some(word.text) {
+            let found = self.about("E045", word, format!("`{}` is a unit and no name", word.text));
+            return Some(found.help("choose another name"));
+        }
         let reserved = CLAUSES.iter().any(|(known, _)| *known == word.text);
         if formula && reserved {
             let found = self.about("E047", word, format!("a price is missing before `{}`", word.text));

@@ -162,16 +162,44 @@ impl Explain<'_> {
             CLAUSES.iter().map(|(word, _)| *word).filter(|word| rebate || !matches!(*word, "not" | "once"))
         };
         let all = || list(if rebate { AFTER_REBATE } else { AFTER_PRICE }.iter().copied());
+        if word.text == "not" && !rebate {
+            let found = self.about("E023", word, "there is no condition `not`");
+            return Some(
+                found
+                    .help("lines are read from the top: give the exception a line of its own above this one"),
+            );
+        }
         if word.text == ":" || CLAUSES.iter().any(|(word_, _)| *word_ == word.text) {
             return None;
         }
         if word.text == "," {
+            if self
+                .code
+                .get(word.to..)
+                .is_some_and(|rest| rest.trim_start().starts_with(|c: char| c.is_ascii_digit()))
+            {
+                let found = self.about("E023", word, "one line has one price");
+                return Some(
+                    found.help(
+                        "make the second one a charge of its own, as in `connected time: 0.05 EUR/min`",
+                    ),
+                );
+            }
             let found = self.about("E023", word, "conditions stand side by side, without a comma");
             return Some(self.mended(found, word, ""));
         }
         if word.text.starts_with('"') {
             let found = self.about("E023", word, format!("`{}` is not a condition", short(word.text)));
             return Some(found.help("a label stands before the colon; notes start with `#`"));
+        }
+        let function = match self.word_before(word.from).text {
+            "max" | "maximum" => Some("higher of spot and 0.10 EUR/kWh"),
+            "min" | "minimum" => Some("lower of spot and 0.10 EUR/kWh"),
+            _ => None,
+        };
+        if let Some(form) = function.filter(|_| word.text.starts_with('(')) {
+            let found = self.about("E050", word, "there are no functions with brackets");
+            return Some(found.help(format!("write it like `{form}`")));
         }
         if !word.text.starts_with(char::is_alphanumeric) {
             let found = self.about("E050", word, format!("`{}` is not an operator", short(word.text)));
@@ -196,6 +224,18 @@ impl Explain<'_> {
                 let fixed = found.help("the last line ends in `otherwise`");
                 if self.code.len() == word.to { fixed.fix(self.span(word.from, word.to), "otherwise") } else { fixed }
             }
+            "and" if words::starts_with(self.code, "max of").is_some() || self.code.contains(" max of ") => {
+                found.help("write `higher of spot and 0.10 EUR/kWh`")
+            }
+            "and" if words::starts_with(self.code, "min of").is_some() || self.code.contains(" min of ") => {
+                found.help("write `lower of spot and 0.10 EUR/kWh`")
+            }
+            "and" | "or" | "&" if self.ends_in_window(word.from) => {
+                let end = self.word_before(word.from).to;
+                found
+                    .help("a comma means or, as in `Mon-Fri, Sun`; side by side means and, as in `Mon-Fri 08:00-20:00`")
+                    .fix(self.span(end, word.to), ",")
+            }
             "and" | "&" | "&&" => {
                 let next = self.code.get(word.to..).unwrap_or("");
                 let gap = next.len() - next.trim_start().len();
@@ -203,14 +243,20 @@ impl Explain<'_> {
             }
             "or" | "||" => found.help("put a comma between names, as in `for members, guests`, or write a second line"),
             "if" | "when" | "where" | "only" => found.help(format!("after a price may follow {}", all())),
+            "per" => found.help("write a slash, as in `0.40 EUR/kWh`"),
+            "excl" | "excl." | "ex" | "ex." | "without" | "net" => found.help("write `excluding VAT`"),
+            "incl" | "incl." | "inc" | "inc." | "inkl" | "inkl." | "gross" => found.help("write `including VAT`"),
+            "after" if self.is_quantity(word.to) => {
+                found.help("an allowance stands before the colon, as in `idle fee after 30 min: 0.10 EUR/min`")
+            }
             "between" | "before" | "after" | "since" | "daily" | "weekdays" | "weekends" => {
                 found.help("write `during 08:00-20:00` for hours and days, `from 2025-04-01` and `until 2025-03-31` for dates")
             }
             "over" | "above" | "more" => found.help("write `beyond 20 kWh of energy`, `11 kW or more` or `with 50 kW or more`"),
             "under" | "less" => found.help("write `up to 20 kWh of energy`, `below 11 kW` or `with less than 50 kW`"),
-            "max" | "maximum" | "min" | "minimum" => {
-                found.help("limits stand before the colon, as in `idle fee at most 20.00 EUR/session:`")
-            }
+            "max" | "maximum" | "min" | "minimum" => found.help(
+                "a formula is limited by `at most 0.50 EUR/kWh` or `at least 0 EUR/kWh`; the limits of a charge stand before the colon, as in `idle fee at most 20.00 EUR/session:`",
+            ),
             "ac" | "dc" | "ccs" | "type2" | "chademo" => {
                 found.help(format!("write `on {}`", word.text)).fix(self.span(word.from, word.from), "on ")
             }
@@ -227,6 +273,25 @@ impl Explain<'_> {
                 (None, _) => found.help(format!("after a price may follow {}", all())),
             },
         })
+    }
+
+    /// Whether days or hours stand before `at`.
+    fn ends_in_window(&self, at: usize) -> bool {
+        let before = self.word_before(at).text;
+        before == "holidays"
+            || before.contains(':')
+            || before.split('-').all(|part| words::calendar(part).is_some())
+    }
+
+    /// Whether a number and a unit follow, as in `30 min`.
+    pub fn is_quantity(&self, at: usize) -> bool {
+        let next = |at: usize| {
+            let rest = self.code.get(at..).unwrap_or("");
+            self.word(at + (rest.len() - rest.trim_start().len()))
+        };
+        let number = next(at);
+        let unit = next(number.to);
+        number.text.starts_with(|c: char| c.is_ascii_digit()) && words::unit(unit.text).is_some()
     }
 
     pub fn limit(&self, word: Word<'_>, expects: &dyn Fn(Rule) -> bool, place: Place) -> Option<Diagnostic> {

@@ -394,6 +394,11 @@ impl Explain<'_> {
         {
             return None;
         }
+        let before = self.word_before(word.from).text;
+        if matches!(before, "from" | "until") && self.is_quantity(word.from) {
+            let found = self.about("E050", word, format!("`{before}` is for dates"));
+            return Some(found.help("write `up to 20 kWh of energy` or `beyond 20 kWh of energy`"));
+        }
         let text = word.text.trim_end_matches('.');
         let here = self.slice(word.from, word.from + text.len());
         let parts: Vec<&str> = text.split(['-', '/', '.']).collect();
@@ -516,6 +521,9 @@ impl Explain<'_> {
                 self.mended(found, both, &right)
             });
         }
+        if let Some(found) = self.day_to_day(word, expects) {
+            return Some(found);
+        }
         let window = [
             Rule::window,
             Rule::windows,
@@ -559,6 +567,20 @@ impl Explain<'_> {
             return self.days(if joined.text.contains(dash) { joined } else { word });
         }
         None
+    }
+
+    /// `Mon to Fri`.
+    fn day_to_day(&self, word: Word<'_>, expects: Expects<'_>) -> Option<Diagnostic> {
+        if !expects(Rule::dash) || !matches!(word.text, "to" | "until" | "till" | "through") {
+            return None;
+        }
+        let before = self.word_before(word.from);
+        let rest = self.code.get(word.to..)?;
+        let after = self.word(word.to + (rest.len() - rest.trim_start().len()));
+        let right = format!("{}-{}", words::calendar(before.text)?, words::calendar(after.text)?);
+        let whole = self.slice(before.from, after.to);
+        let message = format!("days and months are written with a dash, not like `{}`", short(whole.text));
+        Some(self.mended(self.about("E035", whole, message), whole, &right))
     }
 
     /// `monday-fri`: every part with its right word.

@@ -88,6 +88,7 @@ pub const SETTINGS: &[(&str, Rule, &str)] = &[
         Rule::running_value,
         "running sessions: keep prices` or `running sessions: change prices",
     ),
+    ("bills", Rule::bills_value, "bills: every session` or `bills: every month"),
     ("hold", Rule::money_value, "hold: 50.00 EUR"),
     ("public holidays", Rule::area_value, "public holidays: NO` or `public holidays: DE-BY"),
     (

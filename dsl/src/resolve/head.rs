@@ -18,6 +18,7 @@ pub(crate) struct Settings<'a> {
     pub includes_vat: Option<bool>,
     pub valid_from: Option<(Day, Instant)>,
     pub running_sessions_change: bool,
+    pub bills_monthly: bool,
     pub hold: Option<(u32, &'a At<Rate>)>,
     pub public_holidays: Option<(Place, String)>,
     pub line_step_min: Option<u32>,
@@ -138,6 +139,7 @@ impl<'a> Reader<'a, '_> {
             // The chain is loaded already.
             Setting::BasedOn(_) => {}
             Setting::RunningSessionsChange(says) => self.settings.running_sessions_change = says.it,
+            Setting::BillsMonthly(says) => self.settings.bills_monthly = says.it,
             Setting::Hold(rate) => self.settings.hold = Some((self.source, rate)),
             Setting::PublicHolidays(name) => {
                 let at = Place { source: self.source, span: name.span };
@@ -211,6 +213,7 @@ fn key(setting: &Setting) -> &str {
         Setting::ValidFrom(..) => "valid from",
         Setting::BasedOn(_) => "based on",
         Setting::RunningSessionsChange(_) => "running sessions",
+        Setting::BillsMonthly(_) => "bills",
         Setting::Hold(_) => "hold",
         Setting::PublicHolidays(_) => "public holidays",
         Setting::ReceiptLines(_) => "receipt lines",

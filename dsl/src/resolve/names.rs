@@ -4,7 +4,7 @@ use super::currency;
 use super::merge::{Body, Item, kind_words};
 use super::report::{Place, error, nearest};
 use crate::ast::{self, Kind, Name};
-use crate::calendar::Calendar;
+use crate::calendar::Windows;
 use crate::diagnostic::Diagnostic;
 use crate::units::Dim;
 use std::collections::{HashMap, HashSet};
@@ -32,7 +32,7 @@ pub(crate) enum Named {
 /// A period that was worked out.
 #[derive(Clone, Debug)]
 pub(crate) struct KnownPeriod {
-    pub calendar: Calendar,
+    pub windows: Windows,
     /// It says nothing about days or hours, only months.
     pub months_only: bool,
 }

@@ -75,7 +75,14 @@ pub(crate) fn suggest<'a>(
     let shown = known.iter().take(12).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let more = if known.len() > 12 { ", ..." } else { "" };
     let list = if known.is_empty() {
-        format!("there are no {what}")
+        let declared = match what {
+            "groups" => "; declare them, as in `groups: members, everyone else guests`",
+            "places" => "; declare one, as in `chargers garage: \"SN-1\", \"SN-2\"`",
+            "periods" => "; declare one, as in `period night: 22:00-06:00`",
+            "values" => "; declare one, as in `value grace: 30 min`",
+            _ => "",
+        };
+        format!("there are no {what}{declared}")
     } else {
         format!("the {what} are {shown}{more}")
     };

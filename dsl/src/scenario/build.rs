@@ -23,8 +23,20 @@ pub(super) struct Scenario {
     pub session: Option<Session>,
     pub standing: Standing,
     pub cost_price: Option<Num>,
-    /// Year, month, number of chargers.
-    pub invoice: Option<(i32, u32, u32)>,
+    pub invoice: Option<Invoice>,
+    /// The driver's.
+    pub groups: Vec<String>,
+}
+
+/// The month to be invoiced, and for which chargers.
+#[derive(Clone)]
+pub(super) struct Invoice {
+    pub year: i32,
+    pub month: u32,
+    pub chargers: u32,
+    /// Installed on the first of the month.
+    pub new: bool,
+    pub plan: Option<String>,
 }
 
 /// The code under which a test's own coupon stands in its copy of the tariff.
@@ -46,7 +58,7 @@ struct Builder<'p> {
     standing: Vec<(Every, Decimal)>,
     coupon: Option<Rebate>,
     cost_price: Option<Num>,
-    invoice: Option<(i32, u32, u32)>,
+    invoice: Option<Invoice>,
 }
 
 /// Reads all steps but the expectations.
@@ -133,11 +145,25 @@ impl Builder<'_> {
             Step::AtCharger(charger) => self.facts.charger = Some(charger.it.clone()),
             Step::AtSite(site) => self.facts.site = Some(site.it.clone()),
             Step::Feed { name, rate, from } => self.feed(name, rate, from.as_ref())?,
-            Step::CostPrice(rate) => self.cost_price = Some(Num::from_decimal(self.money(rate)?)),
+            Step::CostPrice(rate) => {
+                let per_kwh = match rate.it.per.as_slice() {
+                    [per] => per.it == PerWord::Unit(Unit::KWh),
+                    _ => false,
+                };
+                if !per_kwh {
+                    return Err(failure(rate.span, "say it per kWh, as in `1.20 NOK/kWh`"));
+                }
+                self.cost_price = Some(Num::from_decimal(self.money(rate)?));
+            }
             Step::CouponPercent(percent) => {
                 self.coupon = Some(Rebate::Share(percent.it / Decimal::ONE_HUNDRED));
             }
-            Step::CouponMoney(rate) => self.coupon = Some(Rebate::Amount(self.money(rate)?)),
+            Step::CouponMoney(rate) => {
+                if !rate.it.per.is_empty() {
+                    return Err(failure(rate.span, "a coupon is worth a plain sum, as in `5.00 EUR`"));
+                }
+                self.coupon = Some(Rebate::Amount(self.money(rate)?));
+            }
             Step::Coupon(code) => self.facts.coupons.push(code.it.clone()),
             Step::Charge { quantity, on, rated, from, to } => {
                 self.plug(on.as_ref(), rated.as_ref())?;
@@ -178,9 +204,10 @@ impl Builder<'_> {
                 let energy = self.micro(quantity, Unit::KWh)?;
                 self.standing.push((every.it, Energy(energy).kwh()));
             }
-            Step::Invoice(month, chargers) => {
+            Step::Invoice { month, chargers, new, plan } => {
                 let (year, month) = month.it;
-                self.invoice = Some((year, month, chargers.it));
+                let plan = plan.as_ref().map(|plan| plan.it.clone());
+                self.invoice = Some(Invoice { year, month, chargers: chargers.it, new: *new, plan });
             }
             Step::Expect(_) => {}
         }
@@ -393,7 +420,15 @@ impl Builder<'_> {
                 }
             }
         }
-        Ok(Scenario { prepared, book, session, standing, cost_price: self.cost_price, invoice: self.invoice })
+        Ok(Scenario {
+            prepared,
+            book,
+            session,
+            standing,
+            cost_price: self.cost_price,
+            invoice: self.invoice,
+            groups: self.facts.groups,
+        })
     }
 }
 

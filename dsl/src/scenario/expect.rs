@@ -1,33 +1,38 @@
 //! What a test expects against what came out.
 
 use super::build::Scenario;
-use super::{Failure, failure};
+use super::{Failure, failure, invoice};
 use crate::ast::{At, ChargeRef, Expect, Kind, Rate, Span};
 use crate::resolve::currency;
 use rust_decimal::Decimal;
 use takst_engine::bill::Source;
 use takst_engine::document::money;
+use takst_engine::error::PriceError;
 use takst_engine::explain::{Explained, explain};
 use takst_engine::tariff::{ChargeKind, Tariff};
 use takst_engine::{Bill, Pricing};
 
 /// Prices the scenario and compares. Returns the failures and the rules that decided an amount.
 pub(super) fn check(scenario: &Scenario, expectations: &[(Span, &Expect)]) -> (Vec<Failure>, Vec<u32>) {
-    match explained(scenario) {
-        Ok(explained) => {
-            let bill = &explained.bill;
-            let tariff = scenario.prepared.tariff();
-            let failures = expectations
-                .iter()
-                .filter_map(|(span, expect)| compare(tariff, bill, *span, expect))
-                .collect();
-            (failures, reached(tariff, &explained))
-        }
-        Err(message) => (
-            vec![failure(expectations.first().map_or(Span::default(), |(span, _)| *span), message)],
-            Vec::new(),
-        ),
-    }
+    let tariff = scenario.prepared.tariff();
+    let compared = match &scenario.invoice {
+        Some(month) => invoice::statements(scenario, month).map(|statements| {
+            let wrong =
+                |(span, expect): &(Span, &Expect)| invoice::compare(tariff, &statements, *span, expect);
+            (
+                expectations.iter().filter_map(wrong).collect(),
+                invoice::reached(&scenario.prepared, &statements),
+            )
+        }),
+        None => explained(scenario).map(|explained| {
+            let wrong = |(span, expect): &(Span, &Expect)| compare(tariff, &explained.bill, *span, expect);
+            (expectations.iter().filter_map(wrong).collect(), reached(tariff, &explained))
+        }),
+    };
+    compared.unwrap_or_else(|message| {
+        let at = expectations.first().map_or(Span::default(), |(span, _)| *span);
+        (vec![failure(at, message)], Vec::new())
+    })
 }
 
 // The rules of the bill's lines, of the named prices in them and of its taxes.
@@ -51,7 +56,26 @@ fn explained(scenario: &Scenario) -> Result<Explained, String> {
     if let Some(cost) = scenario.cost_price {
         pricing = pricing.with_cost_price(cost);
     }
-    explain(&pricing, session, &scenario.standing).map_err(|error| error.to_string())
+    explain(&pricing, session, &scenario.standing).map_err(|error| in_words_of_tests(&error))
+}
+
+/// A fact is missing in the session: how a test says it.
+fn in_words_of_tests(error: &PriceError) -> String {
+    let PriceError::MissingFact { what, field } = error else { return error.to_string() };
+    let line = match field.split('.').next().unwrap_or_default() {
+        "charger" => "at charger \"SN-1\"",
+        "site" => "at site \"pier-1\"",
+        "contract" => "via contract",
+        "occupancy" => "occupied 50%",
+        "power[]" => "drawing 16 A",
+        "connector" if field.ends_with("max_power_kw") => {
+            "charge 10 kWh with 22 kW from 2025-03-10 17:00 to 18:00"
+        }
+        "connector" if field.ends_with("type") => "charge 10 kWh on CCS from 2025-03-10 17:00 to 18:00",
+        "connector" => "charge 10 kWh on AC from 2025-03-10 17:00 to 18:00",
+        _ => return error.to_string(),
+    };
+    format!("the tariff asks for {what}, and the test does not say it: write `{line}`")
 }
 
 /// The engine's kind of a charge priced per session; none for a month's charges.
@@ -76,6 +100,16 @@ fn compare(tariff: &Tariff, bill: &Bill, span: Span, expect: &Expect) -> Option<
         Expect::Pending => {
             let message = "no slice is pending: every price is known";
             return bill.pending.is_empty().then(|| failure(span, message));
+        }
+        _ if !bill.pending.is_empty() => {
+            // What is known so far is not what it costs.
+            let label = bill.pending.first().and_then(|slice| tariff.charges.get(usize::from(slice.charge)));
+            let label = label.map_or("a charge", |charge| charge.label.as_str());
+            let message = format!(
+                "the price of `{label}` is pending: a price is missing in the test, as in `spot 0.10 {}/kWh`",
+                tariff.currency.code
+            );
+            return Some(failure(span, message));
         }
         Expect::Total(rate) => (rate, bill.total),
         Expect::Net(rate) => (rate, bill.net),
@@ -118,6 +152,9 @@ fn charge_amount(tariff: &Tariff, bill: &Bill, wanted: &ChargeRef) -> Result<i64
 /// `None` when `got` minor units are what `rate` says.
 pub(super) fn compare_money(tariff: &Tariff, span: Span, rate: &At<Rate>, got: i64) -> Option<Failure> {
     let code = &tariff.currency.code;
+    if !rate.it.per.is_empty() {
+        return Some(failure(rate.span, format!("what comes out is a plain sum, as in `4.80 {code}`")));
+    }
     let word = rate.it.money.it.as_str();
     let wanted = if word == code {
         Some(rate.it.number)

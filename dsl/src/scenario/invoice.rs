@@ -1,15 +1,16 @@
 //! `invoice 2025-03 for 2 chargers`: a month's statements in a test.
 
-use super::build::Scenario;
-use super::expect::compare_money;
+use super::build::{Invoice, Scenario};
+use super::expect::{compare_money, session_kind};
 use super::{Failure, failure};
-use crate::ast::{Expect, Span};
+use crate::ast::{Expect, Kind, Span};
 use crate::resolve::merge::kind_words;
 use rust_decimal::Decimal;
-use takst_engine::Pricing;
+use std::collections::BTreeSet;
 use takst_engine::document::Document;
 use takst_engine::month::{MonthInput, month};
 use takst_engine::tariff::Tariff;
+use takst_engine::{Prepared, Pricing};
 
 /// The driver to whom the test's chargers and session belong.
 const DRIVER: &str = "test";
@@ -17,11 +18,10 @@ const DRIVER: &str = "test";
 /// The month's statements for so many chargers, with the test's session if it has one.
 pub(super) fn statements(
     scenario: &Scenario,
-    year: i32,
-    month_number: u32,
-    chargers: u32,
+    invoice: &Invoice,
 ) -> Result<Vec<Document>, String> {
-    let chargers: Vec<String> = (1..=chargers.min(1_000))
+    let Invoice { year, month: month_number, chargers, new, plan } = invoice;
+    let chargers: Vec<String> = (1..=(*chargers).min(1_000))
         .map(|charger| format!("{{\"id\": \"{charger}\", \"driver\": \"{DRIVER}\"}}"))
         .collect();
     let text = format!(
@@ -29,6 +29,11 @@ pub(super) fn statements(
         chargers.join(", ")
     );
     let mut input = MonthInput::from_json(&text).map_err(|error| error.to_string())?;
+    for charger in &mut input.chargers {
+        charger.groups.clone_from(&scenario.groups);
+        charger.plan.clone_from(plan);
+        charger.installed = new.then(|| input.month.days().0);
+    }
     if let Some(session) = &scenario.session {
         let mut session = session.clone();
         session.facts.driver = Some(DRIVER.into());
@@ -42,7 +47,12 @@ pub(super) fn statements(
 }
 
 /// What the statements together come to against one expectation.
-pub(super) fn compare(tariff: &Tariff, statements: &[Document], span: Span, expect: &Expect) -> Option<Failure> {
+pub(super) fn compare(
+    tariff: &Tariff,
+    statements: &[Document],
+    span: Span,
+    expect: &Expect,
+) -> Option<Failure> {
     let digits = tariff.currency.digits;
     let bills = || statements.iter().filter(|statement| statement.kind == "statement");
     let sum = |amount: fn(&Document) -> &str| bills().map(|bill| minor(amount(bill), digits)).sum();
@@ -52,6 +62,11 @@ pub(super) fn compare(tariff: &Tariff, statements: &[Document], span: Span, expe
         Expect::Vat(rate) => (rate, sum(|bill| &bill.vat_total)),
         Expect::Charge(charge, rate) => {
             let kind = kind_words(charge.kind.it);
+            let of_a_session = session_kind(charge.kind.it).is_some();
+            if of_a_session && !matches!(charge.kind.it, Kind::PaymentFee | Kind::PayoutToSite) {
+                let message = "an invoice has each session as one sum; test its charges without `invoice`";
+                return Some(failure(span, message));
+            }
             let documents = statements.iter().filter(|document| match kind {
                 "payout to site" => document.kind == "payout",
                 _ => document.kind == "statement",
@@ -66,6 +81,18 @@ pub(super) fn compare(tariff: &Tariff, statements: &[Document], span: Span, expe
         }
     };
     compare_money(tariff, span, rate, got)
+}
+
+/// The rules (indexes into the tariff's `rules`) behind the lines of the statements.
+pub(super) fn reached(prepared: &Prepared, statements: &[Document]) -> Vec<u32> {
+    let places: BTreeSet<&str> =
+        statements.iter().flat_map(|statement| &statement.lines).map(|line| line.rule.as_str()).collect();
+    let rules = 0_u32..;
+    rules
+        .zip(&prepared.tariff().rules)
+        .map(|(index, _)| index)
+        .filter(|index| places.contains(prepared.place(*index).as_str()))
+        .collect()
 }
 
 // Printed amounts back to minor units; they always fit.

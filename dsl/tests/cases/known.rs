@@ -1,7 +1,7 @@
 //! Lists whose holes, dead lines and sizes are known.
 
 use super::*;
-use takst_dsl::calendar::{DayClasses, day, window};
+use takst_dsl::calendar::{DayClasses, day};
 use takst_dsl::cases::{Builder, Diagram, FactIs, Want};
 use takst_dsl::holidays::{YEARS, public_holidays};
 use takst_engine::tariff::{CALENDAR, Contract, Place, Test};

@@ -2,7 +2,7 @@
 
 use super::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use takst_dsl::calendar::{DayClasses, day, window};
+use takst_dsl::calendar::{DayClasses, day};
 use takst_dsl::cases::{Builder, FactIs, Want, Witness};
 use takst_dsl::holidays::{YEARS, public_holidays};
 use takst_engine::calendar::weekday;

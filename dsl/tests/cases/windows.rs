@@ -2,81 +2,102 @@
 
 use super::*;
 use std::collections::{BTreeSet, HashMap};
-use takst_dsl::calendar::{DayClasses, Wrong, day, window};
+use takst_dsl::calendar::{DayClasses, Windows, Wrong, day};
 use takst_dsl::holidays::{YEARS, public_holidays};
 use takst_engine::calendar::weekday;
 use takst_engine::tariff::CALENDAR;
 
+type Periods = HashMap<String, Window>;
+
 /// The language's sentences, word by word: is this minute of this day in the window?
-fn means(x: &Window, periods: &HashMap<String, Window>, holidays: &[Day], on: Day, minute: u16) -> bool {
-    let days_only = x.except.as_ref().filter(|y| only_days(&y.it, periods));
-    // Each of the hours side by side has its own starting day; day parts are asked of each.
-    let hours: Vec<(u16, u16)> = x
-        .parts
-        .iter()
-        .filter_map(|part| if let WindowPart::Hours(a, b) = part.it { Some((a, b)) } else { None })
-        .collect();
-    let mut starts = Vec::new();
-    for (from, to) in &hours {
-        if from < to {
-            if !(*from <= minute && minute < *to) {
-                return false;
-            }
-            starts.push(on);
-        } else if minute >= *from {
-            starts.push(on);
-        } else if minute < *to {
-            starts.push(on - 1);
-        } else {
-            return false;
-        }
-    }
-    if hours.is_empty() {
-        starts.push(on);
-    }
-    for start in starts {
-        for part in &x.parts {
-            let (year, month, of_month) = civil(start);
-            let fits = match &part.it {
-                WindowPart::Months(a, b) if a <= b => (*a..=*b).contains(&month),
-                WindowPart::Months(a, b) => month >= *a || month <= *b,
-                WindowPart::Weekdays(a, b) if a <= b => (*a..=*b).contains(&weekday(start)),
-                WindowPart::Weekdays(a, b) => weekday(start) >= *a || weekday(start) <= *b,
-                WindowPart::Dates(a, b) => (*a..=*b).contains(&date_of(start)),
-                WindowPart::Yearly(a, b) if a <= b => (*a..=*b).contains(&(month, of_month)),
-                WindowPart::Yearly(a, b) => (month, of_month) >= *a || (month, of_month) <= *b,
-                WindowPart::NthWeekday(5, on) => weekday(start) == *on && civil(start + 7).1 != month,
-                WindowPart::NthWeekday(nth, on) => {
-                    let same =
-                        (1..=of_month).filter(|it| weekday(start - i32::from(of_month - it)) == *on).count();
-                    weekday(start) == *on && same == usize::from(*nth) && year > 0
+fn means(x: &Window, periods: &Periods, holidays: &[Day], on: Day, minute: u16) -> bool {
+    starts(x, periods, holidays, on, minute).is_some()
+}
+
+/// The days on which the hours start that reach that minute of that day; none when the minute is not in the window.
+/// A window without hours starts at midnight. Hours side by side have a starting day each, and days belong to all of them.
+fn starts(
+    x: &Window,
+    periods: &Periods,
+    holidays: &[Day],
+    on: Day,
+    minute: u16,
+) -> Option<BTreeSet<Day>> {
+    let mut found = BTreeSet::new();
+    for part in x.parts.iter().filter(|part| !says_days(&part.it, periods)) {
+        match &part.it {
+            WindowPart::Hours(a, b) if a < b => {
+                found.extend((*a <= minute && minute < *b).then_some(on));
+                if !(*a <= minute && minute < *b) {
+                    return None;
                 }
-                WindowPart::PublicHolidays => holidays.contains(&start),
-                WindowPart::EveryDay | WindowPart::Hours(..) => true,
-                WindowPart::Period(name) => means(&periods[name], periods, holidays, on, minute),
-            };
-            if !fits {
-                return false;
             }
-        }
-        if let Some(y) = days_only
-            && means(&y.it, periods, holidays, start, 0)
-        {
-            return false;
+            WindowPart::Hours(a, _) if minute >= *a => {
+                found.insert(on);
+            }
+            WindowPart::Hours(_, b) if minute < *b => {
+                found.insert(on - 1);
+            }
+            WindowPart::Period(name) => {
+                found.extend(starts(&periods[name], periods, holidays, on, minute)?);
+            }
+            _ => return None,
         }
     }
-    match &x.except {
-        Some(y) if days_only.is_none() => !means(&y.it, periods, holidays, on, minute),
+    if x.parts.iter().all(|part| says_days(&part.it, periods)) {
+        found.insert(on);
+    }
+    let is_day = |start: Day| {
+        x.parts
+            .iter()
+            .filter(|part| says_days(&part.it, periods))
+            .all(|part| day_fits(&part.it, periods, holidays, start))
+    };
+    if !found.iter().all(|start| is_day(*start)) {
+        return None;
+    }
+    let off = match &x.except {
+        None => false,
+        Some(y) if only_days(&y.it, periods) => {
+            found.iter().any(|start| means(&y.it, periods, holidays, *start, 0))
+        }
+        Some(y) => means(&y.it, periods, holidays, on, minute),
+    };
+    (!off).then_some(found)
+}
+
+fn day_fits(part: &WindowPart, periods: &Periods, holidays: &[Day], start: Day) -> bool {
+    let (year, month, of_month) = civil(start);
+    match part {
+        WindowPart::Months(a, b) if a <= b => (*a..=*b).contains(&month),
+        WindowPart::Months(a, b) => month >= *a || month <= *b,
+        WindowPart::Weekdays(a, b) if a <= b => (*a..=*b).contains(&weekday(start)),
+        WindowPart::Weekdays(a, b) => weekday(start) >= *a || weekday(start) <= *b,
+        WindowPart::Dates(a, b) => (*a..=*b).contains(&date_of(start)),
+        WindowPart::Yearly(a, b) if a <= b => (*a..=*b).contains(&(month, of_month)),
+        WindowPart::Yearly(a, b) => (month, of_month) >= *a || (month, of_month) <= *b,
+        WindowPart::NthWeekday(5, on) => weekday(start) == *on && civil(start + 7).1 != month,
+        WindowPart::NthWeekday(nth, on) => {
+            let same = (1..=of_month).filter(|it| weekday(start - i32::from(of_month - it)) == *on).count();
+            weekday(start) == *on && same == usize::from(*nth) && year > 0
+        }
+        WindowPart::PublicHolidays => holidays.contains(&start),
+        WindowPart::EveryDay | WindowPart::Hours(..) => true,
+        WindowPart::Period(name) => means(&periods[name], periods, holidays, start, 0),
+    }
+}
+
+fn says_days(part: &WindowPart, periods: &Periods) -> bool {
+    match part {
+        WindowPart::Hours(..) => false,
+        WindowPart::Period(name) => only_days(&periods[name], periods),
         _ => true,
     }
 }
 
-fn only_days(x: &Window, periods: &HashMap<String, Window>) -> bool {
-    x.parts.iter().all(|part| match &part.it {
-        WindowPart::Hours(..) => false,
-        WindowPart::Period(name) => only_days(&periods[name], periods),
-        _ => true,
-    }) && x.except.as_ref().is_none_or(|y| only_days(&y.it, periods))
+fn only_days(x: &Window, periods: &Periods) -> bool {
+    x.parts.iter().all(|part| says_days(&part.it, periods))
+        && x.except.as_ref().is_none_or(|y| only_days(&y.it, periods))
 }
 
 #[test]
@@ -86,11 +107,12 @@ fn windows_mean_what_the_language_says() {
     let (mut good, mut empty) = (0, 0);
     for _ in 0..4_000 {
         let mut known: HashMap<String, Window> = HashMap::new();
-        let mut calendars: HashMap<String, Calendar> = HashMap::new();
+        let mut calendars: HashMap<String, Windows> = HashMap::new();
         let mut names: Vec<String> = Vec::new();
         for name in ["work", "off"] {
             let x = random_window(&mut dice, &names, true);
-            if let Ok(calendar) = window(&at(x.clone()), &|it| calendars.get(it).cloned(), &holidays) {
+            let found = takst_dsl::calendar::window;
+            if let Ok(calendar) = found(&at(x.clone()), &|it| calendars.get(it).cloned(), &holidays) {
                 known.insert(name.to_owned(), x);
                 calendars.insert(name.to_owned(), calendar);
                 names.push(name.to_owned());
@@ -163,6 +185,47 @@ fn a_window_over_midnight_belongs_to_its_first_day() {
 }
 
 #[test]
+fn a_period_means_what_its_words_mean_where_it_stands() {
+    use WindowPart::{Hours, Period, Weekdays};
+    let found = |x: Window, periods: &[(&str, Windows)]| {
+        let known = |name: &str| periods.iter().find(|(it, _)| *it == name).map(|(_, it)| it.clone());
+        takst_dsl::calendar::window(&at(x), &known, &[]).unwrap()
+    };
+    let (night, sunday) = (Hours(1320, 360), w(vec![Weekdays(6, 6)]));
+    let quiet = found(w(vec![night.clone()]), &[]);
+    let weekend = found(w(vec![Weekdays(5, 6)]), &[]);
+    let periods = [("quiet", quiet), ("weekend", weekend)];
+    let of = |name: &str| Period(name.to_owned());
+    let pairs = [
+        (w(vec![Weekdays(0, 5), of("quiet")]), w(vec![Weekdays(0, 5), night.clone()])),
+        (w(vec![of("quiet"), of("weekend")]), w(vec![night.clone(), Weekdays(5, 6)])),
+        (w(vec![of("weekend"), night.clone()]), w(vec![Weekdays(5, 6), night.clone()])),
+        (except(w(vec![of("quiet")]), sunday.clone()), except(w(vec![night.clone()]), sunday)),
+        (
+            except(w(vec![of("quiet")]), w(vec![of("weekend")])),
+            except(w(vec![night.clone()]), w(vec![Weekdays(5, 6)])),
+        ),
+        (
+            except(w(vec![Weekdays(0, 6)]), w(vec![of("weekend"), of("quiet")])),
+            except(w(vec![Weekdays(0, 6)]), w(vec![Weekdays(5, 6), night])),
+        ),
+        (w(vec![of("quiet"), Hours(240, 480)]), w(vec![Hours(240, 360)])),
+    ];
+    let monday = day(date("2025-03-10"));
+    for (named, written) in pairs {
+        let (a, b) = (found(named.clone(), &periods).calendar(), found(written, &[]).calendar());
+        for on in monday..monday + 7 {
+            for minute in (0..1440).step_by(30) {
+                assert_eq!(a.holds(on, minute), b.holds(on, minute), "{named:?} {on} {minute}");
+            }
+        }
+    }
+    // The night from Saturday to Sunday belongs to Saturday.
+    let x = found(w(vec![Weekdays(0, 5), of("quiet")]), &periods).calendar();
+    assert!(x.holds(monday + 6, 0) && !x.holds(monday + 6, 1320) && !x.holds(monday + 7, 0));
+}
+
+#[test]
 fn windows_that_mean_nothing_are_refused() {
     let wrong = |x: Window| window(&at(x), &|_| None, &[]).unwrap_err();
     let dates = |a, b| WindowPart::Dates(date(a), date(b));
@@ -194,7 +257,8 @@ fn windows_that_mean_nothing_are_refused() {
 
 #[test]
 fn periods_that_double_each_other_end_in_time() {
-    let mut known: HashMap<String, Calendar> = HashMap::new();
+    let window = takst_dsl::calendar::window;
+    let mut known: HashMap<String, Windows> = HashMap::new();
     let first = random_window(&mut Dice(3), &[], false);
     known.insert("p0".into(), window(&at(first), &|_| None, &[1]).unwrap());
     let mut refused = false;
@@ -206,12 +270,16 @@ fn periods_that_double_each_other_end_in_time() {
         ]);
         x = except(
             x,
-            w(vec![WindowPart::Dates(date("2025-01-01"), date("2025-01-01")), WindowPart::Hours(n, n + 1)]),
+            w(vec![
+                WindowPart::Period(format!("p{}", n - 1)),
+                WindowPart::Dates(date("2025-01-01"), date("2025-01-01")),
+                WindowPart::Hours(n, n + 1),
+            ]),
         );
         match window(&at(x), &|it| known.get(it).cloned(), &[]) {
             Ok(calendar) => {
-                let both = Calendar::union([calendar.clone(), known[&format!("p{}", n - 1)].clone()]);
-                known.insert(format!("p{n}"), both.difference(&calendar));
+                let both = Windows::union([calendar, known[&format!("p{}", n - 1)].clone()]);
+                known.insert(format!("p{n}"), both);
             }
             Err(error) => {
                 refused = matches!(error.wrong, Wrong::TooComplex | Wrong::Empty);

@@ -316,6 +316,8 @@ fn settings() {
         matches!(setting("running sessions: change prices"), Setting::RunningSessionsChange(it) if it.it)
     );
     assert!(matches!(setting("running sessions: keep prices"), Setting::RunningSessionsChange(it) if !it.it));
+    assert!(matches!(setting("bills: every month"), Setting::BillsMonthly(it) if it.it));
+    assert!(matches!(setting("bills: every session"), Setting::BillsMonthly(it) if !it.it));
     assert!(matches!(setting("hold: 50.00 EUR"), Setting::Hold(_)));
     assert!(matches!(setting("public holidays: DE-BY"), Setting::PublicHolidays(it) if it.it == "DE-BY"));
     for (text, minutes) in
@@ -352,7 +354,10 @@ fn tests() {
     assert!(matches!(step("reserved from 10:00 to 11:00, expired"), Step::Reserved { expired: true, .. }));
     assert!(matches!(step("used 4 kWh today"), Step::Used(_, every) if every.it == Every::Day));
     assert!(
-        matches!(step("invoice 2025-03 for 2 chargers"), Step::Invoice(month, count) if month.it == (2025, 3) && count.it == 2)
+        matches!(step("invoice 2025-03 for 2 chargers"), Step::Invoice { month, chargers, new: false, plan: None } if month.it == (2025, 3) && chargers.it == 2)
+    );
+    assert!(
+        matches!(step("invoice 2025-03 for 1 new charger with plan one-off"), Step::Invoice { new: true, plan: Some(plan), .. } if plan.it == "one-off")
     );
     assert!(matches!(step("expect VAT 1 EUR"), Step::Expect(Expect::Vat(_))));
     assert!(

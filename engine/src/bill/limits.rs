@@ -5,7 +5,7 @@ use crate::calendar_time::LocalTime;
 use crate::error::PriceError;
 use crate::evaluate::{Edges, time_index, who_text};
 use crate::exact::{Exact, Num, Overflow};
-use crate::running::{Line, period, span_text};
+use crate::running::{Bucket, Line, period, span_text};
 use crate::share;
 use crate::tariff::{ChargeKind, Limit, Measure, Span, Time, Who};
 use crate::units::Day;
@@ -97,6 +97,14 @@ impl Assembly<'_> {
                     if change.is_zero() {
                         continue;
                     }
+                    let mut sums = sums;
+                    if sum.is_zero() {
+                        // Nothing to share by: as the charge is taxed at plug-in.
+                        let root = self.run.fixed.specialise(self.pricing.p, charge.tax)?;
+                        let point = &self.run.start_point;
+                        let tax = self.run.tax_at(self.pricing, root, point, &[], &mut Edges::new())?;
+                        sums = vec![(tax, Exact::ZERO)];
+                    }
                     // Over the tax classes in proportion to what each came to; the last takes what is left.
                     let mut rest = change;
                     let count = sums.len();
@@ -109,21 +117,26 @@ impl Assembly<'_> {
                         rest = rest.sub(amount).map_err(&overflow)?;
                         let source = Source::Limit(index, place);
                         self.lines.push(Line::adjustment(source, tax, limit.rule, (from, to), amount));
-                        for bucket in self.buckets.iter_mut().filter(|b| b.charge == index && b.tax == tax) {
-                            let before = bucket.sum;
-                            bucket.sum = bucket.sum.add(amount).map_err(&overflow)?;
-                            // The parts shrink or grow in proportion.
-                            for (_, part) in &mut bucket.parts {
-                                let change = amount
-                                    .share(*part, before)
-                                    .unwrap_or(Ok(Exact::ZERO))
-                                    .map_err(&overflow)?;
-                                *part = part.add(change).map_err(&overflow)?;
-                            }
-                        }
+                        self.change_bucket(index, tax, amount).map_err(&overflow)?;
                     }
                 }
             }
+        }
+        Ok(())
+    }
+
+    // Adds to a charge's sum; its parts shrink or grow in proportion.
+    fn change_bucket(&mut self, charge: u16, tax: u32, amount: Exact) -> Result<(), Overflow> {
+        let known = self.buckets.iter_mut().find(|bucket| bucket.charge == charge && bucket.tax == tax);
+        let Some(bucket) = known else {
+            self.buckets.push(Bucket { charge, tax, sum: amount, parts: Vec::new() });
+            return Ok(());
+        };
+        let before = bucket.sum;
+        bucket.sum = before.add(amount)?;
+        for (_, part) in &mut bucket.parts {
+            let change = amount.share(*part, before).unwrap_or(Ok(Exact::ZERO))?;
+            *part = part.add(change)?;
         }
         Ok(())
     }
@@ -172,8 +185,9 @@ impl Assembly<'_> {
                     None => weights.push((row.tax, row.amount)),
                 }
             }
-            if weights.is_empty() {
-                weights.push((self.default_tax()?, 0));
+            if weights.iter().all(|(_, sum)| *sum == 0) {
+                // Nothing to share by: as the list is taxed at plug-in.
+                weights = vec![(self.default_tax()?, 0)];
             }
             let amounts: Vec<i64> = weights.iter().map(|(_, sum)| *sum).collect();
             let shares = share::in_proportion(change, &amounts).map_err(&overflow)?;

@@ -70,9 +70,14 @@ impl Assembly<'_> {
         rule: u32,
     ) -> Result<(), PriceError> {
         let overflow = self.overflow(rule);
-        let lowers = |charge: u16| charges.contains(&u32::from(charge));
+        // A charge that is itself a credit is not lowered; one that is not is lowered in all its tax classes.
+        let lowered: Vec<u16> = (0_u16..)
+            .zip(&self.pricing.p.tariff.charges)
+            .map(|(charge, _)| charge)
+            .filter(|charge| charges.contains(&u32::from(*charge)) && self.left_of(*charge) > 0)
+            .collect();
         let targets: Vec<usize> = (0..self.left.len())
-            .filter(|at| self.left.get(*at).is_some_and(|(charge, _, amount)| lowers(*charge) && *amount > 0))
+            .filter(|at| self.left.get(*at).is_some_and(|(charge, ..)| lowered.contains(charge)))
             .collect();
         let weights: Vec<i64> =
             targets.iter().filter_map(|at| self.left.get(*at)).map(|(.., amount)| *amount).collect();
@@ -108,6 +113,10 @@ impl Assembly<'_> {
             self.signed_row(source, tax, rule, -amount)?;
         }
         Ok(())
+    }
+
+    fn left_of(&self, charge: u16) -> i64 {
+        self.left.iter().filter(|(index, ..)| *index == charge).map(|(.., amount)| amount).sum()
     }
 
     // Exact value of the first `energy` of the charges' energy lines, rounded.

@@ -69,7 +69,10 @@ pub(super) struct Stretch {
 
 impl Clock {
     pub(super) fn at(zone: &Zone, t: i64) -> Self {
-        let local = LocalTime::at(zone, t);
+        Self::of(LocalTime::at(zone, t))
+    }
+
+    pub(super) fn of(local: LocalTime) -> Self {
         let day_start = local.instant_of(0);
         Self { local, day_start, until: (day_start + DAY_MS).min(local.offset_until) }
     }
@@ -183,7 +186,7 @@ impl Running<'_> {
                     }
                 }
                 let local = cursor.clock.moved_to(zone, t);
-                if cursor.found.is_none_or(|found| t >= found.until) {
+                if cursor.found.as_ref().is_none_or(|found| t >= found.until) {
                     let mut point = self.point_at(pricing, &stretch.track, t, import);
                     point.local = local;
                     self.resolve(pricing, cursor, &point)?;
@@ -191,7 +194,8 @@ impl Running<'_> {
                 let (edge, soft) = cursor.clock.cut(t, step);
                 cursor.open = Some(Open { from: t, register, edge, soft });
             }
-            let (Some(open), Some(found)) = (cursor.open, cursor.found) else { return Ok(()) };
+            let (Some(open), Some(found)) = (cursor.open, cursor.found.as_ref()) else { return Ok(()) };
+            let (found_until, found_soft) = (found.until, found.soft);
             let mut cut: Option<(i64, i64)> = None;
             if !cursor.watch.is_empty() {
                 let point = self.point_at(pricing, &stretch.track, t, import);
@@ -205,12 +209,12 @@ impl Running<'_> {
                 }
             }
             let crossed = cut.is_some();
-            let edge = open.edge.min(found.until);
+            let edge = open.edge.min(found_until);
             let mut soft = false;
             if edge <= stretch.end && cut.is_none_or(|(at, _)| edge < at) {
                 cut = Some((edge, stretch.track.import_at(edge).max(import)));
                 // Only the clock changes: the slice goes on when nothing else does.
-                soft = (open.edge > edge || open.soft) && (found.until > edge || found.soft);
+                soft = (open.edge > edge || open.soft) && (found_until > edge || found_soft);
             }
             let Some(at) = cut else { return Ok(()) };
             (t, import) = at;
@@ -220,7 +224,7 @@ impl Running<'_> {
             let register = if exports { stretch.track.export_at(t) } else { import };
             cursor.open = None;
             self.push_line(pricing, cursor, &open, t, register)?;
-            if t >= found.until || crossed {
+            if t >= found_until || crossed {
                 cursor.found = None;
             }
         }

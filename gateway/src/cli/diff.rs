@@ -4,6 +4,7 @@ use super::failure::{Exit, Failure};
 use super::layout::{ends, fit, left, right, rule};
 use super::out::{Look, Out};
 use super::price::{book, count_u64, pricing};
+use super::receipt::basis;
 use super::stream::{self, Chunk, Progress};
 use super::{files, tariffs};
 use clap::Args;
@@ -188,7 +189,7 @@ impl Diff {
             );
             return Err(Failure::Input(message));
         }
-        let book = book(&self.prices)?;
+        let book = book(&self.prices, old.tariff())?;
         let (old_pricing, new_pricing) = (pricing(&old, &book)?, pricing(&new, &book)?);
         let input = stream::open(&self.sessions)?;
         let mut progress = Progress::new("sessions");
@@ -210,7 +211,7 @@ impl Diff {
         } else {
             show(&old, &new, &sums, out)?;
             for (line, error) in sums.failures.iter().take(SHOWN_FAILURES) {
-                out.message(&format!("{}:{line}: {error}", files::shown(&self.sessions)));
+                out.at(&format!("{}:{line}", files::shown(&self.sessions)), error);
             }
             let kept = u64::try_from(sums.failures.len().min(SHOWN_FAILURES)).unwrap_or(u64::MAX);
             if sums.failed > kept {
@@ -363,6 +364,10 @@ fn report<'a>(old: &'a Prepared, new: &'a Prepared, sums: &'a Sums) -> Report<'a
     }
 }
 
+fn taxes_in(tariff: &Tariff, text: &str) -> String {
+    basis(tariff).map_or_else(|| text.to_owned(), |_| format!("{text}, all taxes in"))
+}
+
 fn show(old: &Prepared, new: &Prepared, sums: &Sums, out: &mut Out) -> Result<(), Failure> {
     let width = out.width();
     let currency = &old.tariff().currency;
@@ -386,7 +391,7 @@ fn show(old: &Prepared, new: &Prepared, sums: &Sums, out: &mut Out) -> Result<()
     };
     let title = out.paint(
         Look::Strong,
-        &ends(&format!("{} → {}", old.name, new.name), &format!("{}, all taxes in", currency.code), width),
+        &ends(&format!("{} → {}", old.name, new.name), &taxes_in(new, &currency.code), width),
     );
     out.line(&title)?;
     let heads: String = ["old", "new", "difference"].iter().map(|head| right(head, 14)).collect();
@@ -403,11 +408,13 @@ fn show(old: &Prepared, new: &Prepared, sums: &Sums, out: &mut Out) -> Result<()
         }
     }
     if !sums.charges.is_empty() {
-        let basis = |tariff: &Tariff| if tariff.includes_vat { "with VAT" } else { "without VAT" };
-        let heading = if old.includes_vat == new.includes_vat {
-            format!("By charge, {}", basis(old))
-        } else {
-            format!("By charge, old {}, new {}", basis(old), basis(new))
+        let heading = match (basis(old), basis(new)) {
+            (None, None) => "By charge".to_owned(),
+            (old, new) if old == new => format!("By charge, {}", old.unwrap_or_default()),
+            (old, new) => {
+                let word = |basis: Option<&'static str>| basis.unwrap_or("untaxed");
+                format!("By charge, old {}, new {}", word(old), word(new))
+            }
         };
         out.line("")?;
         let heading = out.paint(Look::Faint, &heading);

@@ -73,7 +73,7 @@ impl Explain {
             return Err(Failure::Usage("explain takes one session; give a .json file with one".into()));
         }
         let prepared = tariffs::prepared(&self.tariff, out)?;
-        let book = self.inputs.book()?;
+        let book = self.inputs.book(prepared.tariff())?;
         let pricing = pricing(&prepared, &book)?;
         let standing = match &self.standing {
             None => Standing::default(),
@@ -99,7 +99,7 @@ impl Explain {
             return Ok(Exit::Fine);
         }
         let sheet = Sheet { width: out.width(), colour: out.colour() };
-        out.put(&sheet.head(&document, plug(&session), &prepared.tariff().zone.name))?;
+        out.put(&sheet.head(&document, plug(&session), prepared.tariff()))?;
         work.show(sheet, out)?;
         Ok(Exit::Fine)
     }

@@ -3,7 +3,7 @@
 mod words;
 
 use super::failure::{Exit, Failure};
-use super::layout::{columns, left};
+use super::layout::{columns, left, wrap};
 use super::out::{Look, Out};
 use super::receipt::Sheet;
 use super::table::limit_text;
@@ -57,9 +57,11 @@ impl Ir {
         let text = work.head();
         out.put(&text)?;
         for (title, root, measure) in work.lists() {
-            let title = out.paint(Look::Strong, &title);
             out.line("")?;
-            out.line(&title)?;
+            for line in wrap(&title, out.width()) {
+                let line = out.paint(Look::Strong, &line);
+                out.line(&line)?;
+            }
             for line in work.diagram(root, measure) {
                 out.line(&line)?;
             }
@@ -123,7 +125,14 @@ impl Work<'_> {
         let width = rows.iter().map(|(name, _)| columns(name)).max().unwrap_or(0) + 2;
         let mut text = format!("{}\n", self.sheet.strong(&tariff.name));
         for (name, value) in rows {
-            text.push_str(&format!("{}{value}\n", left(name, width)));
+            // The hash fills a line of 80 columns by itself, and whoever copies it wants it whole.
+            let width = width.min(self.sheet.width.saturating_sub(columns(&value)).max(columns(name) + 1));
+            let room = self.sheet.width.saturating_sub(width);
+            let mut name = left(name, width);
+            for line in wrap(&value, room) {
+                text.push_str(&format!("{name}{line}\n"));
+                name = " ".repeat(width);
+            }
         }
         text
     }
@@ -230,9 +239,23 @@ struct Print<'a> {
 }
 
 impl Print<'_> {
-    fn push(&mut self, depth: usize, text: &str) {
-        if self.lines.len() < MOST_LINES {
-            self.lines.push(format!("{}{text}", "  ".repeat(depth)));
+    // What does not fit goes on below, further in.
+    fn push(&mut self, depth: usize, text: &str, place: &str) {
+        let width = self.work.sheet.width;
+        let mut indent = 2 * depth;
+        let mut lines = wrap(text, width.saturating_sub(indent).max(20));
+        let fits = lines.last().is_some_and(|last| indent + columns(last) + columns(place) + 2 <= width);
+        let place = self.work.sheet.faint(place);
+        match lines.last_mut() {
+            Some(last) if fits && !place.is_empty() => *last = format!("{last}  {place}"),
+            Some(_) if !place.is_empty() => lines.push(place),
+            _ => {}
+        }
+        for line in lines {
+            if self.lines.len() < MOST_LINES {
+                self.lines.push(format!("{}{line}", " ".repeat(indent)));
+            }
+            indent = 2 * depth + 4;
         }
     }
 
@@ -244,13 +267,12 @@ impl Print<'_> {
         let tariff = self.work.tariff;
         let lead = if edge.is_empty() { String::new() } else { format!("{edge}: ") };
         let question = match tariff.nodes.get(id as usize) {
-            None | Some(Node::Hole) => return self.push(depth, &format!("{lead}(does not occur)")),
+            None | Some(Node::Hole) => return self.push(depth, &format!("{lead}(does not occur)"), ""),
             Some(Node::Leaf(leaf)) => {
                 let Some(leaf) = tariff.leaves.get(*leaf as usize) else { return };
                 let place = self.work.place(leaf.rule);
                 let text = format!("{lead}{}", outcome_text(tariff, &leaf.outcome, self.measure));
-                let place = self.work.sheet.faint(&format!("  ({place})"));
-                return self.push(depth, &format!("{text}{place}"));
+                return self.push(depth, &text, &format!("({place})"));
             }
             Some(Node::Fact { test, .. }) => {
                 tariff.tests.get(*test as usize).map_or_else(String::new, |test| test_text(tariff, test))
@@ -263,11 +285,11 @@ impl Print<'_> {
             Some(Node::Minutes { .. }) => "time of day".to_owned(),
         };
         if let Some(name) = self.names.get(&id) {
-            return self.push(depth, &format!("{lead}as in #{name}"));
+            return self.push(depth, &format!("{lead}as in #{name}"), "");
         }
         let name = self.names.len() + 1;
         self.names.insert(id, name);
-        self.push(depth, &format!("{lead}{question}?  #{name}"));
+        self.push(depth, &format!("{lead}{question}?"), &format!("#{name}"));
         match tariff.nodes.get(id as usize) {
             Some(Node::Fact { yes, no, .. }) => {
                 self.node(*yes, depth + 1, "yes");

@@ -1,12 +1,15 @@
 //! `takst month`.
 
 use super::failure::{Exit, Failure};
+use super::layout::{places, wrap};
 use super::out::Out;
 use super::price::{book, pricing};
-use super::receipt::Sheet;
+use super::receipt::{Sheet, basis, long_month, with_dates};
 use super::{files, tariffs};
 use clap::Args;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use takst_engine::document::Document;
 use takst_engine::month::{MonthInput, month};
 
 /// Settle a month of a site: statements of its drivers and payers, and the payout
@@ -30,7 +33,7 @@ impl Month {
     /// Settles the month.
     pub fn run(&self, out: &mut Out) -> Result<Exit, Failure> {
         let prepared = tariffs::prepared(&self.tariff, out)?;
-        let book = book(&self.prices)?;
+        let book = book(&self.prices, prepared.tariff())?;
         let pricing = pricing(&prepared, &book)?;
         let refused =
             |error: &dyn std::fmt::Display| Failure::Input(format!("{}: {error}", files::shown(&self.input)));
@@ -41,7 +44,8 @@ impl Month {
             return Ok(Exit::Fine);
         }
         let sheet = Sheet { width: out.width(), colour: out.colour() };
-        for (index, document) in settled.statements.iter().enumerate() {
+        let (statements, shared) = said_once(settled.statements);
+        for (index, document) in statements.iter().enumerate() {
             if index > 0 {
                 out.put("\n\n")?;
             }
@@ -51,15 +55,45 @@ impl Month {
         let currency = &prepared.tariff().currency.code;
         let payout =
             totals.payout.as_ref().map(|payout| format!(", payout {currency} {payout}")).unwrap_or_default();
+        let total = match basis(prepared.tariff()) {
+            None => format!("total {currency} {}", totals.total),
+            Some(basis) => {
+                let taxes = if basis.ends_with("VAT") { "VAT" } else { "taxes" };
+                format!("net {}, {taxes} {}, total {currency} {}", totals.net, totals.vat_total, totals.total)
+            }
+        };
         let text = format!(
-            "{}, {}: {} kWh, net {}, VAT {}, total {currency} {}{payout}",
-            settled.site, settled.month, totals.energy_kwh, totals.net, totals.vat_total, totals.total
+            "{}, {}: {} kWh, {total}{payout}",
+            settled.site,
+            long_month(&settled.month),
+            places(&totals.energy_kwh, 0, 3)
         );
         out.put("\n\n")?;
-        for line in super::layout::wrap(&text, out.width()) {
+        for line in wrap(&text, out.width()) {
             let line = sheet.strong(&line);
             out.line(&line)?;
         }
+        for note in shared {
+            for line in wrap(&with_dates(&note), out.width()) {
+                out.line(&line)?;
+            }
+        }
         Ok(Exit::Fine)
     }
+}
+
+// A note that stands on several documents is about the site: it is said once, with the site's totals.
+fn said_once(mut statements: Vec<Document>) -> (Vec<Document>, Vec<String>) {
+    let mut times: BTreeMap<String, usize> = BTreeMap::new();
+    // "... (6 kWh here)" is about the document on which it stands.
+    let notes = statements.iter().flat_map(|document| &document.notes);
+    for note in notes.filter(|note| !note.ends_with(" here)")) {
+        *times.entry(note.clone()).or_default() += 1;
+    }
+    let shared: Vec<String> =
+        times.into_iter().filter(|(_, times)| *times > 1).map(|(note, _)| note).collect();
+    for document in &mut statements {
+        document.notes.retain(|note| !shared.contains(note));
+    }
+    (statements, shared)
 }

@@ -1,6 +1,7 @@
 //! Where results go: standard output, plain or coloured, as text or JSON; messages go to standard error.
 
 use super::failure::Failure;
+use super::layout::wrap;
 use super::{Colour, Format};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -41,6 +42,8 @@ pub struct Out {
     colour: bool,
     colour_messages: bool,
     width: usize,
+    // Of standard error, where that is a terminal.
+    message_width: Option<usize>,
 }
 
 /// Narrowest and widest text for people, in columns.
@@ -55,17 +58,17 @@ impl Out {
             Colour::Auto => automatic != anstream::ColorChoice::Never,
         };
         let terminal = std::io::stdout().is_terminal();
-        let columns = if terminal {
-            terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
-        } else {
-            None
-        };
+        let columns = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+        let width = columns().filter(|_| terminal);
+        let messages = std::io::stderr().is_terminal();
         Self {
             stdout: BufWriter::with_capacity(1 << 16, std::io::stdout()),
             format,
             colour: when(anstream::AutoStream::choice(&std::io::stdout())),
             colour_messages: when(anstream::AutoStream::choice(&std::io::stderr())),
-            width: columns.unwrap_or(80).clamp(WIDTHS.0, WIDTHS.1),
+            width: width.unwrap_or(80).clamp(WIDTHS.0, WIDTHS.1),
+            // Room for the indent of the lines that follow.
+            message_width: columns().filter(|_| messages).map(|width| width.max(WIDTHS.0) - 2),
         }
     }
 
@@ -126,11 +129,25 @@ impl Out {
         let _ = writeln!(std::io::stderr(), "{text}");
     }
 
+    /// What is wrong at a place of the input, on standard error: one line for programs, broken between words on a terminal.
+    pub fn at(&mut self, place: &str, text: &str) {
+        let message = format!("{place}: {text}");
+        let lines = match self.message_width {
+            Some(width) => wrap(&message, width).join("\n  "),
+            None => message,
+        };
+        self.message(&lines);
+    }
+
     /// Why the run stopped, on standard error.
     pub fn failure(&mut self, failure: &Failure) {
         if !matches!(failure, Failure::Shown) {
             let word = paint(self.colour_messages, Look::Bad, "error:");
-            self.message(&format!("{word} {failure}"));
+            let text = match self.message_width {
+                Some(width) => wrap(&failure.to_string(), width.saturating_sub("error:".len())).join("\n  "),
+                None => failure.to_string(),
+            };
+            self.message(&format!("{word} {text}"));
         }
     }
 }

@@ -5,9 +5,12 @@ use super::layout::{count, left, right, rule};
 use super::out::{Look, Out};
 use super::stream::{self, Chunk, Progress};
 use super::{files, receipt, tariffs};
+use crate::prices;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use takst_engine::document::{Document, inputs, money};
+use takst_engine::input::InputError;
+use takst_engine::tariff::Tariff;
 use takst_engine::{Bill, PriceBook, Pricing, Session, Standing, price};
 
 /// Work out the bill of a session, or of every session in a .jsonl file
@@ -37,7 +40,7 @@ pub struct SessionInputs {
     /// The session: .json for one, .jsonl for one per line, `-` for standard input
     #[arg(long, value_name = "FILE")]
     session: PathBuf,
-    /// Price feeds, as in spot prices; may be given more than once
+    /// Price feeds, as in spot prices: JSON, or files of ENTSO-E, Nord Pool or hvakosterstrommen.no as they come
     #[arg(long, value_name = "FILE", num_args = 1..)]
     prices: Vec<PathBuf>,
     /// One session per line, whatever the file is called
@@ -56,9 +59,9 @@ impl SessionInputs {
         self.lines || stream::by_name(&self.session)
     }
 
-    /// The price feeds.
-    pub fn book(&self) -> Result<PriceBook, Failure> {
-        book(&self.prices)
+    /// The price feeds, for a tariff.
+    pub fn book(&self, tariff: &Tariff) -> Result<PriceBook, Failure> {
+        book(&self.prices, tariff)
     }
 
     /// The one session, and its text.
@@ -70,15 +73,19 @@ impl SessionInputs {
     }
 }
 
-/// Reads price feeds.
+/// Reads price feeds, in the currency in which the tariff wants its spot prices where a file has several.
 ///
 /// # Errors
 /// A file that cannot be read or is no price feed.
-pub fn book(paths: &[PathBuf]) -> Result<PriceBook, Failure> {
+pub fn book(paths: &[PathBuf], tariff: &Tariff) -> Result<PriceBook, Failure> {
+    let spot = tariff.feeds.iter().find(|feed| feed.name == "spot").map(|feed| feed.unit.as_str());
+    let currency = spot.and_then(|unit| unit.split('/').next()).unwrap_or(&tariff.currency.code);
     let mut book = PriceBook::default();
     for path in paths {
-        let text = files::text(path)?;
-        book.add_json(&text).map_err(|error| Failure::Input(format!("{}: {error}", files::shown(path))))?;
+        let refused = |error: InputError| Failure::Input(format!("{}: {error}", files::shown(path)));
+        for feed in prices::read(&files::text(path)?, path, currency).map_err(refused)? {
+            book.add(feed).map_err(refused)?;
+        }
     }
     Ok(book)
 }
@@ -98,7 +105,7 @@ impl Price {
     /// Prices one session or all lines.
     pub fn run(&self, out: &mut Out) -> Result<Exit, Failure> {
         let prepared = tariffs::prepared(&self.tariff, out)?;
-        let book = self.inputs.book()?;
+        let book = self.inputs.book(prepared.tariff())?;
         let pricing = pricing(&prepared, &book)?;
         let standing = match &self.standing {
             None => None,
@@ -166,7 +173,7 @@ impl Price {
                 progress.clear();
             }
             for (number, error) in &batch.errors {
-                out.message(&format!("{}:{number}: {error}", files::shown(self.inputs.path())));
+                out.at(&format!("{}:{number}", files::shown(self.inputs.path())), error);
             }
             out.put(&batch.text)?;
             sums.add(&batch.sums);
@@ -183,7 +190,10 @@ impl Price {
                 out.line(&format!("{} could not be priced", count_u64(sums.failed, "session")))?;
             }
             if sums.previews > 0 {
-                out.line(&format!("{} preview only, not in the total", count_u64(sums.previews, "session")))?;
+                out.line(&format!(
+                    "{} with a preview only, not in the total",
+                    count_u64(sums.previews, "session")
+                ))?;
             }
         }
         Ok(if sums.failed > 0 { Exit::Errors } else { Exit::Fine })

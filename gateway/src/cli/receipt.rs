@@ -1,10 +1,18 @@
 //! A bill as a receipt for a terminal: what was taken, at which price, what it comes to.
 
+mod dates;
+mod fold;
+
 use super::layout::{columns, ends, fit, left, places, right, rule, scale, wrap};
 use super::out::{Look, paint};
 use takst_engine::document::{ChargeDoc, Document, LineDoc, PendingDoc};
 use takst_engine::session::Plug;
+use takst_engine::tariff::Tariff;
 use takst_engine::{Pricing, Standing};
+
+pub use dates::{Dates, clock, date_minute, lasted, long_date, long_month, span, with_dates};
+use dates::{hours, session_times};
+use fold::{Folded, fold};
 
 /// The paper: how wide, and whether there is colour.
 #[derive(Clone, Copy, Debug)]
@@ -40,9 +48,13 @@ impl Sheet {
         let tariff = pricing.prepared().tariff();
         let digits = u32::from(tariff.currency.digits);
         let dates = Dates::of(document);
-        let mut text = self.head(document, plug, &tariff.zone.name);
+        let mut text = self.head(document, plug, tariff);
         let mut detailed = false;
-        for charge in &document.charges {
+        let shown: Vec<&ChargeDoc> =
+            document.charges.iter().filter(|charge| costs(document, charge)).collect();
+        // Where nothing costs anything, that is what there is to say.
+        let shown = if shown.is_empty() { document.charges.iter().collect() } else { shown };
+        for charge in shown {
             let lines = self.charge(charge, document, digits, &dates);
             // A charge with lines of its own stands apart from its neighbours.
             let now = lines.lines().count() > 1;
@@ -64,9 +76,11 @@ impl Sheet {
                 text.push_str(&self.sum(&payout.label, &payout.amount, false));
             }
         }
-        for note in &document.notes {
+        if !document.notes.is_empty() {
             text.push('\n');
-            for line in wrap(note, self.width) {
+        }
+        for note in &document.notes {
+            for line in wrap(&with_dates(note), self.width) {
                 text.push_str(&format!("{line}\n"));
             }
         }
@@ -74,7 +88,7 @@ impl Sheet {
     }
 
     /// Title, session and times.
-    pub fn head(self, document: &Document, plug: Option<Plug>, zone: &str) -> String {
+    pub fn head(self, document: &Document, plug: Option<Plug>, tariff: &Tariff) -> String {
         let state = match document.status {
             "running" => "PREVIEW, still running",
             "pending" => "PREVIEW, prices missing",
@@ -96,13 +110,15 @@ impl Sheet {
         let lasted = lasted.map(|to| format!(" in {}", hours(&document.from, to))).unwrap_or_default();
         let fed = document.exported_kwh.as_ref().map(|kwh| format!(", {} kWh fed in", places(kwh, 0, 3)));
         let energy = format!("{} kWh{lasted}{}", places(&document.energy_kwh, 0, 3), fed.unwrap_or_default());
-        let basis = if document.prices_include_vat { "with VAT" } else { "without VAT" };
-        let amounts = format!("amounts in {}, {basis}", document.currency);
+        let energy =
+            if document.month.is_some() && document.energy_kwh == "0" { String::new() } else { energy };
+        let basis = basis(tariff).map(|basis| format!(", {basis}")).unwrap_or_default();
+        let amounts = format!("amounts in {}{basis}", document.currency);
         [
             self.strong(&title),
             ends(&what, &place, self.width),
             ends(&when, &energy, self.width),
-            self.faint(&ends(zone, &amounts, self.width)),
+            self.faint(&ends(&tariff.zone.name, &amounts, self.width)),
             rule(self.width),
         ]
         .map(|line| format!("{}\n", line.trim_end()))
@@ -125,11 +141,13 @@ impl Sheet {
         };
         let mut text = self.sum(&label, &charge.amount, true);
         let lines: Vec<&LineDoc> = document.lines.iter().filter(|line| belongs(line, charge)).collect();
+        let costly: Vec<&LineDoc> = lines.iter().copied().filter(|line| !costs_nothing(line)).collect();
+        let lines = if costly.is_empty() { lines } else { costly };
         let plain = |line: &&LineDoc| {
             line.quantity.is_none() || line.unit == Some("session") || line.unit == Some("bill")
         };
         if !(lines.len() == 1 && lines.iter().all(plain)) {
-            text.push_str(&self.lines(&lines, charge, digits, dates, &document.currency));
+            text.push_str(&self.lines(&lines, charge, document, digits, dates));
         }
         for part in &charge.parts {
             let line = ends(
@@ -146,21 +164,35 @@ impl Sheet {
         self,
         lines: &[&LineDoc],
         charge: &ChargeDoc,
+        document: &Document,
         digits: u32,
         dates: &Dates,
-        currency: &str,
     ) -> String {
+        let (rows, folded) = fold(lines);
         let most = |value: &dyn Fn(&LineDoc) -> Option<(String, u32)>, least: u32| {
-            let scales = lines.iter().filter_map(|line| value(line)).map(|(text, most)| scale(&text, most));
+            let scales =
+                rows.iter().filter_map(|row| value(&row.line)).map(|(text, most)| scale(&text, most));
             scales.max().unwrap_or(0).max(least)
         };
         let price_places = most(&|line| Some((line.unit_price.clone()?, 6)), 2);
         let quantity_places = most(&|line| Some((line.quantity.clone()?, quantity_places(line.unit))), 0);
         let mut text = String::new();
-        let mut heading = dates.first.clone();
-        for line in lines {
+        let mut heading = dates.first().to_owned();
+        for row in &rows {
+            let line = &row.line;
+            let whole = document.month.is_some()
+                && line.from == document.from
+                && document.to.as_ref() == Some(&line.to);
+            let when = match folded {
+                _ if whole => long_month(&line.from),
+                Some(Folded::Month) => long_month(&line.from),
+                Some(Folded::Day) => long_date(&line.from),
+                Some(Folded::Hour) | None => span(&line.from, &line.to),
+            };
             let at = dates.heading(&line.from);
-            if at != heading && line.quantity.is_some() {
+            let dated =
+                whole || matches!(folded, Some(Folded::Day | Folded::Month)) || line.quantity.is_none();
+            if at != heading && !dated {
                 text.push_str(&format!("  {}\n", self.faint(&at)));
                 heading = at;
             }
@@ -169,13 +201,14 @@ impl Sheet {
                 (Some(quantity), Some(price)) => {
                     let quantity = places(quantity, quantity_places, quantity_places);
                     let price = places(price, price_places, price_places);
+                    let price = if row.mean { format!("ø {price}") } else { price };
                     let unit = line.unit.unwrap_or("");
-                    let (quantity, when) = (format!("{quantity} {unit}"), span(&line.from, &line.to));
+                    let quantity = format!("{quantity} {unit}");
                     if self.width < ROOMY {
                         let when = when.replace(" – ", "–");
                         format!("  {}{} ×{}/{unit}", left(&when, 13), right(&quantity, 11), right(&price, 9))
                     } else {
-                        let price = right(&price, 11);
+                        let (price, currency) = (right(&price, 11), &document.currency);
                         format!("  {}{} ×{price} {currency}/{unit}", left(&when, 16), right(&quantity, 13))
                     }
                 }
@@ -185,6 +218,16 @@ impl Sheet {
                 ),
             };
             text.push_str(&format!("{}\n", join(&what, &amount, self.width - self.sums())));
+        }
+        if let Some(folded) = folded {
+            let count = super::layout::count(lines.len(), "line");
+            let by = match folded {
+                Folded::Hour => "hour",
+                Folded::Day => "day",
+                Folded::Month => "month",
+            };
+            let note = format!("  {count} summed by {by}, ø is the mean price; all of them: --format json");
+            text.push_str(&format!("{}\n", self.faint(&fit(&note, self.width))));
         }
         text
     }
@@ -203,7 +246,7 @@ impl Sheet {
             let (from, to) = (dates.heading(&slice.from), dates.heading(&slice.to));
             let until =
                 if from == to { clock(&slice.to).to_owned() } else { format!("{to}, {}", clock(&slice.to)) };
-            let when = if from == dates.first && to == from {
+            let when = if from == dates.first() && to == from {
                 format!("{} – {until}", clock(&slice.from))
             } else {
                 format!("{from}, {} – {until}", clock(&slice.from))
@@ -253,6 +296,34 @@ fn join(what: &str, amount: &str, width: usize) -> String {
     format!("{}\n{}", fit(what, width), right(amount, width))
 }
 
+/// What amounts in the tariff's sense contain; none where nothing is taxed.
+pub fn basis(tariff: &Tariff) -> Option<&'static str> {
+    let mut taxes = tariff.tax_classes.iter().flat_map(|class| &class.taxes).peekable();
+    taxes.peek()?;
+    let vat = taxes.any(|tax| tax.label == "VAT");
+    Some(match (tariff.includes_vat, vat) {
+        (true, true) => "with VAT",
+        (true, false) => "with taxes",
+        (false, true) => "without VAT",
+        (false, false) => "without taxes",
+    })
+}
+
+fn zero(number: &str) -> bool {
+    number.parse().is_ok_and(|number: rust_decimal::Decimal| number.is_zero())
+}
+
+// Time without a price is no news to who pays. Energy was taken at any price, and all of it stands on the receipt.
+fn costs_nothing(line: &LineDoc) -> bool {
+    let free = line.unit_price.as_deref().is_some_and(zero) && zero(&line.amount);
+    free && !matches!(line.charge, "energy" | "feed-in")
+}
+
+fn costs(document: &Document, charge: &ChargeDoc) -> bool {
+    let mut lines = document.lines.iter().filter(|line| belongs(line, charge)).peekable();
+    !zero(&charge.amount) || lines.peek().is_none() || !lines.all(costs_nothing)
+}
+
 fn month_title(document: &Document) -> String {
     let word = match document.kind {
         "payout" => "Payout",
@@ -262,16 +333,7 @@ fn month_title(document: &Document) -> String {
     match (&document.driver, &document.payer) {
         (Some(driver), Some(payer)) => format!("{word} for {payer} (driver {driver})"),
         (Some(who), None) | (None, Some(who)) => format!("{word} for {who}"),
-        (None, None) => word.to_owned(),
-    }
-}
-
-fn session_times(document: &Document) -> String {
-    let from = format!("{}, {}", long_date(&document.from), clock(&document.from));
-    match &document.to {
-        Some(to) if day(to) == day(&document.from) => format!("{from} – {}", clock(to)),
-        Some(to) => format!("{from} – {}, {}", long_date(to), clock(to)),
-        None => format!("{}, from {}", long_date(&document.from), clock(&document.from)),
+        (None, None) => format!("{word} for the site"),
     }
 }
 
@@ -290,137 +352,5 @@ pub fn quantity_places(unit: Option<&str>) -> u32 {
         Some("min") => 2,
         Some("kWh" | "h") => 3,
         _ => 0,
-    }
-}
-
-/// `12:00 – 13:00`, with seconds where the minutes are the same.
-pub fn span(from: &str, to: &str) -> String {
-    let (start, end) = (clock(from), clock(to));
-    if from == to {
-        return start.to_owned();
-    }
-    if offset(from) != offset(to) {
-        return format!("{start} – {end}{}", offset(to).trim_end_matches(":00"));
-    }
-    if start == end && day(from) == day(to) {
-        return format!("{}–{}", seconds(from), to.get(17..19).unwrap_or(""));
-    }
-    // Slices end at local midnight, never after it.
-    let end = if end == "00:00" && day(from) != day(to) { "24:00" } else { end };
-    format!("{start} – {end}")
-}
-
-// Days are only named where they differ; so is the offset when the clock changes on the way.
-/// How the lines of a bill are dated.
-pub struct Dates {
-    first: String,
-    offsets: bool,
-}
-
-impl Dates {
-    /// For all lines of a bill.
-    pub fn of(document: &Document) -> Self {
-        let moments = || document.lines.iter().flat_map(|line| [&line.from, &line.to]);
-        let offsets = moments().any(|at| offset(at) != offset(&document.from));
-        let mut dates = Self { first: String::new(), offsets };
-        dates.first = dates.heading(&document.from);
-        dates
-    }
-
-    /// The heading of the first day.
-    pub fn first(&self) -> &str {
-        &self.first
-    }
-
-    /// The day, and the offset where it matters.
-    pub fn heading(&self, at: &str) -> String {
-        if self.offsets { format!("{} (UTC{})", long_date(at), offset(at)) } else { long_date(at) }
-    }
-}
-
-fn day(at: &str) -> &str {
-    at.get(..10).unwrap_or(at)
-}
-
-/// `09:09` of an RFC 3339 time.
-pub fn clock(at: &str) -> &str {
-    at.get(11..16).unwrap_or(at)
-}
-
-fn seconds(at: &str) -> &str {
-    at.get(11..19).unwrap_or(at)
-}
-
-fn offset(at: &str) -> &str {
-    match at.get(19..) {
-        Some(rest) => rest.find(['+', '-', 'Z']).and_then(|from| rest.get(from..)).unwrap_or(rest),
-        None => "",
-    }
-}
-
-// Hours and minutes between two times, for people.
-fn hours(from: &str, to: &str) -> String {
-    match lasted(from, to).split_once(':') {
-        Some(("0", minutes)) => format!("{} min", minutes.parse::<u32>().unwrap_or(0)),
-        Some((hours, "00")) => format!("{hours} h"),
-        Some((hours, minutes)) => format!("{hours} h {} min", minutes.trim_start_matches('0')),
-        None => String::new(),
-    }
-}
-
-/// `2025-03-10 17:00`.
-pub fn date_minute(at: &str) -> String {
-    format!("{} {}", day(at), clock(at))
-}
-
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-fn month_name(number: u8) -> &'static str {
-    usize::from(number).checked_sub(1).and_then(|index| MONTHS.get(index)).copied().unwrap_or("")
-}
-
-// `Mar 2025` of `2025-03`.
-fn long_month(month: &str) -> String {
-    match month.split_once('-').map(|(year, month)| (year, month.parse())) {
-        Some((year, Ok(number))) => format!("{} {year}", month_name(number)),
-        _ => month.to_owned(),
-    }
-}
-
-/// `Mon 10 Mar 2025`.
-pub fn long_date(at: &str) -> String {
-    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-    let number = |range: std::ops::Range<usize>| at.get(range).and_then(|digits| digits.parse::<i32>().ok());
-    let (Some(year), Some(month), Some(date)) = (number(0..4), number(5..7), number(8..10)) else {
-        return day(at).to_owned();
-    };
-    let (Ok(month), Ok(date)) = (u8::try_from(month), u8::try_from(date)) else { return day(at).to_owned() };
-    let days = takst_engine::calendar::day_number(year, month, date);
-    // 1970-01-01 was a Thursday.
-    let weekday =
-        usize::try_from((days + 3).rem_euclid(7)).ok().and_then(|index| DAYS.get(index)).unwrap_or(&"");
-    format!("{weekday} {date} {} {year}", month_name(month))
-}
-
-/// `6:47`, hours and minutes between two RFC 3339 times.
-pub fn lasted(from: &str, to: &str) -> String {
-    let (Ok(from), Ok(to)) = (takst_engine::input::instant(from), takst_engine::input::instant(to)) else {
-        return String::new();
-    };
-    let minutes = (to.0 - from.0) / 60_000;
-    format!("{}:{:02}", minutes / 60, minutes % 60)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_short() {
-        assert_eq!(long_date("2023-09-25T09:09:44+03:00"), "Mon 25 Sep 2023");
-        assert_eq!(clock("2023-09-25T09:09:44.500+03:00"), "09:09");
-        assert_eq!(offset("2023-09-25T09:09:44.500+03:00"), "+03:00");
-        assert_eq!(lasted("2025-10-26T01:00:00+02:00", "2025-10-26T03:00:00+01:00"), "3:00");
     }
 }

@@ -1,10 +1,10 @@
 //! `takst table`.
 
 use super::failure::{Exit, Failure};
-use super::layout::{columns, ends, fit, left, places, right, rule};
+use super::layout::{columns, ends, fit, left, places, right, rule, wrap};
 use super::out::{Look, Out};
 use super::price::{book, pricing};
-use super::receipt::{Sheet, clock, long_date};
+use super::receipt::{Sheet, basis, clock, long_date};
 use super::tariffs;
 use clap::{Args, ValueEnum};
 use rust_decimal::Decimal;
@@ -187,7 +187,7 @@ impl Table {
     /// Shows the day.
     pub fn run(&self, out: &mut Out) -> Result<Exit, Failure> {
         let prepared = tariffs::prepared(&self.tariff, out)?;
-        let book = book(&self.prices)?;
+        let book = book(&self.prices, prepared.tariff())?;
         let pricing = pricing(&prepared, &book)?;
         let asked = self.asked(prepared.tariff())?;
         let table = day_table(&pricing, &asked, self.date).map_err(|error| refused(&error))?;
@@ -293,7 +293,7 @@ impl<'a> Work<'a> {
             charge: term.kind,
             label: &term.label,
             after: term.after.as_deref(),
-            limits: term.limits.iter().map(|limit| limit_text(limit, &self.tariff.currency)).collect(),
+            limits: self.limits(term),
             slices: term.slices.iter().map(|slice| self.term_slice(slice)).collect(),
         };
         let tiers = self.table.tiers.iter();
@@ -313,6 +313,12 @@ impl<'a> Work<'a> {
             terms: self.table.terms.iter().map(term).collect(),
             discounts: &self.table.discounts,
         }
+    }
+
+    fn limits(&self, term: &Term) -> Vec<String> {
+        let basis = if term.limits_taxed { "" } else { " without taxes" };
+        let limits = term.limits.iter();
+        limits.map(|limit| format!("{}{basis}", limit_text(limit, &self.tariff.currency))).collect()
     }
 
     fn term_slice(&self, slice: &TermSlice) -> TermSliceDoc {
@@ -335,15 +341,13 @@ impl<'a> Work<'a> {
             PlugWord::Ac => "AC".to_owned(),
             PlugWord::Dc => "DC".to_owned(),
         });
-        let power = self
-            .options
-            .power
-            .map(|power| format!("{} kW", takst_engine::exact::print_decimal(i128::from(power), 6, true)));
+        let power = self.options.power.map(|power| format!("{} kW", plain(power, 6)));
         let group = self.group().map(|group| format!("group {group}"));
         let charger = self.options.charger.as_ref().map(|charger| format!("charger {charger}"));
         let who = [Some(self.tariff.zone.name.clone()), group, plug, power, charger];
         let who = who.into_iter().flatten().collect::<Vec<_>>().join(", ");
-        let unit = format!("{} per kWh, all taxes in", self.tariff.currency.code);
+        let taxes = basis(self.tariff).map_or("", |_| ", all taxes in");
+        let unit = format!("{} per kWh{taxes}", self.tariff.currency.code);
         let about = self.sheet.faint(&ends(&who, &unit, width));
         out.line(&about)?;
         out.line(&rule(width))?;
@@ -447,8 +451,8 @@ impl<'a> Work<'a> {
         if let Some(after) = &term.after {
             title.push_str(&format!(" after {after}"));
         }
-        for limit in &term.limits {
-            title.push_str(&format!(", {}", limit_text(limit, &self.tariff.currency)));
+        for limit in self.limits(term) {
+            title.push_str(&format!(", {limit}"));
         }
         let price = |slice: &TermSlice| match slice.price {
             Known::Price(_) if slice.per.is_empty() => "free".to_owned(),
@@ -459,9 +463,19 @@ impl<'a> Work<'a> {
             Known::ByPower => format!("by mean power; add --power KW, per {}", slice.per),
         };
         match term.slices.as_slice() {
-            [only] => out.line(&ends(&title, &price(only), width)),
+            [only] if columns(&title) + columns(&price(only)) + 2 <= width => {
+                out.line(&ends(&title, &price(only), width))
+            }
+            [only] => {
+                for line in wrap(&title, width) {
+                    out.line(&line)?;
+                }
+                out.line(&right(&price(only), width))
+            }
             slices => {
-                out.line(&fit(&title, width))?;
+                for line in wrap(&title, width) {
+                    out.line(&line)?;
+                }
                 for slice in slices {
                     let span = self.span(slice.from, slice.to);
                     out.line(&ends(&format!("  {span}"), &price(slice), width))?;
@@ -495,7 +509,11 @@ fn bar(value: Decimal, most: Decimal, room: usize) -> String {
     "▪".repeat(usize::try_from(length.mantissa()).unwrap_or(0).min(room))
 }
 
-/// `at most 15.00 EUR/day`.
+fn plain(value: i64, decimals: u32) -> String {
+    takst_engine::exact::print_decimal(i128::from(value), decimals, true)
+}
+
+/// `at most 15.00 EUR/day`, `at least 2.00 EUR/session after 1 kWh`.
 pub fn limit_text(limit: &Limit, currency: &Currency) -> String {
     let span = match limit.span {
         Span::Session => "session",
@@ -510,7 +528,14 @@ pub fn limit_text(limit: &Limit, currency: &Currency) -> String {
     };
     let bound = if limit.floor { "at least" } else { "at most" };
     let amount = places(&limit.amount.to_string(), currency.digits.into(), 12);
-    format!("{bound} {amount} {}/{span}{who}", currency.code)
+    let after_energy = limit.after_energy.map(|energy| format!(" after {} kWh", plain(energy, 6)));
+    let after_time = limit.after_time.map(|time| {
+        // Thousandths of a minute are finer than any list says.
+        let minutes = Decimal::from(time) / Decimal::from(60_000);
+        format!(" after {} min", places(&minutes.to_string(), 0, 3))
+    });
+    let after = [after_energy, after_time].into_iter().flatten().collect::<String>();
+    format!("{bound} {amount} {}/{span}{who}{after}", currency.code)
 }
 
 #[cfg(test)]

@@ -33,8 +33,16 @@ struct Report {
     tests: Vec<TestDoc>,
     passed: usize,
     failed: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    skipped: Vec<SkippedDoc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     coverage: Option<Vec<CoverageDoc>>,
+}
+
+#[derive(Serialize)]
+struct SkippedDoc {
+    file: String,
+    reason: &'static str,
 }
 
 #[derive(Serialize)]
@@ -77,8 +85,13 @@ impl Test {
     /// Runs the tests of every file, also after one with errors.
     pub fn run(&self, out: &mut Out) -> Result<Exit, Failure> {
         let mut exit = Exit::Fine;
-        let mut report =
-            Report { tests: Vec::new(), passed: 0, failed: 0, coverage: self.coverage.then(Vec::new) };
+        let mut report = Report {
+            tests: Vec::new(),
+            passed: 0,
+            failed: 0,
+            skipped: Vec::new(),
+            coverage: self.coverage.then(Vec::new),
+        };
         for path in &self.files {
             match self.file(path, out, &mut report) {
                 Ok(()) => {}
@@ -100,6 +113,11 @@ impl Test {
             (passed, 0) => (Look::Good, format!("{} passed", count(passed, "test"))),
             (passed, failed) => (Look::Bad, format!("{} failed, {passed} passed", count(failed, "test"))),
         };
+        let skipped = match report.skipped.len() {
+            0 => String::new(),
+            some => format!(", {} skipped", count(some, "file")),
+        };
+        let text = format!("{text}{skipped}");
         let text = out.paint(if exit == Exit::Fine { look } else { Look::Bad }, &text);
         out.line(&text)?;
         Ok(exit)
@@ -112,11 +130,20 @@ impl Test {
         let (Some(tariff), Some(file), Some(source)) =
             (&compiled.tariff, compiled.files.first(), compiled.sources.first())
         else {
-            let shown = super::files::shown(path);
             // Nothing is wrong with a list that others are based on, but it cannot price by itself.
-            out.message(&format!(
-                "`{shown}` leaves prices to be set by each list, so no tests of it can run"
-            ));
+            let file = super::files::shown(path);
+            let reason = "leaves prices to be set by each list; tested in the lists that are based on it";
+            if !out.json() {
+                let (name, mark) = (out.paint(Look::Strong, &file), out.paint(Look::Faint, "skip"));
+                out.line(&name)?;
+                let mut mark = format!("  {mark}");
+                for line in wrap(reason, out.width().saturating_sub(8)) {
+                    out.line(&format!("{mark}  {line}"))?;
+                    mark = " ".repeat(6);
+                }
+                out.line("")?;
+            }
+            report.skipped.push(SkippedDoc { file, reason });
             return Ok(());
         };
         let prepared = Prepared::new(tariff.clone())

@@ -322,6 +322,10 @@ fn apply_limit(world: &World<'_>, i: usize, limit: &Limit, slices: &[Slice], lin
         let opening = world.standing.money.iter().find(|m| m.1 == label && m.2 == period);
         let opening = opening.filter(|_| limit.per_driver).map_or_else(zero, |m| m.3.value());
         let here: Vec<&Line> = lines.iter().filter(|l| Period::of(limit.span, l.date) == period).collect();
+        // A floor lifts what is charged; it does not charge for what did not happen.
+        if here.is_empty() {
+            continue;
+        }
         let rates = by_rate(here.iter().map(|l| (l.vat, l.amount.clone())));
         let sum: Q = rates.iter().map(|(_, sum)| sum).sum();
         let bound = limit.amount.value() - opening;
@@ -330,7 +334,7 @@ fn apply_limit(world: &World<'_>, i: usize, limit: &Limit, slices: &[Slice], lin
             continue;
         }
         let change = bound - &sum;
-        let date = here.last().map_or_else(|| first_date(&dates, period), |l| l.date);
+        let date = here.last().map_or(plug_in.local.date, |l| l.date);
         let shares = if sum == zero() {
             vec![(world.vat(Some(i), &plug_in), change)]
         } else {
@@ -352,10 +356,6 @@ fn apply_limit(world: &World<'_>, i: usize, limit: &Limit, slices: &[Slice], lin
             });
         }
     }
-}
-
-fn first_date(dates: &[NaiveDate], period: Period) -> NaiveDate {
-    *dates.iter().find(|date| Period::of(period.span, **date) == period).expect("a day of the session")
 }
 
 /// Sums by tax rate, in order of appearance.

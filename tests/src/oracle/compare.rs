@@ -3,7 +3,7 @@
 use super::bill::{Bill, DIGITS, Line, Why, in_units};
 use super::conditions::tax_fraction;
 use super::model::{Per, Tariff};
-use super::number::{Q, fraction, minor_units, power_of_ten, print, read, whole, zero};
+use super::number::{Q, fraction, minor_units, power_of_ten, print, read, round, whole, zero};
 use super::session::{Session, read_time, time};
 use super::slices::flowed;
 use serde_json::Value;
@@ -31,8 +31,9 @@ struct Row {
 /// Where an instant lies for a charge: see [`Row::begin`].
 fn place(key: &Key, session: &Session, ms: i64) -> Q {
     match key.0.as_str() {
-        "energy" => flowed(session, ms, false),
-        "feed in" => flowed(session, ms, true),
+        // To the millionth, as it is billed: less than that between two instants is no difference.
+        "energy" => round(&flowed(session, ms, false), 0),
+        "feed in" => round(&flowed(session, ms, true), 0),
         _ => whole(i128::from(ms)),
     }
 }

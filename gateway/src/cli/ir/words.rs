@@ -127,7 +127,9 @@ fn day_text_of(test: &DayTest) -> String {
             [] => "never".into(),
             [only] => day_text(*only),
             [first, .., last] => {
-                format!("{} listed days from {} to {}", days.len(), day_text(*first), day_text(*last))
+                // Public holidays of all years, as a rule.
+                let year = |day: takst_engine::units::Day| takst_engine::calendar::civil(day).0;
+                format!("{} listed days of {}-{}", days.len(), year(*first), year(*last))
             }
         },
     };
@@ -189,7 +191,11 @@ pub fn outcome_text(tariff: &Tariff, outcome: &Outcome, measure: Option<Measure>
                 Per::One => "",
             };
             let formula = formula_text(tariff, &price.formula, 0, 0);
-            if per.is_empty() { formula } else { format!("{formula}  {}{per}", tariff.currency.code) }
+            match &price.formula {
+                _ if per.is_empty() => formula,
+                Formula::Const(_) => format!("{formula} {}{per}", tariff.currency.code),
+                _ => format!("{formula}, in {}{per}", tariff.currency.code),
+            }
         }
     }
 }

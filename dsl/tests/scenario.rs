@@ -1,0 +1,75 @@
+//! Tests in tariff files, run: what they expect comes out, and nothing else would.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic, and its files are small")]
+
+use takst_dsl::scenario::TestResult;
+use takst_dsl::{SourceFile, compile, scenario};
+use takst_engine::Prepared;
+
+const HEAD: &str =
+    "tariff \"List\"\n  currency: EUR\n  time zone: Europe/Vienna\n  prices: excluding VAT\nVAT: 20%\n";
+
+/// Runs the tests of a list; there must be no message about it.
+fn run(text: &str) -> Vec<TestResult> {
+    let main = SourceFile { name: "list.tariff".into(), text: text.into() };
+    let compiled = compile(main, &mut |_| Err("no files".into()));
+    assert!(compiled.diagnostics.is_empty(), "{:#?}", compiled.diagnostics);
+    scenario::run(&compiled.files[0], &Prepared::new(compiled.tariff.unwrap()).unwrap())
+}
+
+/// Names of the tests that failed.
+fn failed(text: &str) -> Vec<String> {
+    let results = run(&format!("{HEAD}{text}"));
+    assert!(!results.is_empty());
+    results.into_iter().filter(|it| !it.passed()).map(|it| format!("{} {:?}", it.name, it.failures)).collect()
+}
+
+#[test]
+fn a_months_fees_by_plan() {
+    let text = "monthly fee:\n  free with plan one-off\n  5.00 EUR/charger otherwise\n\
+        one-off fee \"Charger\":\n  248.00 EUR/charger with plan one-off\n  free otherwise\n\
+        test \"by the month\"\n  invoice 2025-03 for 2 chargers\n  expect monthly fee 10.00 EUR\n  expect one-off fee 0.00 EUR\n\
+        test \"once and for all, long ago\"\n  invoice 2025-03 for 2 chargers with plan one-off\n  expect monthly fee 0.00 EUR\n  expect one-off fee 0.00 EUR\n\
+        test \"once and for all, now\"\n  invoice 2025-03 for 2 new chargers with plan one-off\n  expect monthly fee 0.00 EUR\n  expect one-off fee \"Charger\" 496.00 EUR\n  expect total 595.20 EUR\n\
+        test \"new, by the month\"\n  invoice 2025-03 for 1 new charger\n  expect monthly fee 5.00 EUR\n  expect one-off fee 0.00 EUR\n";
+    assert_eq!(failed(text), [""; 0]);
+    // A wrong expectation is told.
+    assert_eq!(failed(&text.replace("496.00", "248.00")).len(), 1);
+}
+
+#[test]
+fn no_allowance_is_an_allowance_of_zero() {
+    let text = "value grace:\n  30 min on AC\n  0 min otherwise\nidle fee after grace: 0.10 EUR/min\n\
+        test \"AC\"\n  charge 1 kWh on AC from 2025-03-10 10:00 to 11:00\n  idle until 12:00\n  expect idle fee 3.00 EUR\n\
+        test \"DC\"\n  charge 1 kWh on DC from 2025-03-10 10:00 to 11:00\n  idle until 12:00\n  expect idle fee 6.00 EUR\n";
+    assert_eq!(failed(text), [""; 0]);
+}
+
+#[test]
+fn the_hundredth_of_a_real_by_its_full_name() {
+    let text = "tariff \"BR\"\n  currency: BRL\n  time zone: America/Sao_Paulo\n  prices: excluding VAT\nVAT: none\n\
+        price wind: 49 centavo/kWh\nprice sun: 1 centavos/kWh\nenergy: wind + sun\n\
+        test \"10 kWh\"\n  charge 10 kWh from 2025-03-10 10:00 to 11:00\n  expect energy 5.00 BRL\n  expect total 500 centavos\n";
+    assert!(run(text).iter().all(TestResult::passed), "{:#?}", run(text));
+}
+
+#[test]
+fn a_named_night_begins_on_its_day() {
+    let text = "period quiet: 22:00-06:00\n\
+        energy:\n  0.10 EUR/kWh during Mon-Sat quiet\n  0.20 EUR/kWh otherwise\n\
+        test \"from Saturday to Sunday\"\n  charge 2 kWh from 2025-03-16 00:00 to 06:00\n  expect energy 0.20 EUR\n\
+        test \"from Sunday to Monday\"\n  charge 2 kWh from 2025-03-17 00:00 to 06:00\n  expect energy 0.40 EUR\n";
+    assert_eq!(failed(text), [""; 0]);
+    assert_eq!(failed(&text.replace("Mon-Sat quiet", "quiet except Sun")), [""; 0]);
+    let named = text.replace("period quiet: 22:00-06:00", "period days: Mon-Sat");
+    assert_eq!(failed(&text.replace("quiet: 22:00-06:00", "quiet: Mon-Sat 22:00-06:00")), [""; 0]);
+    assert_eq!(failed(&named.replace("Mon-Sat quiet", "days 22:00-06:00")), [""; 0]);
+}
+
+#[test]
+fn a_price_per_minute_is_divided_per_minute() {
+    // 0.01 / 1.2 per minute, 12 decimals, times 10,000 minutes: 83.33333333; per hour it would be 0.5 / 60.
+    let text = "idle fee: 0.01 EUR/min including VAT less VAT\n\
+        test \"a week\"\n  charge 1 kWh from 2025-03-10 10:00 to 11:00\n  idle until 2025-03-17 09:40\n  expect idle fee 83.33 EUR\n";
+    assert_eq!(failed(text), [""; 0]);
+}
