@@ -329,25 +329,25 @@ mod tests {
         text.parse::<NaiveDate>().unwrap().num_days_from_ce() - 719_163
     }
 
-    fn is(set: DayIs, text: &str) -> bool {
-        day_is(&set, day(text))
+    fn is(set: &DayIs, text: &str) -> bool {
+        day_is(set, day(text))
     }
 
     #[test]
     fn sets_hold_on_their_days() {
-        assert!(is(DayIs::Weekdays(1), "2025-03-10") && !is(DayIs::Weekdays(1), "2025-03-11"));
-        assert!(is(DayIs::Months(1 << 11), "2025-12-31") && !is(DayIs::Months(1 << 11), "2026-01-01"));
-        assert!(is(DayIs::Between(Some(day("2025-01-01")), None), "2025-01-01"));
-        assert!(!is(DayIs::Between(None, Some(day("2025-01-01"))), "2025-01-02"));
+        assert!(is(&DayIs::Weekdays(1), "2025-03-10") && !is(&DayIs::Weekdays(1), "2025-03-11"));
+        assert!(is(&DayIs::Months(1 << 11), "2025-12-31") && !is(&DayIs::Months(1 << 11), "2026-01-01"));
+        assert!(is(&DayIs::Between(Some(day("2025-01-01")), None), "2025-01-01"));
+        assert!(!is(&DayIs::Between(None, Some(day("2025-01-01"))), "2025-01-02"));
         let turn = DayIs::Yearly((12, 24), (1, 2));
-        assert!(is(turn.clone(), "2025-01-02") && is(turn.clone(), "2024-12-24") && !is(turn, "2025-01-03"));
+        assert!(is(&turn, "2025-01-02") && is(&turn, "2024-12-24") && !is(&turn, "2025-01-03"));
         assert!(
-            is(DayIs::Yearly((2, 29), (2, 29)), "2024-02-29")
-                && !is(DayIs::Yearly((2, 29), (2, 29)), "2025-03-01")
+            is(&DayIs::Yearly((2, 29), (2, 29)), "2024-02-29")
+                && !is(&DayIs::Yearly((2, 29), (2, 29)), "2025-03-01")
         );
-        assert!(is(DayIs::NthWeekday(1, 6), "2025-06-01") && !is(DayIs::NthWeekday(1, 6), "2025-06-08"));
-        assert!(is(DayIs::NthWeekday(5, 4), "2025-02-28") && !is(DayIs::NthWeekday(5, 4), "2025-05-23"));
-        assert!(is(DayIs::OneOf(vec![day("2025-05-01")]), "2025-05-01"));
+        assert!(is(&DayIs::NthWeekday(1, 6), "2025-06-01") && !is(&DayIs::NthWeekday(1, 6), "2025-06-08"));
+        assert!(is(&DayIs::NthWeekday(5, 4), "2025-02-28") && !is(&DayIs::NthWeekday(5, 4), "2025-05-23"));
+        assert!(is(&DayIs::OneOf(vec![day("2025-05-01")]), "2025-05-01"));
         // A window over midnight asks about the day before.
         let monday = DayTest { back: 1, is: DayIs::Weekdays(1) };
         assert!(holds(&monday, day("2025-03-11")) && !holds(&monday, day("2025-03-10")));

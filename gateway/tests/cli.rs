@@ -2,7 +2,7 @@
 //!
 //! What people see is kept in `snapshots`; `UPDATE=1 cargo test -p takst-gateway --test cli` writes them anew.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails panics")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails panics")]
 
 mod run;
 

@@ -2,7 +2,7 @@
 //!
 //! `UPDATE=1 cargo test -p takst-gateway` writes the snapshots anew.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails panics")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails panics")]
 
 mod run;
 

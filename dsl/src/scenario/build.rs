@@ -179,7 +179,7 @@ impl Builder<'_> {
                 self.phase(span, until, State::Feeding)?;
             }
             Step::Drawing(quantity, from) => {
-                let from = self.from_or_start(span, from.as_ref())?;
+                let from = self.since(span, from.as_ref())?;
                 let amount =
                     micro(quantity.it.number).ok_or_else(|| failure(quantity.span, "this is too precise"))?;
                 match quantity.it.unit {
@@ -189,7 +189,7 @@ impl Builder<'_> {
                 }
             }
             Step::Occupied(percent, from) => {
-                let from = self.from_or_start(span, from.as_ref())?;
+                let from = self.since(span, from.as_ref())?;
                 // Percent to two decimals, as places of ten thousand.
                 let places = (percent.it * Decimal::ONE_HUNDRED).round();
                 let occupied = u32::try_from(places.mantissa()).ok().filter(|places| *places <= 10_000);
@@ -352,7 +352,7 @@ impl Builder<'_> {
         self.readings.push(Reading { at, import, export, segment: 0 });
     }
 
-    fn from_or_start(&self, span: Span, from: Option<&At<Moment>>) -> Result<Instant, Failure> {
+    fn since(&self, span: Span, from: Option<&At<Moment>>) -> Result<Instant, Failure> {
         match (from, self.plugged_in, self.now) {
             (Some(from), ..) => Ok(self.moment(from)?.0),
             (None, Some(start), _) | (None, None, Some((start, _))) => Ok(start),

@@ -454,7 +454,9 @@ fn finnish_receipt_of_transaction_210() {
 
 #[test]
 fn windows_on_the_wall() {
-    let tariff = hotel();
+    let mut tariff = hotel();
+    tariff.periods.push(("quiet".into(), vec![Window { parts: vec![hours(22, 6)], except: None }]));
+    tariff.periods.push(("weekend".into(), vec![Window { parts: vec![Part::Weekdays(5, 6)], except: None }]));
     let open = |parts: &[Part], except: Option<Window>, day: &str, minute: u32| {
         let window = Window { parts: parts.to_vec(), except: except.map(Box::new) };
         within(&tariff, &window, super::calendar::Local { date: date(day), minute })
@@ -473,6 +475,25 @@ fn windows_on_the_wall() {
     let early = Window { parts: vec![hours(0, 2)], except: None };
     assert!(!open(&night, Some(early.clone()), "2025-07-05", 60));
     assert!(open(&night, Some(early), "2025-07-05", 2 * 60));
+    // Named, they mean what they mean written out: 2025-07-05 and 06 are the weekend.
+    let (quiet, weekend) = (Part::Named("quiet".into()), Part::Named("weekend".into()));
+    let off = || Some(Window { parts: vec![weekend.clone()], except: None });
+    for weekend_nights in [
+        [weekend.clone(), quiet.clone()],
+        [Part::Weekdays(5, 6), quiet.clone()],
+        [weekend.clone(), hours(22, 6)],
+    ] {
+        assert!(!open(&weekend_nights, None, "2025-07-05", 60));
+        assert!(open(&weekend_nights, None, "2025-07-06", 60));
+        assert!(open(&weekend_nights, None, "2025-07-07", 60));
+        assert!(!open(&weekend_nights, None, "2025-07-07", 23 * 60));
+    }
+    assert!(open(std::slice::from_ref(&quiet), off(), "2025-07-05", 60));
+    assert!(!open(std::slice::from_ref(&quiet), off(), "2025-07-06", 60));
+    assert!(!open(std::slice::from_ref(&quiet), off(), "2025-07-07", 60));
+    // Hours side by side: from four to six, though one night started the day before.
+    assert!(open(&[quiet.clone(), hours(4, 8)], None, "2025-07-05", 5 * 60));
+    assert!(!open(&[quiet, hours(4, 8)], None, "2025-07-05", 7 * 60));
     assert!(open(&[Part::NthWeekday(5, 3)], None, "2025-07-31", 0));
     assert!(!open(&[Part::NthWeekday(4, 3)], None, "2025-07-31", 0));
     assert!(open(&[Part::NthWeekday(1, 1)], None, "2025-07-01", 1439));

@@ -158,10 +158,21 @@ fn both<'a>(a: &Plain<'a>, b: &Plain<'a>) -> Plain<'a> {
 /// Whether the clock on the wall lies in the window.
 #[must_use]
 pub fn within(tariff: &Tariff, window: &Window, now: Local) -> bool {
+    write_out(tariff, window).iter().any(|plain| open(tariff, plain, now))
+}
+
+/// Whether it is open at `now`. Hours side by side meet at instants: each of them has a starting day of its own.
+fn open(tariff: &Tariff, plain: &Plain<'_>, now: Local) -> bool {
     let yesterday = now.date.pred_opt().unwrap();
-    write_out(tariff, window)
-        .iter()
-        .any(|plain| [now.date, yesterday].into_iter().any(|starting| holds(tariff, plain, starting, now)))
+    let started = |plain: &Plain<'_>| {
+        [now.date, yesterday].into_iter().any(|starting| holds(tariff, plain, starting, now))
+    };
+    if plain.hours.len() < 2 {
+        return started(plain);
+    }
+    plain.hours.iter().all(|hours| {
+        started(&Plain { days: plain.days.clone(), hours: vec![*hours], excepts: plain.excepts.clone() })
+    })
 }
 
 /// Whether the window that starts on the day `starting` is open at `now`.
@@ -181,13 +192,12 @@ fn holds(tariff: &Tariff, plain: &Plain<'_>, starting: NaiveDate, now: Local) ->
 
 /// An exception of days takes whole starting days away, one with hours takes those instants away.
 fn taken_away(tariff: &Tariff, except: &Window, starting: NaiveDate, now: Local) -> bool {
-    let yesterday = now.date.pred_opt().unwrap();
     write_out(tariff, except).iter().any(|plain| {
         if plain.hours.is_empty() {
             // Asked at the starting day itself, at any minute of it.
             holds(tariff, plain, starting, Local { date: starting, minute: 0 })
         } else {
-            holds(tariff, plain, now.date, now) || holds(tariff, plain, yesterday, now)
+            open(tariff, plain, now)
         }
     })
 }
