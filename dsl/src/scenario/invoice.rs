@@ -16,10 +16,7 @@ use takst_engine::{Prepared, Pricing};
 const DRIVER: &str = "test";
 
 /// The month's statements for so many chargers, with the test's session if it has one.
-pub(super) fn statements(
-    scenario: &Scenario,
-    invoice: &Invoice,
-) -> Result<Vec<Document>, String> {
+pub(super) fn statements(scenario: &Scenario, invoice: &Invoice) -> Result<Vec<Document>, String> {
     let Invoice { year, month: month_number, chargers, new, plan } = invoice;
     let chargers: Vec<String> = (1..=(*chargers).min(1_000))
         .map(|charger| format!("{{\"id\": \"{charger}\", \"driver\": \"{DRIVER}\"}}"))

@@ -16,13 +16,7 @@ fn means(x: &Window, periods: &Periods, holidays: &[Day], on: Day, minute: u16) 
 
 /// The days on which the hours start that reach that minute of that day; none when the minute is not in the window.
 /// A window without hours starts at midnight. Hours side by side have a starting day each, and days belong to all of them.
-fn starts(
-    x: &Window,
-    periods: &Periods,
-    holidays: &[Day],
-    on: Day,
-    minute: u16,
-) -> Option<BTreeSet<Day>> {
+fn starts(x: &Window, periods: &Periods, holidays: &[Day], on: Day, minute: u16) -> Option<BTreeSet<Day>> {
     let mut found = BTreeSet::new();
     for part in x.parts.iter().filter(|part| !says_days(&part.it, periods)) {
         match &part.it {
