@@ -23,10 +23,10 @@ use crate::resolve::report::{MOST_HINTS, Place, error, suggest, warning};
 use crate::resolve::zone;
 use context::Use;
 use lists::CaseList;
-use tax::Taxes;
 use std::collections::{BTreeMap, HashMap};
 use takst_engine::tariff::{IR_VERSION, Leaf, Outcome, Rule, RuleId, Source, Tariff, TaxClass, Value};
 use takst_engine::units::Day;
+use tax::Taxes;
 use values::KnownValue;
 
 /// Codes of this stage.

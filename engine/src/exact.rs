@@ -330,11 +330,18 @@ impl Exact {
     /// Exact sum.
     #[inline]
     pub fn add(self, other: Self) -> Result<Self, Overflow> {
-        let wide = if other.wide == I256::ZERO {
-            self.wide
-        } else {
-            self.wide.checked_add(other.wide).ok_or(Overflow)?
-        };
+        if self.wide == I256::ZERO
+            && other.wide == I256::ZERO
+            && let Some(narrow) = self.narrow.checked_add(other.narrow)
+        {
+            return Ok(Self { narrow, wide: I256::ZERO });
+        }
+        self.add_wide(other)
+    }
+
+    #[cold]
+    fn add_wide(self, other: Self) -> Result<Self, Overflow> {
+        let wide = self.wide.checked_add(other.wide).ok_or(Overflow)?;
         if let Some(narrow) = self.narrow.checked_add(other.narrow) {
             return Ok(Self { narrow, wide });
         }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 use takst_dsl::{SourceFile, compile};
-use takst_engine::{PriceBook, Prepared, Pricing, Session, Standing, price};
+use takst_engine::{Prepared, PriceBook, Pricing, Session, Standing, price};
 
 /// Any bytes as a tariff file: compiled, laid out, and, where it compiles, used.
 pub fn tariff_text(bytes: &[u8]) {
@@ -10,7 +10,11 @@ pub fn tariff_text(bytes: &[u8]) {
     let main = SourceFile { name: "fuzz.tariff".into(), text: text.into() };
     let compiled = compile(main, &mut |name| Err(format!("there is no `{name}`")));
     if let Ok(formatted) = takst_dsl::format::format(text) {
-        assert_eq!(takst_dsl::format::format(&formatted).ok().as_ref(), Some(&formatted), "the layout is not stable");
+        assert_eq!(
+            takst_dsl::format::format(&formatted).ok().as_ref(),
+            Some(&formatted),
+            "the layout is not stable"
+        );
     }
     let Some(tariff) = compiled.tariff else { return };
     let prepared = Prepared::new(tariff).expect("what compiles can be prepared");
@@ -56,7 +60,8 @@ pub const SESSION: &str = r#"{
 static TARIFF: LazyLock<Prepared> = LazyLock::new(|| {
     let main = SourceFile { name: "much.tariff".into(), text: MUCH.into() };
     let compiled = compile(main, &mut |name| Err(format!("there is no `{name}`")));
-    Prepared::new(compiled.tariff.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics))).expect("it was compiled")
+    Prepared::new(compiled.tariff.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics)))
+        .expect("it was compiled")
 });
 
 /// A tariff that asks much of a session.

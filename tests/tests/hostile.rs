@@ -13,7 +13,9 @@ use takst_engine::{Prepared, PriceBook, Pricing, Session, Standing, price};
 use takst_tests::hostile::{MUCH, SESSION, session_json, tariff_text};
 
 fn compiled(text: String) -> Compiled {
-    compile(SourceFile { name: "hostile.tariff".into(), text }, &mut |name| Err(format!("there is no `{name}`")))
+    compile(SourceFile { name: "hostile.tariff".into(), text }, &mut |name| {
+        Err(format!("there is no `{name}`"))
+    })
 }
 
 // Some bytes of a good text replaced, removed, doubled.
@@ -47,14 +49,16 @@ fn numbers(good: &'static str) -> impl Strategy<Value = String> {
         for place in places {
             let starts: Vec<usize> = (0..text.len())
                 .filter(|at| {
-                    text.as_bytes()[*at].is_ascii_digit() && (*at == 0 || !text.as_bytes()[at - 1].is_ascii_digit())
+                    text.as_bytes()[*at].is_ascii_digit()
+                        && (*at == 0 || !text.as_bytes()[at - 1].is_ascii_digit())
                 })
                 .collect();
             if starts.is_empty() {
                 break;
             }
             let start = *place.get(&starts);
-            let digits = text[start..].bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
+            let digits =
+                text[start..].bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
             text.replace_range(start..start + digits, &odd);
         }
         text
@@ -114,7 +118,11 @@ fn a_million_lines_are_answered() {
     for line in ["\n", "# a comment\n", "energy: 1.00 EUR/kWh\n", "  0.10 EUR/kWh\n", "x\n"] {
         let found = compiled(line.repeat(1_000_000));
         assert!(found.tariff.is_none());
-        assert!(!found.diagnostics.is_empty() && found.diagnostics.len() <= 300, "{}", found.diagnostics.len());
+        assert!(
+            !found.diagnostics.is_empty() && found.diagnostics.len() <= 300,
+            "{}",
+            found.diagnostics.len()
+        );
     }
 }
 
@@ -140,7 +148,10 @@ fn a_session_with_a_million_readings_is_priced() {
 
 #[test]
 fn prices_beyond_counting_are_an_error_and_not_a_wrong_bill() {
-    let text = MUCH.replace("0.40 EUR/kWh", "999999999999.999999999999 EUR/kWh * 999999999999.999999999999 * 999999999999");
+    let text = MUCH.replace(
+        "0.40 EUR/kWh",
+        "999999999999.999999999999 EUR/kWh * 999999999999.999999999999 * 999999999999",
+    );
     let found = compiled(text);
     if let Some(tariff) = found.tariff {
         let prepared = Prepared::new(tariff).unwrap();

@@ -87,8 +87,12 @@ fn the_energy_of_all_slices_is_the_difference_of_the_registers() {
         }
         assert_eq!(decimal(&bill.energy_kwh), Energy(registers).kwh(), "seed {seed}");
         for charge in &ready.prepared.tariff().charges {
-            if takst_engine::document::kind_text(charge.kind) == "energy" && charge.after.is_none() && charge.step.is_none() {
-                let lines = bill.lines.iter().filter(|line| line.charge == "energy" && line.label == charge.label);
+            if takst_engine::document::kind_text(charge.kind) == "energy"
+                && charge.after.is_none()
+                && charge.step.is_none()
+            {
+                let lines =
+                    bill.lines.iter().filter(|line| line.charge == "energy" && line.label == charge.label);
                 let sum: Decimal = lines.filter_map(|line| line.quantity.as_deref()).map(decimal).sum();
                 assert_eq!(sum, Energy(registers).kwh(), "seed {seed}, `{}`\n{}", charge.label, ready.text);
                 checked += 1;
@@ -138,7 +142,9 @@ fn more_readings_of_the_same_energy_change_nothing() {
         let mut session = ready.session.clone();
         let mut readings = Vec::new();
         for (nth, reading) in (0..).zip(&session.readings) {
-            if let Some(between) = readings.last().and_then(|last| exactly_between(*last, *reading, seed + nth)) {
+            if let Some(between) =
+                readings.last().and_then(|last| exactly_between(*last, *reading, seed + nth))
+            {
                 readings.push(between);
                 split += 1;
             }
@@ -163,8 +169,11 @@ fn reading_by_reading_is_the_same_as_at_once() {
         };
         let facts = Cow::Borrowed(&session.facts);
         let mut running = Running::begin(&pricing, facts, &begin, ready.standing.clone()).unwrap();
-        let (mut states, mut power, mut occupancy) =
-            (session.states.iter().peekable(), session.power.iter().peekable(), session.occupancy.iter().peekable());
+        let (mut states, mut power, mut occupancy) = (
+            session.states.iter().peekable(),
+            session.power.iter().peekable(),
+            session.occupancy.iter().peekable(),
+        );
         for (nth, reading) in session.readings.iter().enumerate() {
             while let Some(state) = states.next_if(|state| state.from <= reading.at) {
                 running.state(&pricing, *state).unwrap();
@@ -191,7 +200,8 @@ fn reading_by_reading_is_the_same_as_at_once() {
             running.occupancy(&pricing, *occupancy).unwrap();
         }
         let Some(unplugged) = session.unplugged else { return };
-        let bill = running.finish(&pricing, unplugged).unwrap().document(&pricing, session, Inputs::default());
+        let bill =
+            running.finish(&pricing, unplugged).unwrap().document(&pricing, session, Inputs::default());
         assert_eq!(first_difference(&bill, &ready.document(session)), None, "seed {seed}\n{}", ready.text);
     });
 }
@@ -199,7 +209,8 @@ fn reading_by_reading_is_the_same_as_at_once() {
 #[test]
 fn the_layout_never_changes_a_bill() {
     each(|seed, ready| {
-        let formatted = takst_dsl::format::format(&ready.text).unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
+        let formatted =
+            takst_dsl::format::format(&ready.text).unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
         let prepared = prepared(&formatted).unwrap_or_else(|| panic!("seed {seed}:\n{formatted}"));
         let again = Ready {
             prepared,

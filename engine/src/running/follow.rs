@@ -20,6 +20,7 @@ pub(super) struct Track {
     pub export1: i64,
 }
 
+#[inline]
 pub(super) fn interpolate(t0: i64, v0: i64, t1: i64, v1: i64, t: i64) -> i64 {
     if t >= t1 {
         return v1;
@@ -39,10 +40,12 @@ pub(super) fn interpolate(t0: i64, v0: i64, t1: i64, v1: i64, t: i64) -> i64 {
 }
 
 impl Track {
+    #[inline]
     pub(super) fn import_at(&self, t: i64) -> i64 {
         interpolate(self.t0, self.import0, self.t1, self.import1, t)
     }
 
+    #[inline]
     pub(super) fn export_at(&self, t: i64) -> i64 {
         interpolate(self.t0, self.export0, self.t1, self.export1, t)
     }
@@ -114,7 +117,7 @@ impl Running<'_> {
         let mut cursors = std::mem::take(&mut self.cursors);
         let mut result = Ok(());
         for cursor in &mut cursors {
-            if charged_in(cursor.kind, self.state) {
+            if charged_in(cursor.kind, self.state) && !self.rests(cursor, &stretch) {
                 result = self.follow(pricing, cursor, &stretch);
                 if result.is_err() {
                     break;
@@ -134,6 +137,21 @@ impl Running<'_> {
         self.now.import = stretch.import;
         self.now.export = stretch.export;
         Ok(())
+    }
+
+    // Nothing flows and nothing is open, or nothing can change before the stretch ends: the usual reading within a slice.
+    #[inline]
+    fn rests(&self, cursor: &Cursor, stretch: &Stretch) -> bool {
+        match (&cursor.open, &cursor.found) {
+            (Some(open), Some(found)) => {
+                cursor.watch.is_empty() && open.edge > stretch.end && found.until > stretch.end
+            }
+            _ => match own_unit(cursor.kind) {
+                Counted::Energy if cursor.kind == ChargeKind::FeedIn => stretch.export <= self.now.export,
+                Counted::Energy => stretch.import <= self.now.import,
+                _ => false,
+            },
+        }
     }
 
     // The session's figures at an instant of the current stretch.
