@@ -37,7 +37,7 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to write.
     pub help: Option<String>,
-    /// A replacement that mends it, when there is exactly one: span in labels[0].source and new text.
+    /// A replacement that mends it, when there is exactly one: span in the main label's source, and new text.
     pub fix: Option<(Span, String)>,
 }
 

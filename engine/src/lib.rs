@@ -1,7 +1,7 @@
 //! What a tariff means: sessions in, bills out. Pure: no IO, no clock, no async, no float.
 //!
 //! The way through: [`tariff::Tariff`] (compiled by `takst-dsl`) is made ready once ([`Prepared`]), joined with price feeds
-//! ([`PriceBook`]) in a [`Pricing`], and then prices sessions: [`price`] at once, or [`Running`] reading by reading. A
+//! ([`PriceBook`]) in a [`Pricing`], and then prices sessions: [`price()`] at once, or [`Running`] reading by reading. A
 //! [`Bill`] is compact; [`Bill::document`] gives what outsiders read.
 
 pub mod bill;

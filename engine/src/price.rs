@@ -22,7 +22,7 @@ pub fn price(pricing: &Pricing<'_>, session: &Session, standing: &Standing) -> R
 /// The same with or without the payment fee (a month's statement has one for all its sessions).
 ///
 /// # Errors
-/// As [`price`].
+/// As [`price()`].
 pub fn price_with(
     pricing: &Pricing<'_>,
     session: &Session,
@@ -76,7 +76,7 @@ impl Running<'_> {
     /// The bill as of the last reading, without ending the session.
     ///
     /// # Errors
-    /// As [`price`].
+    /// As [`price()`].
     pub fn preview(&self, pricing: &Pricing<'_>) -> Result<Bill, PriceError> {
         assemble(pricing, self.closed(pricing)?, false, !pricing.p.tariff.bills_monthly)
     }
@@ -84,7 +84,7 @@ impl Running<'_> {
     /// The bill of the session, which ends at `unplugged`.
     ///
     /// # Errors
-    /// As [`price`].
+    /// As [`price()`].
     pub fn finish(mut self, pricing: &Pricing<'_>, unplugged: Instant) -> Result<Bill, PriceError> {
         self.until(pricing, unplugged)?;
         assemble(pricing, self.close(pricing)?, true, !pricing.p.tariff.bills_monthly)
