@@ -151,6 +151,7 @@ pub(crate) struct Assembly<'a> {
     pending: Vec<Pending>,
     digits: u8,
     with_payment_fee: bool,
+    payout_pending: bool,
 }
 
 /// Makes the bill of a closed running session.
@@ -175,7 +176,9 @@ pub(crate) fn assemble<'a>(
         pending: Vec::new(),
         digits: tariff.currency.digits,
         with_payment_fee,
+        payout_pending: false,
     };
+    work.note_unknown_groups();
     work.settle_deferred()?;
     work.once_per_session()?;
     work.collect_lines();
@@ -225,6 +228,19 @@ impl<'a> Assembly<'a> {
         })
     }
 
+    // A driver whose group is misspelt pays the default price: whoever reads the bill should see why.
+    fn note_unknown_groups(&mut self) {
+        let tariff = &self.pricing.p.tariff;
+        if tariff.groups.is_empty() {
+            return;
+        }
+        for group in self.run.facts.groups.iter().filter(|group| !tariff.groups.contains(group)) {
+            let nearest = crate::input::nearest(group, tariff.groups.iter().map(String::as_str));
+            let hint = nearest.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            self.notes.push(format!("the tariff has no group `{group}`{hint}"));
+        }
+    }
+
     // Counters that measures of this tariff read: what this session added to each day and month.
     fn close_counters(&mut self) {
         let tariff = &self.pricing.p.tariff;
@@ -236,7 +252,7 @@ impl<'a> Assembly<'a> {
             };
             for (from, amount) in self.run.amounts_by_day(of) {
                 if let Some(name) = counter_name(*measure, self.day_of(from)) {
-                    let value = self.closing.get(&name) + Decimal::new(amount, scale);
+                    let value = self.closing.get(&name).saturating_add(Decimal::new(amount, scale));
                     self.closing.set(name, value);
                 }
             }
@@ -247,7 +263,7 @@ impl<'a> Assembly<'a> {
         }) {
             let month = crate::calendar_time::month_text(self.day_of(self.run.plugged_in));
             let name = format!("{} whole month energy {month}", who_text(who));
-            let value = self.run.standing.get(&name) + Decimal::new(self.run.now.import, 6);
+            let value = self.run.standing.get(&name).saturating_add(Decimal::new(self.run.now.import, 6));
             self.closing.set(name, value);
         }
     }

@@ -247,8 +247,8 @@ impl Point {
             }
         };
         Ok(match span {
-            Span::Session | Span::Bill => value + base.opening,
-            Span::Day | Span::Month => value - base.at_start + base.opening,
+            Span::Session | Span::Bill => value.saturating_add(base.opening),
+            Span::Day | Span::Month => (value - base.at_start).saturating_add(base.opening),
         })
     }
 }

@@ -150,15 +150,16 @@ impl Num {
     /// Quotient rounded half away from zero at [`QUOTIENT_PLACES`] decimals. `None` when the divisor is zero.
     pub fn div(self, other: Self) -> Option<Result<Self, Overflow>> {
         (other.mantissa != 0).then(|| {
-            let up = QUOTIENT_PLACES + other.places;
-            let mut numerator = I256::from(self.mantissa);
-            let mut denominator = I256::from(other.mantissa);
+            let (left, right) = (self.trimmed(), other.trimmed());
+            let up = QUOTIENT_PLACES + right.places;
+            let mut numerator = I256::from(left.mantissa);
+            let mut denominator = I256::from(right.mantissa);
             // value = mantissa / 10^places * 10^other.places / other.mantissa, wanted at 12 decimals
-            if up >= self.places {
-                numerator = numerator.checked_mul(I256::from(pow10(up - self.places)?)).ok_or(Overflow)?;
+            if up >= left.places {
+                numerator = numerator.checked_mul(I256::from(pow10(up - left.places)?)).ok_or(Overflow)?;
             } else {
                 denominator =
-                    denominator.checked_mul(I256::from(pow10(self.places - up)?)).ok_or(Overflow)?;
+                    denominator.checked_mul(I256::from(pow10(left.places - up)?)).ok_or(Overflow)?;
             }
             if denominator < I256::ZERO {
                 (numerator, denominator) = (-numerator, -denominator);

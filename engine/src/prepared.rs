@@ -1,6 +1,7 @@
 //! A tariff made ready for evaluation: everything that follows from it alone, worked out once.
 
 use crate::calendar::answers;
+use crate::calendar_time::INSTANTS;
 use crate::exact::{Counted, Num};
 use crate::tariff::{
     CALENDAR, ChargeKind, Formula, IR_VERSION, Leaf, Mean, Measure, MonthWhat, Node, NodeId, Outcome, Per,
@@ -17,10 +18,21 @@ pub enum PrepareError {
         /// What it says.
         found: u32,
     },
+    /// Named prices that build on each other too often to be worked out.
+    #[error("price `{price}` builds on other prices too many times over; write it with fewer of them")]
+    TooDeep {
+        /// Its name.
+        price: String,
+    },
     /// Not what a compiler writes.
     #[error("the compiled tariff is damaged: {0}")]
     Damaged(String),
 }
+
+/// How many named prices one price may come to, all counted each time they are used.
+const MOST_EVALUATIONS: u64 = 10_000;
+/// How far named prices may stand on one another.
+const MOST_DEPTH: u64 = 100;
 
 /// A tariff with its look-up tables and its version.
 #[derive(Clone, Debug)]
@@ -384,9 +396,23 @@ fn validate(tariff: &Tariff) -> Result<(), PrepareError> {
             return damaged(&format!("value `{}` refers to a later one", value.name));
         }
     }
-    if tariff.feeds.is_empty() || tariff.charges.len() > usize::from(u16::MAX) {
-        return damaged("no feed table, or too many charges");
+    // Lists of a tariff are counted in 16 bits.
+    let most = 60_000;
+    let long = tariff.charges.len() > most
+        || tariff.discounts.len() > most
+        || tariff.coupons.len() > most
+        || tariff.total_limits.len() > most
+        || tariff.charges.iter().any(|charge| charge.limits.len() > most);
+    if tariff.feeds.is_empty() || long {
+        return damaged("no feed table, or too many charges, rebates or limits");
     }
+    if tariff.charges.iter().any(|charge| charge.step.is_some_and(|step| step <= 0)) {
+        return damaged("a billing step has no length");
+    }
+    if tariff.currency.digits > 6 || tariff.valid_from.is_some_and(|from| !INSTANTS.contains(&from.0)) {
+        return damaged("its currency has too many digits, or it begins outside the calendar");
+    }
+    named_prices_stay_small(tariff)?;
     let indexes = tariff.coupon_scope.iter().chain(tariff.coupons.iter().flat_map(|coupon| &coupon.charges));
     let mut indexes = indexes.chain(tariff.discounts.iter().flat_map(|discount| &discount.charges));
     if !indexes.all(|charge| (*charge as usize) < tariff.charges.len()) {
@@ -399,6 +425,51 @@ fn validate(tariff: &Tariff) -> Result<(), PrepareError> {
         return damaged("the zone's changes are not in order");
     }
     Ok(())
+}
+
+// Named prices that use others many times over would take for ever: `p2: p1 + p1`, `p3: p2 + p2`, and so on.
+fn named_prices_stay_small(tariff: &Tariff) -> Result<(), PrepareError> {
+    let mut sizes: Vec<(u64, u64)> = Vec::with_capacity(tariff.values.len());
+    for value in &tariff.values {
+        let (mut size, mut depth) = (1_u64, 1_u64);
+        each_leaf(tariff, value.root, &mut vec![false; tariff.nodes.len()], &mut |leaf| {
+            if let Some(Outcome::Price(price)) = tariff.leaves.get(leaf as usize).map(|leaf| &leaf.outcome) {
+                let mut here = 0_u64;
+                count_values(&price.formula, &mut |used| {
+                    let (size_below, depth_below) = sizes.get(used as usize).copied().unwrap_or((1, 1));
+                    here = here.saturating_add(size_below);
+                    depth = depth.max(depth_below + 1);
+                });
+                size = size.max(here.saturating_add(1));
+            }
+        });
+        if size > MOST_EVALUATIONS || depth > MOST_DEPTH {
+            return Err(PrepareError::TooDeep { price: value.name.clone() });
+        }
+        sizes.push((size, depth));
+    }
+    Ok(())
+}
+
+fn count_values(formula: &Formula, each: &mut dyn FnMut(u32)) {
+    match formula {
+        Formula::Value(value) => each(*value),
+        Formula::Const(_)
+        | Formula::Feed { .. }
+        | Formula::EnergyPrice
+        | Formula::AveragePower
+        | Formula::CostPrice => {}
+        Formula::Add(a, b)
+        | Formula::Sub(a, b)
+        | Formula::Mul(a, b)
+        | Formula::Div(a, b)
+        | Formula::Higher(a, b)
+        | Formula::Lower(a, b) => {
+            count_values(a, each);
+            count_values(b, each);
+        }
+        Formula::Round(a, _) | Formula::PlusVat(a) | Formula::LessVat(a) => count_values(a, each),
+    }
 }
 
 fn value_order(tariff: &Tariff, root: NodeId, below: usize) -> bool {

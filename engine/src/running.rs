@@ -12,6 +12,7 @@ mod sums;
 
 pub(crate) use counters::{counter_name, period, span_text};
 use follow::Track;
+pub(crate) use sums::add_part;
 
 use crate::bill::Source;
 use crate::calendar_time::{INSTANTS, LocalTime, local_text};
@@ -360,9 +361,10 @@ impl<'f> Running<'f> {
     fn opening(&self, measure: Measure, day: i32) -> i64 {
         let Some(name) = counter_name(measure, day) else { return 0 };
         let up = if matches!(measure, Measure::Time { .. }) { 1_000 } else { 1_000_000 };
-        let value = (self.standing.get(&name) * rust_decimal::Decimal::from(up)).trunc().normalize();
+        let value = self.standing.get(&name).checked_mul(rust_decimal::Decimal::from(up));
+        let value = value.map_or(i128::MAX, |value| value.trunc().normalize().mantissa());
         // Beyond any threshold that can be written.
-        i64::try_from(value.mantissa()).unwrap_or(i64::MAX / 4)
+        i64::try_from(value).unwrap_or(i64::MAX).clamp(-i64::MAX / 4, i64::MAX / 4)
     }
 
     /// Takes the next meter reading.
@@ -385,6 +387,9 @@ impl<'f> Running<'f> {
                 .into());
         }
         self.check_end(pricing, at)?;
+        if reading.import.0 < 0 || reading.export.0 < 0 {
+            return Err(InputError::new(format!("the reading at {} is negative", text(at))).into());
+        }
         let (mut import, mut export) = (self.now.import, self.now.export);
         if let Some(last) = self.register {
             if reading.segment < last.segment {
@@ -405,7 +410,7 @@ impl<'f> Running<'f> {
                         "when the meter was replaced or reset, give the readings after it the next `segment`";
                     return Err(InputError::new(message).help(help).into());
                 }
-                if at == self.now.t && (up > 0 || out > 0) && last.at == reading.at {
+                if at == self.now.t && (up > 0 || out > 0) {
                     let message = format!("two different readings at {}", text(at));
                     return Err(InputError::new(message).help("keep one of them").into());
                 }
@@ -413,9 +418,6 @@ impl<'f> Running<'f> {
                 import = import.checked_add(up).ok_or_else(too_large)?;
                 export = export.checked_add(out).ok_or_else(too_large)?;
             }
-        }
-        if reading.import.0 < 0 || reading.export.0 < 0 {
-            return Err(InputError::new(format!("the reading at {} is negative", text(at))).into());
         }
         self.advance(pricing, at, import, export)?;
         self.register = Some(reading);
@@ -544,7 +546,7 @@ impl<'f> Running<'f> {
             }
             let mut end = self.changes.front().map_or(to, |(at, _)| (*at).min(to));
             if !self.bases.is_empty() {
-                end = end.min(self.turn_periods(pricing));
+                end = end.min(self.turn_periods(pricing)?);
             }
             self.stretch(pricing, &track, end)?;
         }
@@ -570,6 +572,9 @@ impl<'f> Running<'f> {
     }
 
     fn enter(&mut self, pricing: &Pricing<'_>, state: State) -> Result<(), PriceError> {
+        // A car is idle after it has charged; before that it waits, whatever the charger calls it.
+        let has_charged = self.charged || self.now.import > 0;
+        let state = if state == State::Idle && !has_charged { State::Waiting } else { state };
         if state != self.state {
             self.close_all(pricing)?;
             self.state = state;
@@ -603,10 +608,15 @@ impl<'f> Running<'f> {
     }
 
     // Counters per day or month start again at local midnight. Returns the next instant at which to look again.
-    fn turn_periods(&mut self, pricing: &Pricing<'_>) -> i64 {
+    fn turn_periods(&mut self, pricing: &Pricing<'_>) -> Result<i64, PriceError> {
         let zone = &pricing.p.tariff.zone;
         self.now.local = self.now.local.moved_to(zone, self.now.t);
         let local = self.now.local;
+        let turns = |(base, measure): (&Base, &Measure)| base.period != period(*measure, local.day);
+        if self.bases.iter().zip(&pricing.p.tariff.measures).any(turns) {
+            // What was found by the old counters ends with them.
+            self.close_where(pricing, |cursor| !cursor.watch.is_empty())?;
+        }
         for (index, measure) in pricing.p.tariff.measures.iter().enumerate() {
             let now = period(*measure, local.day);
             if self.bases.get(index).is_some_and(|base| base.period == now) {
@@ -623,14 +633,8 @@ impl<'f> Running<'f> {
             if let Some(base) = self.bases.get_mut(index) {
                 *base = Base { period: now, at_start, opening };
             }
-            // What was found by the old counters is found anew.
-            for cursor in &mut self.cursors {
-                if !cursor.watch.is_empty() {
-                    cursor.found = None;
-                }
-            }
         }
-        local.instant_of(1440).min(local.offset_until).max(self.now.t + 1)
+        Ok(local.instant_of(1440).min(local.offset_until).max(self.now.t + 1))
     }
 
     fn close_all(&mut self, pricing: &Pricing<'_>) -> Result<(), PriceError> {

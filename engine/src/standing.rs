@@ -24,7 +24,12 @@ impl Standing {
     /// # Errors
     /// Says what could not be read.
     pub fn from_json(text: &str) -> Result<Self, InputError> {
-        crate::input::from_json(text)
+        let standing: Self = crate::input::from_json(text)?;
+        let most = Decimal::from(1_000_000_000_000_000_i64);
+        if let Some((name, value)) = standing.iter().find(|(_, value)| value.abs() > most) {
+            return Err(InputError::new(format!("`{name}`: {value} is more than can be counted")));
+        }
+        Ok(standing)
     }
 
     /// A counter's value; zero when it has never counted.

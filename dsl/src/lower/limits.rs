@@ -148,6 +148,9 @@ impl Lowering<'_> {
                 let amount = AfterAmount::Value(value);
                 out.after = Some(After { measure: measure(kind, counted, *in_a_row), amount });
             }
+            L::Bound { .. } if kind == Kind::FeedIn => {
+                self.misplaced(at, kind, "a credit has no floor or cap; limit its price instead, as in `spot at most 0.20 EUR/kWh`");
+            }
             L::Bound { .. } => out.bounds.extend(self.bound(limit, at, Some(kind))),
             L::Steps(quantity) => {
                 if !is_time(kind) && !matches!(kind, Kind::Energy | Kind::FeedIn) {

@@ -33,11 +33,8 @@ impl Assembly<'_> {
             (false, std::cmp::Ordering::Greater) => {
                 // What earlier sessions used beyond the bound is not given back here.
                 let excess = reached.sub(bound)?;
-                let excess = if excess.compare(sum)?.is_gt() && sum.compare(Exact::ZERO)?.is_gt() {
-                    sum
-                } else {
-                    excess
-                };
+                let most = if sum.compare(Exact::ZERO)?.is_gt() { sum } else { Exact::ZERO };
+                let excess = if excess.compare(most)?.is_gt() { most } else { excess };
                 excess.negated()?
             }
             (true, std::cmp::Ordering::Less) => bound.sub(reached)?,
@@ -53,12 +50,15 @@ impl Assembly<'_> {
 
     pub(super) fn charge_limits(&mut self) -> Result<(), PriceError> {
         for (index, charge) in (0_u16..).zip(&self.pricing.p.tariff.charges) {
-            for (place, limit) in (0_u16..).zip(&charge.limits) {
+            // From the shortest span to the longest: what a day's cap has cut, the session's cap does not cut again.
+            let mut limits: Vec<(u16, &Limit)> = (0_u16..).zip(&charge.limits).collect();
+            limits.sort_by_key(|(_, limit)| span_order(limit.span));
+            for (place, limit) in limits {
                 let overflow = self.overflow(limit.rule);
                 // Per period: its sum, the first and last instant it was charged for, and its tax classes.
                 let mut periods: Vec<PeriodSums> = Vec::new();
                 for line in self.lines.iter().filter(|line| line.source.charge() == Some(index)) {
-                    let key = self.period_of(limit.span, line.from);
+                    let key = self.period_of(limit.span, day_instant(line));
                     let at = periods.iter().position(|(known, ..)| *known == key).unwrap_or_else(|| {
                         periods.push((key, Vec::new(), line.from, line.to));
                         periods.len() - 1
@@ -145,7 +145,8 @@ impl Assembly<'_> {
         let tariff = &self.pricing.p.tariff;
         for (index, limit) in (0_u16..).zip(&tariff.total_limits) {
             let overflow = self.overflow(limit.rule);
-            let total: i64 = self.rows.iter().map(|row| row.amount).sum();
+            let total = self.rows.iter().try_fold(0_i64, |sum, row| sum.checked_add(row.amount));
+            let total = total.ok_or(Overflow).map_err(&overflow)?;
             let mut change = 0_i64;
             for (first, share) in self.total_by_period(limit.span, total).map_err(&overflow)? {
                 let counter = (limit.who != Who::Session).then(|| {
@@ -173,7 +174,7 @@ impl Assembly<'_> {
                     let places = closing.rounded(12).map_err(&overflow)?;
                     self.closing.set(name, Decimal::from_i128_with_scale(places, 12));
                 }
-                change += part;
+                change = change.checked_add(part).ok_or(Overflow).map_err(&overflow)?;
             }
             if change == 0 {
                 continue;
@@ -181,7 +182,8 @@ impl Assembly<'_> {
             let mut weights: Vec<(u32, i64)> = Vec::new();
             for row in &self.rows {
                 match weights.iter_mut().find(|(tax, _)| *tax == row.tax) {
-                    Some((_, sum)) => *sum += row.amount,
+                    // Parts of `total`, which has been added up without overflow; of mixed signs they saturate.
+                    Some((_, sum)) => *sum = sum.saturating_add(row.amount),
                     None => weights.push((row.tax, row.amount)),
                 }
             }
@@ -210,7 +212,7 @@ impl Assembly<'_> {
             if kind == Some(ChargeKind::PayoutToSite) {
                 continue;
             }
-            let key = self.period_of(span, line.from);
+            let key = self.period_of(span, day_instant(line));
             match periods.iter_mut().find(|(known, ..)| *known == key) {
                 Some((.., sum)) => *sum = sum.add(line.amount)?,
                 None => periods.push((key, line.from, line.amount)),
@@ -237,4 +239,19 @@ impl Assembly<'_> {
         let root = self.run.fixed.specialise(p, p.tariff.default_tax)?;
         self.run.tax_at(self.pricing, root, &self.run.start_point, &[], &mut Edges::new())
     }
+}
+
+// A stable order: limits of one span stay as they stand in the file.
+const fn span_order(span: Span) -> u8 {
+    match span {
+        Span::Day => 0,
+        Span::Month => 1,
+        Span::Session => 2,
+        Span::Bill => 3,
+    }
+}
+
+// The instant whose day and month a line belongs to: what fills up a billing step belongs to the slice before it.
+fn day_instant(line: &Line) -> i64 {
+    if matches!(line.source, Source::Step(_)) { line.from - 1 } else { line.from }
 }

@@ -5,7 +5,7 @@ use crate::calendar_time::local_text;
 use crate::error::PriceError;
 use crate::evaluate::{Around, Base, Edges, Given, walk};
 use crate::exact::{Counted, Exact, Num, Overflow};
-use crate::running::{Bucket, Line};
+use crate::running::{Bucket, Line, add_part};
 use crate::share;
 use crate::tariff::{ChargeKind, Outcome};
 use crate::units::Instant;
@@ -38,6 +38,7 @@ impl Assembly<'_> {
                         &deferred.bases,
                     )?;
                 }
+                Given::Pending if self.is_payout(&line) => self.payout_pending = true,
                 Given::Pending => {
                     let (from, to) = (Instant(line.from), Instant(line.to));
                     self.pending.push(Pending { charge: line.source.charge().unwrap_or_default(), from, to });
@@ -57,12 +58,8 @@ impl Assembly<'_> {
             if charge.kind != ChargeKind::StartFee {
                 continue;
             }
-            if let Some(after) = &charge.after {
-                let amount = self.run.after_amount(self.pricing, &after.amount)?;
-                let reached = self.run.now.measure(after.measure, &Base::default())?;
-                if reached < amount || reached == 0 {
-                    continue;
-                }
+            if !self.is_due(index)? {
+                continue;
             }
             if let Some(line) = self.one_piece(index)? {
                 let point = self.run.start_point;
@@ -76,6 +73,21 @@ impl Assembly<'_> {
             }
         }
         Ok(())
+    }
+
+    // Whether a charge that counts once has used up its allowance.
+    fn is_due(&self, charge: u16) -> Result<bool, PriceError> {
+        let charge = self.pricing.p.tariff.charges.get(usize::from(charge));
+        let Some(after) = charge.and_then(|charge| charge.after.as_ref()) else { return Ok(true) };
+        let amount = self.run.after_amount(self.pricing, &after.amount)?;
+        let reached = self.run.now.measure(after.measure, &Base::default())?;
+        Ok(reached >= amount && reached > 0)
+    }
+
+    fn is_payout(&self, line: &Line) -> bool {
+        let charge =
+            line.source.charge().and_then(|charge| self.pricing.p.tariff.charges.get(usize::from(charge)));
+        charge.is_some_and(|charge| charge.kind == ChargeKind::PayoutToSite)
     }
 
     // A charge counted once, judged at plug-in. None when it is free.
@@ -125,7 +137,10 @@ impl Assembly<'_> {
 
     pub(super) fn collect_lines(&mut self) {
         self.lines = std::mem::take(&mut self.run.lines);
-        if !self.pending.is_empty() {
+        if self.payout_pending {
+            self.notes.push("the payout to the site is settled when its price is known".into());
+        }
+        if !self.pending.is_empty() || self.payout_pending {
             self.lines.retain(|line| line.price.is_some());
         }
         // In order of time, however the readings arrived; within an instant as the charges stand in the file.
@@ -159,7 +174,7 @@ impl Assembly<'_> {
             {
                 bucket.sum = bucket.sum.add(amount).map_err(&overflow)?;
                 if !bucket.parts.is_empty() {
-                    bucket.parts.push((u32::MAX, amount));
+                    add_part(&mut bucket.parts, u32::MAX, amount).map_err(overflow)?;
                 }
             }
         }
@@ -224,7 +239,7 @@ impl Assembly<'_> {
         }
         let tariff = &self.pricing.p.tariff;
         for (index, charge) in (0_u16..).zip(&tariff.charges) {
-            if charge.kind != ChargeKind::PaymentFee || charge.paid_by_site {
+            if charge.kind != ChargeKind::PaymentFee || charge.paid_by_site || !self.is_due(index)? {
                 continue;
             }
             let Some(line) = self.one_piece(index)? else { continue };

@@ -56,7 +56,7 @@ impl Assembly<'_> {
             let Some(coupon) = tariff.coupons.get(usize::from(index)) else { continue };
             let counter = counter(&coupon.code);
             let used = self.run.standing.get(&counter);
-            self.closing.set(counter, used + Decimal::ONE);
+            self.closing.set(counter, used.saturating_add(Decimal::ONE));
             self.rebate(Source::Coupon(index), &coupon.rebate, &coupon.charges, coupon.rule)?;
         }
         Ok(())
@@ -93,7 +93,7 @@ impl Assembly<'_> {
             Rebate::Amount(amount) => Exact::from_num(Num::from_decimal(*amount))
                 .and_then(|amount| amount.to_minor(self.digits))
                 .map_err(&overflow)?,
-            Rebate::FreeEnergy(energy) => self.first_energy(*energy, charges).map_err(&overflow)?,
+            Rebate::FreeEnergy(energy) => self.first_energy(*energy, &lowered).map_err(&overflow)?,
         };
         let worth = worth.clamp(0, whole);
         if worth == 0 {
@@ -120,12 +120,11 @@ impl Assembly<'_> {
     }
 
     // Exact value of the first `energy` of the charges' energy lines, rounded.
-    pub(super) fn first_energy(&self, energy: i64, charges: &[u32]) -> Result<i64, Overflow> {
+    pub(super) fn first_energy(&self, energy: i64, charges: &[u16]) -> Result<i64, Overflow> {
         let mut worth = Exact::ZERO;
         for charge in charges {
             let mut rest = energy;
-            for line in self.lines.iter().filter(|line| line.source.charge().map(u32::from) == Some(*charge))
-            {
+            for line in self.lines.iter().filter(|line| line.source.charge() == Some(*charge)) {
                 let (Some(price), Counted::Energy) = (line.price, line.counted) else { continue };
                 let quantity = line.quantity;
                 let part = quantity.min(rest);

@@ -37,7 +37,8 @@ pub(crate) fn taxes_on(
         for (tax_index, tax) in (0_u32..).zip(&class.taxes) {
             let mut tax_base = net;
             for earlier in &tax.on_top_of {
-                tax_base += result.get(first + *earlier as usize).map_or(0, |row| row.amount);
+                let earlier = result.get(first + *earlier as usize).map_or(0, |row| row.amount);
+                tax_base = tax_base.checked_add(earlier).ok_or(Overflow)?;
             }
             let percent = Num::new(tax.rate.mantissa(), tax.rate.scale() + 2);
             let amount = percent.of_whole(tax_base)?;

@@ -52,14 +52,16 @@ impl Running<'_> {
                 let Some(found) = cursor.found else { break };
                 let to = found.until.min(local.instant_of(1440)).min(until);
                 let open = Open { from: t, register: 0, edge: to, soft: false };
-                if found.counted == Counted::Pieces {
-                    // A flat fee: once, as it stood when the reservation began; none where it is free.
-                    if !p.leaves.get(found.leaf as usize).is_some_and(|leaf| leaf.free) {
-                        self.push_line(pricing, &cursor, &open, until, 0)?;
+                if p.leaves.get(found.leaf as usize).is_none_or(|leaf| !leaf.free) {
+                    if found.counted == Counted::Pieces {
+                        // A flat fee: once, and only if it stood when the reservation began.
+                        if t == from {
+                            self.push_line(pricing, &cursor, &open, until, 0)?;
+                        }
+                        break;
                     }
-                    break;
+                    self.push_line(pricing, &cursor, &open, to, 0)?;
                 }
-                self.push_line(pricing, &cursor, &open, to, 0)?;
                 t = to;
             }
         }

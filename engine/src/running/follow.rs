@@ -212,6 +212,11 @@ impl Running<'_> {
                 let (edge, soft) = cursor.clock.cut(t, step);
                 cursor.open = Some(Open { from: t, register, edge, soft });
             }
+            if cursor.found.is_none() {
+                let mut point = self.point_at(pricing, &stretch.track, t, import);
+                point.local = cursor.clock.moved_to(zone, t);
+                self.resolve(pricing, cursor, &point)?;
+            }
             let (Some(open), Some(found)) = (cursor.open, cursor.found.as_ref()) else { return Ok(()) };
             let (found_until, found_soft) = (found.until, found.soft);
             let mut cut: Option<(i64, i64)> = None;
@@ -343,7 +348,9 @@ impl Running<'_> {
             (Given::Number(a), Given::Number(b)) => a == b,
             _ => false,
         };
-        if fresh.leaf == before.leaf && fresh.tax == before.tax && fresh.day == before.day && same_price {
+        let zone = &pricing.p.tariff.zone;
+        let same_day = cursor.open.is_some_and(|open| LocalTime::at(zone, open.from).day == fresh.day);
+        if fresh.leaf == before.leaf && fresh.tax == before.tax && same_day && same_price {
             let (edge, soft) = cursor.clock.cut(t, pricing.p.tariff.line_step_min);
             if let Some(open) = &mut cursor.open {
                 (open.edge, open.soft) = (edge, soft);

@@ -207,7 +207,7 @@ impl Running<'_> {
     }
 }
 
-pub(super) fn add_part(parts: &mut Vec<(u32, Exact)>, label: u32, amount: Exact) -> Result<(), Overflow> {
+pub(crate) fn add_part(parts: &mut Vec<(u32, Exact)>, label: u32, amount: Exact) -> Result<(), Overflow> {
     match parts.iter_mut().find(|(known, _)| *known == label) {
         Some((_, sum)) => *sum = sum.add(amount)?,
         None => parts.push((label, amount)),

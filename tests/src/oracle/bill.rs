@@ -2,7 +2,7 @@
 
 use super::conditions::{Moment, World, tax_fraction};
 use super::formula;
-use super::model::{Charge, Gives, Kind, Limit, Per, Rebate, Tariff, VatRate};
+use super::model::{Charge, Gives, Kind, Limit, Per, Rebate, Span, Tariff, VatRate};
 use super::number::{MICRO, Q, fraction, largest_remainder, minor_units, share, whole, zero};
 use super::session::{Period, PriceFile, Session, Standing};
 use super::slices::{self, Slice};
@@ -162,7 +162,14 @@ pub fn bill(tariff: &Tariff, session: &Session, files: &[PriceFile], standing: &
         let charge = &tariff.charges[i];
         let mut lines = lines(&world, i, &slices, &mut bill.pending);
         add_step(charge, &mut lines);
-        for limit in &charge.limits {
+        // Days first, then months, then the session; within a span as they stand.
+        let mut limits: Vec<&Limit> = charge.limits.iter().collect();
+        limits.sort_by_key(|limit| match limit.span {
+            Span::Day => 0,
+            Span::Month => 1,
+            Span::Session | Span::Bill => 2,
+        });
+        for limit in limits {
             apply_limit(&world, i, limit, &slices, &mut lines);
         }
         bill.lines.extend(lines);

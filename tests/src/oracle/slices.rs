@@ -111,7 +111,12 @@ pub fn flowed(session: &Session, ms: i64, export: bool) -> super::number::Q {
 #[must_use]
 pub fn state(session: &Session, ms: i64) -> State {
     if !session.states.is_empty() {
-        return session.states.iter().rev().find(|s| s.0 <= ms).map_or(State::Waiting, |s| s.1);
+        let Some(now) = session.states.iter().rposition(|s| s.0 <= ms) else { return State::Waiting };
+        let (from, state) = session.states[now];
+        // Idle is only a car that has charged.
+        let charged = session.states[..now].iter().any(|s| s.1 == State::Charging)
+            || super::number::nearest(&flowed(session, from, false)) > 0.into();
+        return if state == State::Idle && !charged { State::Waiting } else { state };
     }
     let mut charged = false;
     for pair in session.readings.windows(2) {
