@@ -203,7 +203,9 @@ impl<'a> Books<'a> {
             }
         }
         for entry in entries {
-            if let Some(driver) = &entry.facts.driver {
+            if let Some(driver) = &entry.facts.driver
+                && (entry.from_session || !drivers.contains_key(driver.as_str()))
+            {
                 drivers.insert(driver, entry.facts.clone());
             }
         }
@@ -464,6 +466,8 @@ fn add_entry(draft: &mut Draft, entry: &Entry, names_driver: bool) -> Result<(),
     draft.exported = draft.exported.checked_add(entry.energy.1).ok_or(Overflow)?;
     draft.sessions += 1;
     draft.has_payment_fee |= entry.has_payment_fee;
-    draft.facts = entry.facts.clone();
+    if entry.from_session || draft.sessions == 1 {
+        draft.facts = entry.facts.clone();
+    }
     Ok(())
 }

@@ -25,6 +25,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Entry {
     pub session: String,
     pub facts: Facts,
+    // The facts are those of a session; a bill does not tell its driver's groups.
+    pub from_session: bool,
     pub date: String,
     // Label, tax class, minor units.
     pub rows: Vec<(String, u32, i64)>,
@@ -404,6 +406,7 @@ impl Posting<'_> {
         let mut entry = Entry {
             session: session.id.clone(),
             facts: facts(paper, session),
+            from_session: true,
             date: day_text(LocalTime::at(paper.stretch.zone, session.plugged_in.0).day),
             energy: bill.energy,
             payouts: payouts(self.pricing, &bill)?,
