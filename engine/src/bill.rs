@@ -9,12 +9,13 @@ mod lines;
 mod rebates;
 mod taxes;
 
-pub(crate) use taxes::{taxes, taxes_on};
+use taxes::taxes_of;
+pub(crate) use taxes::taxes_on;
 
 use crate::error::PriceError;
 use crate::evaluate::{Pricing, who_text};
 use crate::exact::Overflow;
-use crate::running::{Bucket, Line, Running, counter_name};
+use crate::running::{Bucket, Buffers, Line, Running, counter_name};
 use crate::standing::Standing;
 use crate::tariff::{ChargeKind, Measure, Who};
 use crate::units::Instant;
@@ -86,7 +87,7 @@ pub struct Pending {
 }
 
 /// What a session costs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Bill {
     /// The session has ended.
     pub ended: bool,
@@ -110,13 +111,23 @@ pub struct Bill {
     pub standing: Standing,
     /// What a person should know: a coupon that did not count and why.
     pub notes: Vec<String>,
-    /// What is left of each charge after discounts and coupons: charge, tax class, minor units.
-    pub(crate) left: Vec<(u16, u32, i64)>,
+    // What is left of each charge after discounts and coupons (charge, tax class, minor units); none without such.
+    left: Option<Vec<(u16, u32, i64)>>,
     /// Energy taken and given, millionths of a kWh.
     pub energy: (i64, i64),
 }
 
 impl Bill {
+    /// Leaves its memory for another one.
+    pub(crate) fn leave(&mut self, buffers: &mut Buffers) {
+        self.lines.clear();
+        self.rows.clear();
+        self.taxes.clear();
+        buffers.lines = std::mem::take(&mut self.lines);
+        buffers.rows = std::mem::take(&mut self.rows);
+        buffers.taxes = std::mem::take(&mut self.taxes);
+    }
+
     /// Whether every slice has its price and the session has ended.
     #[must_use]
     pub fn is_final(&self) -> bool {
@@ -135,17 +146,30 @@ impl Bill {
     /// What a charge came to after discounts and coupons, minor units in the tariff's VAT basis.
     #[must_use]
     pub fn charge_after_rebates(&self, charge: u16) -> i64 {
-        self.left.iter().filter(|(index, ..)| *index == charge).map(|(.., amount)| amount).sum()
+        match &self.left {
+            Some(left) => left.iter().filter(|(index, ..)| *index == charge).map(|(.., amount)| amount).sum(),
+            None => {
+                let rows = self.rows.iter().filter(|row| row.source == Source::Charge(charge));
+                rows.map(|row| row.amount).sum()
+            }
+        }
+    }
+
+    /// The same of one tax class; none where the charge has no such row.
+    pub(crate) fn left_of(&self, charge: u16, tax: u32) -> Option<i64> {
+        let left = self.left.as_ref()?;
+        left.iter().find(|(index, class, _)| (*index, *class) == (charge, tax)).map(|(.., amount)| *amount)
     }
 }
 
-pub(crate) struct Assembly<'a> {
+pub(crate) struct Assembly<'a, 'f> {
     pub pricing: &'a Pricing<'a>,
-    pub run: Running<'a>,
+    pub run: &'a mut Running<'f>,
     pub buckets: Vec<Bucket>,
     pub lines: Vec<Line>,
     rows: Vec<Row>,
-    left: Vec<(u16, u32, i64)>,
+    // Of each charge after rebates, once there is one.
+    left: Option<Vec<(u16, u32, i64)>>,
     notes: Vec<String>,
     closing: Standing,
     pending: Vec<Pending>,
@@ -157,20 +181,21 @@ pub(crate) struct Assembly<'a> {
 /// Makes the bill of a closed running session.
 pub(crate) fn assemble<'a>(
     pricing: &'a Pricing<'_>,
-    mut run: Running<'a>,
+    run: &'a mut Running<'_>,
+    buffers: &mut Buffers,
     ended: bool,
     with_payment_fee: bool,
 ) -> Result<Bill, PriceError> {
     let tariff = &pricing.p.tariff;
     let buckets = std::mem::take(&mut run.buckets);
-    let closing = run.standing.clone();
+    let closing = Standing::clone(&run.standing);
     let mut work = Assembly {
         pricing,
         lines: Vec::new(),
         run,
         buckets,
-        rows: Vec::with_capacity(tariff.charges.len()),
-        left: Vec::with_capacity(tariff.charges.len()),
+        rows: std::mem::take(&mut buffers.rows),
+        left: None,
         notes: Vec::new(),
         closing,
         pending: Vec::new(),
@@ -182,32 +207,41 @@ pub(crate) fn assemble<'a>(
     work.settle_deferred()?;
     work.once_per_session()?;
     work.collect_lines();
-    work.steps()?;
-    work.charge_limits()?;
+    if pricing.p.has_steps {
+        work.steps()?;
+    }
+    if pricing.p.has_limits {
+        work.charge_limits()?;
+    }
     let payouts = work.print_charges()?;
-    let coupons = work.coupons_that_count()?;
-    work.discounts(!coupons.is_empty())?;
-    work.coupons(coupons)?;
+    if !tariff.coupons.is_empty() || !tariff.discounts.is_empty() {
+        let coupons = work.coupons_that_count()?;
+        work.discounts(!coupons.is_empty())?;
+        work.coupons(coupons)?;
+    }
     work.total_limits()?;
     work.payment_fee()?;
-    work.finish(ended, payouts)
+    work.finish(ended, payouts, buffers)
 }
 
-impl<'a> Assembly<'a> {
+impl<'a> Assembly<'a, '_> {
     fn overflow(&self, rule: u32) -> impl Fn(Overflow) -> PriceError + Copy + use<'a> {
         let p = self.pricing.p;
         move |_| PriceError::Overflow { place: p.place(rule) }
     }
 
-    fn finish(mut self, ended: bool, payouts: Vec<Row>) -> Result<Bill, PriceError> {
+    fn finish(mut self, ended: bool, payouts: Vec<Row>, buffers: &mut Buffers) -> Result<Bill, PriceError> {
         self.close_counters();
-        let (taxes, net, total) = taxes(self.pricing, &self.rows).map_err(self.overflow(0))?;
+        let mut taxes = std::mem::take(&mut buffers.taxes);
+        let (net, total) = taxes_of(self.pricing, &self.rows, &mut taxes).map_err(self.overflow(0))?;
+        self.buckets.clear();
+        buffers.buckets = self.buckets;
         let charges = &self.pricing.p.tariff.charges;
         let is_payout = |line: &Line| {
             let charge = line.source.charge().and_then(|charge| charges.get(usize::from(charge)));
             charge.is_some_and(|charge| charge.kind == ChargeKind::PayoutToSite)
         };
-        let has_payouts = charges.iter().any(|charge| charge.kind == ChargeKind::PayoutToSite);
+        let has_payouts = self.pricing.p.has_payouts;
         let (payout_lines, lines) =
             if has_payouts { self.lines.into_iter().partition(is_payout) } else { (Vec::new(), self.lines) };
         Ok(Bill {

@@ -477,11 +477,10 @@ impl Bill {
     fn printed_row(&self, printer: &Printer<'_>, row: &Row) -> ChargeDoc {
         let mut printed = printer.row(row);
         if let Source::Charge(index) = row.source
-            && let Some((.., left)) =
-                self.left.iter().find(|(charge, tax, _)| *charge == index && *tax == row.tax)
-            && *left != row.amount
+            && let Some(left) = self.left_of(index, row.tax)
+            && left != row.amount
         {
-            printed.after_rebates = Some(money(*left, printer.digits));
+            printed.after_rebates = Some(money(left, printer.digits));
         }
         printed
     }

@@ -89,6 +89,16 @@ pub(crate) struct Base {
     pub opening: i64,
 }
 
+impl Base {
+    /// What a counter stands at when the session's own stands at `value`.
+    pub fn counted(&self, value: i64, span: Span) -> i64 {
+        match span {
+            Span::Session | Span::Bill => value.saturating_add(self.opening),
+            Span::Day | Span::Month => (value - self.at_start).saturating_add(self.opening),
+        }
+    }
+}
+
 /// Answers that stay the same for a whole session.
 #[derive(Clone, Debug)]
 pub(crate) struct Fixed {
@@ -228,8 +238,24 @@ pub(crate) struct Around<'a> {
     pub rule: u32,
 }
 
-impl Point {
-    pub fn measure(&self, measure: Measure, base: &Base) -> Result<i64, PriceError> {
+/// Where a diagram is asked. A [`Point`] knows everything; what is cheaper to make works it out when it is asked.
+pub(crate) trait Moment {
+    fn local(&self) -> &LocalTime;
+    fn measure(&self, measure: Measure, base: &Base) -> Result<i64, PriceError>;
+    /// All of it, for formulas.
+    fn point(&self) -> Point;
+}
+
+impl Moment for Point {
+    fn point(&self) -> Point {
+        *self
+    }
+
+    fn local(&self) -> &LocalTime {
+        &self.local
+    }
+
+    fn measure(&self, measure: Measure, base: &Base) -> Result<i64, PriceError> {
         let (value, span) = match measure {
             Measure::Energy { span, .. } => (self.import, span),
             Measure::Time { time, span, .. } => {
@@ -246,10 +272,7 @@ impl Point {
                 return self.occupancy.ok_or(missing);
             }
         };
-        Ok(match span {
-            Span::Session | Span::Bill => value.saturating_add(base.opening),
-            Span::Day | Span::Month => (value - base.at_start).saturating_add(base.opening),
-        })
+        Ok(base.counted(value, span))
     }
 }
 
@@ -259,7 +282,7 @@ pub(crate) fn walk(
     p: &Prepared,
     fixed: &Fixed,
     mut node: NodeId,
-    point: &Point,
+    point: &impl Moment,
     bases: &[Base],
     edges: &mut Edges,
 ) -> Result<Option<u32>, PriceError> {
@@ -267,9 +290,10 @@ pub(crate) fn walk(
         match p.tariff.nodes.get(node as usize) {
             Some(Node::Leaf(leaf)) => return Ok(Some(*leaf)),
             Some(Node::Days(children)) => {
-                let index = usize::try_from(point.local.day - CALENDAR.start).unwrap_or(usize::MAX);
+                let local = point.local();
+                let index = usize::try_from(local.day - CALENDAR.start).unwrap_or(usize::MAX);
                 let class = p.day_classes.get(index).copied().unwrap_or_default();
-                edges.until(point.local.instant_of(1440));
+                edges.until(local.instant_of(1440));
                 match children.get(usize::from(class)) {
                     Some(child) => node = *child,
                     None => return Ok(None),
@@ -277,9 +301,9 @@ pub(crate) fn walk(
             }
             Some(Node::Minutes { edges: starts, children }) => {
                 // The first start is 0, so at least one is not after the minute.
-                let next =
-                    starts.iter().position(|start| *start > point.local.minute).unwrap_or(starts.len());
-                edges.until(point.local.instant_of(starts.get(next).copied().unwrap_or(1440)));
+                let local = point.local();
+                let next = starts.iter().position(|start| *start > local.minute).unwrap_or(starts.len());
+                edges.until(local.instant_of(starts.get(next).copied().unwrap_or(1440)));
                 match children.get(next.wrapping_sub(1)) {
                     Some(child) => node = *child,
                     None => return Ok(None),

@@ -2,12 +2,14 @@
 //!
 //! An amount is price x quantity. Quantities are whole millionths of a kWh or whole milliseconds, so with a price of at
 //! most 12 decimals every amount is a whole multiple of 1 / 432,000,000,000,000,000,000 (10^18 x 432: energy needs
-//! 10^18, an hour's milliseconds bring 3.6 million, a day's 86.4 million). That is [`Exact`]'s fast half. Products inside a
-//! formula may have more decimals; they go to a 256-bit half with 16 decimals more. Nothing is ever truncated on the way.
+//! 10^18, an hour's milliseconds bring 3.6 million, a day's 86.4 million). That is what [`Exact`] counts in. Products inside
+//! a formula may have more decimals: they go to a fraction of that unit with 16 decimals more. Nothing is ever truncated on
+//! the way.
 
 use ethnum::I256;
 use rust_decimal::Decimal;
 use std::cmp::Ordering;
+use std::num::NonZeroU32;
 
 /// A result too large to be money. Shown to people as an error, never wrapped or saturated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -43,8 +45,9 @@ pub(crate) fn div_half_away(numerator: i128, denominator: i128) -> i128 {
         return i128::from(quotient) + if up { i128::from(numerator.signum()) } else { 0 };
     }
     let quotient = numerator / denominator;
-    let rest = numerator - quotient * denominator;
-    if rest.unsigned_abs() >= denominator.unsigned_abs() - rest.unsigned_abs() {
+    // Below the denominator, so nothing is lost.
+    let rest = numerator.wrapping_sub(quotient.wrapping_mul(denominator)).unsigned_abs();
+    if rest >= denominator.unsigned_abs() - rest {
         quotient + if numerator < 0 { -1 } else { 1 }
     } else {
         quotient
@@ -55,32 +58,38 @@ pub(crate) fn div_half_away(numerator: i128, denominator: i128) -> i128 {
 #[derive(Clone, Copy, Debug)]
 pub struct Num {
     mantissa: i128,
-    places: u32,
+    // One more than there are, so that `Option<Num>` needs no room of its own.
+    places: NonZeroU32,
 }
 
 #[expect(clippy::should_implement_trait, reason = "these can fail: an overflow is an error, not a panic")]
 impl Num {
     /// Zero.
-    pub const ZERO: Num = Num { mantissa: 0, places: 0 };
+    pub const ZERO: Num = Num::new(0, 0);
     /// One.
-    pub const ONE: Num = Num { mantissa: 1, places: 0 };
+    pub const ONE: Num = Num::new(1, 0);
 
     /// `mantissa / 10^places`; `places` is at most [`PRODUCT_PLACES`].
     #[must_use]
     pub const fn new(mantissa: i128, places: u32) -> Self {
-        Self { mantissa, places }
+        Self { mantissa, places: NonZeroU32::MIN.saturating_add(places) }
+    }
+
+    #[inline]
+    const fn places(self) -> u32 {
+        self.places.get() - 1
     }
 
     /// The same number.
     #[must_use]
     pub fn from_decimal(value: Decimal) -> Self {
-        Self { mantissa: value.mantissa(), places: value.scale() }
+        Self::new(value.mantissa(), value.scale())
     }
 
     /// The same number, without trailing zeros, for people.
     #[must_use]
     pub fn to_plain(self) -> String {
-        print_decimal(self.mantissa, self.places, true)
+        print_decimal(self.mantissa, self.places(), true)
     }
 
     /// Whether it is zero.
@@ -97,18 +106,18 @@ impl Num {
 
     fn aligned(self, other: Self) -> Result<(i128, i128, u32), Overflow> {
         if self.places == other.places {
-            return Ok((self.mantissa, other.mantissa, self.places));
+            return Ok((self.mantissa, other.mantissa, self.places()));
         }
-        let places = self.places.max(other.places);
-        let left = self.mantissa.checked_mul(pow10(places - self.places)?).ok_or(Overflow)?;
-        let right = other.mantissa.checked_mul(pow10(places - other.places)?).ok_or(Overflow)?;
+        let places = self.places().max(other.places());
+        let left = self.mantissa.checked_mul(pow10(places - self.places())?).ok_or(Overflow)?;
+        let right = other.mantissa.checked_mul(pow10(places - other.places())?).ok_or(Overflow)?;
         Ok((left, right, places))
     }
 
     /// Exact sum.
     pub fn add(self, other: Self) -> Result<Self, Overflow> {
         let (left, right, places) = self.aligned(other)?;
-        Ok(Self { mantissa: left.checked_add(right).ok_or(Overflow)?, places })
+        Ok(Self::new(left.checked_add(right).ok_or(Overflow)?, places))
     }
 
     /// Exact difference.
@@ -121,52 +130,53 @@ impl Num {
         Ok(Self { mantissa: self.mantissa.checked_neg().ok_or(Overflow)?, places: self.places })
     }
 
-    fn trimmed(mut self) -> Self {
-        while self.places > 0 && self.mantissa % 10 == 0 {
-            self.mantissa /= 10;
-            self.places -= 1;
+    fn trimmed(self) -> Self {
+        let (mut mantissa, mut places) = (self.mantissa, self.places());
+        while places > 0 && mantissa % 10 == 0 {
+            mantissa /= 10;
+            places -= 1;
         }
-        self
+        Self::new(mantissa, places)
     }
 
     /// Product: exact as long as it needs no more than [`PRODUCT_PLACES`] decimals, else rounded there, half away from zero.
     pub fn mul(self, other: Self) -> Result<Self, Overflow> {
         if let Some(mantissa) = self.mantissa.checked_mul(other.mantissa) {
-            let places = self.places + other.places;
+            let places = self.places() + other.places();
             if places <= PRODUCT_PLACES {
-                return Ok(Self { mantissa, places });
+                return Ok(Self::new(mantissa, places));
             }
         }
         let (left, right) = (self.trimmed(), other.trimmed());
         let mut wide = I256::from(left.mantissa).checked_mul(I256::from(right.mantissa)).ok_or(Overflow)?;
-        let mut places = left.places + right.places;
+        let mut places = left.places() + right.places();
         if places > PRODUCT_PLACES {
             wide = div_half_away_wide(wide, I256::from(pow10(places - PRODUCT_PLACES)?));
             places = PRODUCT_PLACES;
         }
-        Ok(Self { mantissa: i128::try_from(wide).map_err(|_| Overflow)?, places })
+        Ok(Self::new(i128::try_from(wide).map_err(|_| Overflow)?, places))
     }
 
     /// Quotient rounded half away from zero at [`QUOTIENT_PLACES`] decimals. `None` when the divisor is zero.
     pub fn div(self, other: Self) -> Option<Result<Self, Overflow>> {
         (other.mantissa != 0).then(|| {
             let (left, right) = (self.trimmed(), other.trimmed());
-            let up = QUOTIENT_PLACES + right.places;
+            let up = QUOTIENT_PLACES + right.places();
             let mut numerator = I256::from(left.mantissa);
             let mut denominator = I256::from(right.mantissa);
             // value = mantissa / 10^places * 10^other.places / other.mantissa, wanted at 12 decimals
-            if up >= left.places {
-                numerator = numerator.checked_mul(I256::from(pow10(up - left.places)?)).ok_or(Overflow)?;
+            if up >= left.places() {
+                numerator = numerator.checked_mul(I256::from(pow10(up - left.places())?)).ok_or(Overflow)?;
             } else {
                 denominator =
-                    denominator.checked_mul(I256::from(pow10(left.places - up)?)).ok_or(Overflow)?;
+                    denominator.checked_mul(I256::from(pow10(left.places() - up)?)).ok_or(Overflow)?;
             }
             if denominator < I256::ZERO {
                 (numerator, denominator) = (-numerator, -denominator);
             }
             let quotient = div_half_away_wide(numerator, denominator);
             let mantissa = i128::try_from(quotient).map_err(|_| Overflow)?;
-            Ok(Self { mantissa, places: QUOTIENT_PLACES })
+            Ok(Self::new(mantissa, QUOTIENT_PLACES))
         })
     }
 
@@ -177,7 +187,7 @@ impl Num {
             return Err(Overflow);
         }
         let mantissa = div_half_away(value, step_value).checked_mul(step_value).ok_or(Overflow)?;
-        Ok(Self { mantissa, places })
+        Ok(Self::new(mantissa, places))
     }
 
     /// `whole / self`, rounded half away from zero to a whole number. The number is above zero.
@@ -185,20 +195,20 @@ impl Num {
         if self.mantissa <= 0 {
             return Err(Overflow);
         }
-        let numerator = i128::from(whole).checked_mul(pow10(self.places)?).ok_or(Overflow)?;
+        let numerator = i128::from(whole).checked_mul(pow10(self.places())?).ok_or(Overflow)?;
         i64::try_from(div_half_away(numerator, self.mantissa)).map_err(|_| Overflow)
     }
 
     /// `whole x self`, rounded half away from zero to a whole number.
     pub fn of_whole(self, whole: i64) -> Result<i64, Overflow> {
         let product = self.mantissa.checked_mul(i128::from(whole)).ok_or(Overflow)?;
-        i64::try_from(div_half_away(product, pow10(self.places)?)).map_err(|_| Overflow)
+        i64::try_from(div_half_away(product, pow10(self.places())?)).map_err(|_| Overflow)
     }
 
     /// The price of one unit of quantity as a whole number of [`Exact`]'s small units, where it is one and fits.
     #[must_use]
     pub fn per_unit(self, counted: Counted) -> Option<i64> {
-        let up = POW10.get(QUOTIENT_PLACES.checked_sub(self.places)? as usize)?;
+        let up = POW10.get(QUOTIENT_PLACES.checked_sub(self.places())? as usize)?;
         i64::try_from(self.mantissa.checked_mul(*up)?.checked_mul(counted.factor())?).ok()
     }
 
@@ -263,15 +273,17 @@ const UNITS: [i128; 13] = {
     }
     table
 };
-const WIDE_PER_NARROW: i128 = 10_000_000_000_000_000;
+// Parts of the small unit that are counted.
+const FINE: u64 = 10_000_000_000_000_000;
 
-/// An exact amount of money.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// An exact amount of money, up to some 10^17 either way.
+// Ordered as written: by the whole units, then by the fraction.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Exact {
-    // Multiples of 1/(432 x 10^18).
+    // Multiples of 1/(432 x 10^18), rounded down.
     narrow: i128,
-    // Multiples of 1/(432 x 10^34).
-    wide: I256,
+    // What that leaves, in multiples of 1/(432 x 10^34); below FINE.
+    fine: u64,
 }
 
 impl Default for Exact {
@@ -283,39 +295,46 @@ impl Default for Exact {
 #[expect(clippy::should_implement_trait, reason = "these can fail: an overflow is an error, not a panic")]
 impl Exact {
     /// Nothing.
-    pub const ZERO: Exact = Exact { narrow: 0, wide: I256::ZERO };
+    pub const ZERO: Exact = Exact { narrow: 0, fine: 0 };
 
     /// `per_unit` (see [`Num::per_unit`]) x `quantity`, exactly.
     #[inline]
     #[must_use]
     pub fn whole(per_unit: i64, quantity: i64) -> Self {
         // Two 64-bit factors always fit into 128 bits.
-        Self { narrow: i128::from(per_unit) * i128::from(quantity), wide: I256::ZERO }
+        Self { narrow: i128::from(per_unit) * i128::from(quantity), fine: 0 }
     }
 
     /// `price` x `quantity`, exactly.
     #[inline]
     pub fn product(price: Num, quantity: i64, counted: Counted) -> Result<Self, Overflow> {
-        if price.places <= QUOTIENT_PLACES
-            && let Some(up) = POW10.get((QUOTIENT_PLACES - price.places) as usize)
+        if let Some(missing) = QUOTIENT_PLACES.checked_sub(price.places())
+            && let Some(up) = POW10.get(missing as usize)
             && let Some(narrow) = price
                 .mantissa
                 .checked_mul(i128::from(quantity))
                 .and_then(|product| product.checked_mul(up * counted.factor()))
         {
-            return Ok(Self { narrow, wide: I256::ZERO });
+            return Ok(Self { narrow, fine: 0 });
         }
         Self::product_wide(price, quantity, counted)
     }
 
     #[cold]
     fn product_wide(price: Num, quantity: i64, counted: Counted) -> Result<Self, Overflow> {
-        let up = I256::from(pow10(PRODUCT_PLACES - price.places)?);
+        let up = I256::from(pow10(PRODUCT_PLACES.checked_sub(price.places()).ok_or(Overflow)?)?);
         let wide = I256::from(price.mantissa)
             .checked_mul(up)
             .and_then(|value| value.checked_mul(I256::from(i128::from(quantity) * counted.factor())))
             .ok_or(Overflow)?;
-        Ok(Self { narrow: 0, wide })
+        Self::from_wide(wide)
+    }
+
+    // A multiple of 1/(432 x 10^34).
+    fn from_wide(wide: I256) -> Result<Self, Overflow> {
+        let fine = I256::from(FINE);
+        let narrow = i128::try_from(wide.div_euclid(fine)).map_err(|_| Overflow)?;
+        Ok(Self { narrow, fine: u64::try_from(wide.rem_euclid(fine)).map_err(|_| Overflow)? })
     }
 
     /// A plain decimal of up to 12 places.
@@ -331,23 +350,13 @@ impl Exact {
     /// Exact sum.
     #[inline]
     pub fn add(self, other: Self) -> Result<Self, Overflow> {
-        if self.wide == I256::ZERO
-            && other.wide == I256::ZERO
-            && let Some(narrow) = self.narrow.checked_add(other.narrow)
-        {
-            return Ok(Self { narrow, wide: I256::ZERO });
+        let mut narrow = self.narrow.checked_add(other.narrow).ok_or(Overflow)?;
+        let mut fine = self.fine + other.fine;
+        if fine >= FINE {
+            fine -= FINE;
+            narrow = narrow.checked_add(1).ok_or(Overflow)?;
         }
-        self.add_wide(other)
-    }
-
-    #[cold]
-    fn add_wide(self, other: Self) -> Result<Self, Overflow> {
-        let wide = self.wide.checked_add(other.wide).ok_or(Overflow)?;
-        if let Some(narrow) = self.narrow.checked_add(other.narrow) {
-            return Ok(Self { narrow, wide });
-        }
-        let sum = self.all_wide()?.checked_add(other.all_wide()?).ok_or(Overflow)?;
-        Ok(Self { narrow: 0, wide: sum })
+        Ok(Self { narrow, fine })
     }
 
     /// Exact difference.
@@ -357,55 +366,58 @@ impl Exact {
 
     /// With its sign changed.
     pub fn negated(self) -> Result<Self, Overflow> {
-        Ok(Self {
-            narrow: self.narrow.checked_neg().ok_or(Overflow)?,
-            wide: self.wide.checked_neg().ok_or(Overflow)?,
-        })
-    }
-
-    fn all_wide(self) -> Result<I256, Overflow> {
-        I256::from(self.narrow)
-            .checked_mul(I256::from(WIDE_PER_NARROW))
-            .and_then(|narrow| narrow.checked_add(self.wide))
-            .ok_or(Overflow)
-    }
-
-    /// Order by value.
-    pub fn compare(self, other: Self) -> Result<Ordering, Overflow> {
-        if self.wide == I256::ZERO && other.wide == I256::ZERO {
-            return Ok(self.narrow.cmp(&other.narrow));
+        let narrow = self.narrow.checked_neg().ok_or(Overflow)?;
+        if self.fine == 0 {
+            return Ok(Self { narrow, fine: 0 });
         }
-        Ok(self.all_wide()?.cmp(&other.all_wide()?))
+        Ok(Self { narrow: narrow.checked_sub(1).ok_or(Overflow)?, fine: FINE - self.fine })
+    }
+
+    fn wide(self) -> I256 {
+        // 128 bits times 54 bits always fit.
+        I256::from(self.narrow) * I256::from(FINE) + I256::from(self.fine)
     }
 
     /// Whether it is exactly zero.
     #[must_use]
     pub fn is_zero(self) -> bool {
-        matches!(self.compare(Self::ZERO), Ok(Ordering::Equal))
+        self == Self::ZERO
     }
 
     /// Rounded half away from zero to `places` decimals, as whole units of the last place.
     pub fn rounded(self, places: u32) -> Result<i128, Overflow> {
-        if self.wide == I256::ZERO
+        if self.fine == 0
             && let Some(unit) = UNITS.get(places as usize)
         {
             return Ok(div_half_away(self.narrow, *unit));
         }
         let one = pow10(places)?;
-        let unit = I256::from(NARROW_ONE) * I256::from(WIDE_PER_NARROW) / I256::from(one);
-        i128::try_from(div_half_away_wide(self.all_wide()?, unit)).map_err(|_| Overflow)
+        let unit = I256::from(NARROW_ONE) * I256::from(FINE) / I256::from(one);
+        i128::try_from(div_half_away_wide(self.wide(), unit)).map_err(|_| Overflow)
     }
 
     /// Rounded half away from zero to minor units.
+    #[inline]
     pub fn to_minor(self, digits: u8) -> Result<i64, Overflow> {
+        // The usual: whole small units, and no more than 64 bits of minor units.
+        if self.fine == 0
+            && let Some(unit) = UNITS.get(usize::from(digits))
+        {
+            let (magnitude, unit) = (self.narrow.unsigned_abs(), unit.unsigned_abs());
+            let quotient = magnitude / unit;
+            // Below the unit, so nothing is lost.
+            let rest = magnitude.wrapping_sub(quotient.wrapping_mul(unit));
+            let minor = i64::try_from(quotient).map_err(|_| Overflow)?;
+            let minor = minor.checked_add(i64::from(rest >= unit - rest)).ok_or(Overflow)?;
+            return Ok(if self.narrow < 0 { -minor } else { minor });
+        }
         i64::try_from(self.rounded(u32::from(digits))?).map_err(|_| Overflow)
     }
 
     /// Whole minor units below the value, and what is left in a fixed tiny unit (for sharing by largest remainder).
     pub fn floor_minor(self, digits: u8) -> Result<(i64, i128), Overflow> {
-        let unit =
-            I256::from(NARROW_ONE) * I256::from(WIDE_PER_NARROW) / I256::from(pow10(u32::from(digits))?);
-        let value = self.all_wide()?;
+        let unit = I256::from(NARROW_ONE) * I256::from(FINE) / I256::from(pow10(u32::from(digits))?);
+        let value = self.wide();
         let floor = value.div_euclid(unit);
         let rest = value.rem_euclid(unit);
         Ok((i64::try_from(floor).map_err(|_| Overflow)?, i128::try_from(rest).map_err(|_| Overflow)?))
@@ -414,12 +426,9 @@ impl Exact {
     /// `self x part / whole`, rounded down to the tiny unit; for shares in proportion. `None` when `whole` is zero.
     pub fn share(self, part: Self, whole: Self) -> Option<Result<Self, Overflow>> {
         let calculate = || {
-            let whole = whole.all_wide()?;
             // 512-bit products would be needed for the exact share; 10^-34 is far below any remainder that decides.
-            let value = self.all_wide()?;
-            let part = part.all_wide()?;
-            let quotient = mul_div_floor(value, part, whole).ok_or(Overflow)?;
-            Ok(Self { narrow: 0, wide: quotient })
+            let quotient = mul_div_floor(self.wide(), part.wide(), whole.wide()).ok_or(Overflow)?;
+            Self::from_wide(quotient)
         };
         (!whole.is_zero()).then(calculate)
     }
@@ -506,7 +515,7 @@ mod tests {
     fn a_third_of_an_hour_stays_exact() {
         let amount = Exact::product(num("0.10"), 20 * 60_000, Counted::Hours).unwrap();
         let three = amount.add(amount).unwrap().add(amount).unwrap();
-        assert_eq!(three.compare(Exact::from_num(num("0.1")).unwrap()).unwrap(), Ordering::Equal);
+        assert_eq!(three, Exact::from_num(num("0.1")).unwrap());
         assert_eq!(amount.print12(), "0.033333333333");
     }
 
@@ -543,8 +552,10 @@ mod tests {
         assert_eq!(large.mul(large).unwrap_err(), Overflow);
         assert_eq!(large.add(large).and_then(|x| x.add(large)).unwrap_err(), Overflow);
         assert_eq!(Exact::product(Num::new(10_i128.pow(30), 0), i64::MAX, Counted::Pieces), Err(Overflow));
-        let much = Exact::product(Num::new(10_i128.pow(20), 0), i64::MAX, Counted::Pieces).unwrap();
+        assert_eq!(Exact::product(Num::new(10_i128.pow(20), 0), i64::MAX, Counted::Pieces), Err(Overflow));
+        let much = Exact::product(Num::new(3 * 10_i128.pow(17), 0), 1, Counted::Pieces).unwrap();
         assert_eq!(much.to_minor(2), Err(Overflow));
+        assert_eq!(much.add(much), Err(Overflow));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use crate::bill::{Bill, assemble};
 use crate::error::PriceError;
 use crate::evaluate::{Around, Base, Edges, Given, Point, Pricing, walk};
 use crate::exact::Num;
-use crate::price::follow;
-use crate::running::Line;
+use crate::price::{blank, follow};
+use crate::running::{Buffers, Line};
 use crate::session::{Session, State};
 use crate::standing::Standing;
 use crate::tariff::{Formula, Mean, Outcome, RuleId};
@@ -75,8 +75,11 @@ pub fn explain(
     session: &Session,
     standing: &Standing,
 ) -> Result<Explained, PriceError> {
-    let (running, ended) = follow(pricing, session, standing, true)?;
-    let mut run = running.close(pricing)?;
+    let mut buffers = Buffers::default();
+    let mut run = blank(session, standing, &mut buffers);
+    run.trace = Some(Box::default());
+    follow(&mut run, pricing, session)?;
+    run.close(pricing)?;
     let trace = run.trace.take().unwrap_or_default();
     let mut slices = Vec::new();
     for (line, point, bases) in &trace.slices {
@@ -94,7 +97,13 @@ pub fn explain(
     }
     let end = run.now.t;
     let states = spans(run.plugged_in, end, &trace.states);
-    let bill = assemble(pricing, run, ended, !pricing.p.tariff.bills_monthly)?;
+    let bill = assemble(
+        pricing,
+        &mut run,
+        &mut buffers,
+        session.unplugged.is_some(),
+        !pricing.p.tariff.bills_monthly,
+    )?;
     Ok(Explained { bill, slices, states })
 }
 

@@ -1,5 +1,7 @@
 //! Reading input JSON: plain decimals and RFC 3339 times in strings, unknown fields refused with the nearest known one.
 
+mod words;
+
 use crate::units::{Energy, Instant, micro};
 use chrono::DateTime;
 use rust_decimal::Decimal;
@@ -69,24 +71,8 @@ fn explain<T: DeserializeOwned>(text: &str) -> InputError {
     } else {
         format!("`{path}` (line {line}, column {column}): ")
     };
-    match unknown_field(&message) {
-        Some((field, known)) => {
-            let nearest = nearest(&field, known.iter().map(String::as_str));
-            let help = match nearest {
-                Some(nearest) => format!("did you mean `{nearest}`?"),
-                None => format!("known here: {}", known.join(", ")),
-            };
-            InputError { place, message: format!("unknown field `{field}`"), help: Some(help) }
-        }
-        None => InputError { place, message, help: None },
-    }
-}
-
-fn unknown_field(message: &str) -> Option<(String, Vec<String>)> {
-    let rest = message.strip_prefix("unknown field `")?;
-    let (field, rest) = rest.split_once('`')?;
-    let known = rest.split('`').skip(1).step_by(2).map(str::to_owned).collect();
-    Some((field.to_owned(), known))
+    let (message, help) = words::of(&message, text.trim().is_empty());
+    InputError { place, message, help }
 }
 
 /// The known word nearest to `word`, when one is near enough to be meant.

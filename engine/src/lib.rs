@@ -30,7 +30,7 @@ pub use bill::Bill;
 pub use error::PriceError;
 pub use evaluate::Pricing;
 pub use prepared::{PrepareError, Prepared};
-pub use price::{price, price_with};
+pub use price::{Pricer, price, price_with};
 pub use prices::PriceBook;
 pub use running::{Begin, Running};
 pub use session::Session;

@@ -41,6 +41,10 @@ pub struct MonthStatements {
     pub statements: Vec<Document>,
     /// What all documents of kind `statement` come to.
     pub totals: Totals,
+    /// Notes that are about the whole site and stand on each of the statements that share a charge, so that a summary can say
+    /// them once.
+    #[serde(skip)]
+    pub site_notes: Vec<String>,
     /// Closing counters.
     pub standing: MonthStanding,
 }

@@ -1,11 +1,15 @@
 //! A tariff made ready for evaluation: everything that follows from it alone, worked out once.
 
+mod schedule;
+
+pub(crate) use schedule::Schedule;
+
 use crate::calendar::answers;
 use crate::calendar_time::INSTANTS;
 use crate::exact::{Counted, Num};
 use crate::tariff::{
-    CALENDAR, ChargeKind, Formula, IR_VERSION, Leaf, Mean, Measure, MonthWhat, Node, NodeId, Outcome, Per,
-    Price, Tariff, TaxClass,
+    CALENDAR, Charge, ChargeKind, Formula, IR_VERSION, Leaf, Mean, Measure, MonthWhat, Node, NodeId, Outcome,
+    Per, Price, Span, Tariff, TaxClass, Who,
 };
 use sha2::{Digest, Sha256};
 
@@ -43,8 +47,18 @@ pub struct Prepared {
     pub(crate) part_labels: Vec<String>,
     pub(crate) energy_charges: Vec<u32>,
     pub(crate) tax_factors: Vec<TaxFactor>,
+    // By node; only of those at which the diagram of a charge may begin once the facts are known.
+    schedules: Vec<Option<Schedule>>,
+    pub(crate) start_fees: Vec<u16>,
+    pub(crate) payment_fees: Vec<u16>,
+    pub(crate) has_steps: bool,
+    pub(crate) has_limits: bool,
+    pub(crate) has_payouts: bool,
     // Some list asks for drawn power.
     pub(crate) uses_power: bool,
+    // Some counter has a span of its own, or goes on over several sessions.
+    pub(crate) uses_bases: bool,
+    pub(crate) counts_over_sessions: bool,
     version: String,
 }
 
@@ -57,6 +71,10 @@ pub(crate) struct FastLeaf {
     pub free: bool,
     pub counted: Counted,
     pub uses_average: bool,
+    // The price is final and has no parts as soon as the line is found.
+    pub plain: bool,
+    // Of a tax's diagram: the first class with the same taxes.
+    pub tax: Option<u32>,
     // Indexes into `part_labels`, one per part of the price.
     pub parts: Vec<u32>,
 }
@@ -90,8 +108,28 @@ impl Prepared {
             .map(|(index, _)| index)
             .collect();
         let tax_factors = tax_factors(&tariff.tax_classes)?;
+        let is = |kind: ChargeKind| move |(_, charge): &(u16, &Charge)| charge.kind == kind;
+        let charges = || (0_u16..).zip(&tariff.charges);
+        let start_fees = charges().filter(is(ChargeKind::StartFee)).map(|(index, _)| index).collect();
+        let payment_fees = charges().filter(is(ChargeKind::PaymentFee)).map(|(index, _)| index).collect();
+        let has_steps = tariff.charges.iter().any(|charge| charge.step.is_some());
+        let has_limits = tariff.charges.iter().any(|charge| !charge.limits.is_empty());
+        let schedules = schedules(&tariff);
+        let has_payouts = charges().any(|charge| is(ChargeKind::PayoutToSite)(&charge));
         mark_averages(&tariff, &mut leaves);
+        for (leaf, fast) in tariff.leaves.iter().zip(&mut leaves) {
+            if let Outcome::Tax(class) = leaf.outcome {
+                fast.tax = tax_factors.get(class as usize).map(|factor| factor.same_as);
+            }
+        }
         let uses_power = tariff.measures.contains(&Measure::Power);
+        let spans = |measure: &Measure| match measure {
+            Measure::Energy { span, who } | Measure::Time { span, who, .. } => Some((*span, *who)),
+            Measure::Power | Measure::Current | Measure::Occupancy => None,
+        };
+        let mut counters = tariff.measures.iter().filter_map(spans);
+        let uses_bases = counters.clone().any(|(span, who)| span != Span::Session || who != Who::Session);
+        let counts_over_sessions = counters.any(|(_, who)| who != Who::Session);
         let version = version(&tariff);
         Ok(Self {
             tariff,
@@ -100,9 +138,29 @@ impl Prepared {
             part_labels,
             energy_charges,
             tax_factors,
+            schedules,
+            start_fees,
+            payment_fees,
+            has_steps,
+            has_limits,
+            has_payouts,
             uses_power,
+            uses_bases,
+            counts_over_sessions,
             version,
         })
+    }
+
+    /// The tax class at the end of a diagram that asks nothing (the first class with the same taxes).
+    #[inline]
+    pub(crate) fn always_taxed(&self, root: NodeId) -> Option<u32> {
+        let Some(Node::Leaf(leaf)) = self.tariff.nodes.get(root as usize) else { return None };
+        self.leaves.get(*leaf as usize)?.tax
+    }
+
+    /// The schedule that begins at a node; none where more than the clock is asked.
+    pub(crate) fn schedule(&self, root: NodeId) -> Option<&Schedule> {
+        self.schedules.get(root as usize)?.as_ref()
     }
 
     /// The compiled tariff.
@@ -164,6 +222,25 @@ pub fn hash_text(bytes: &[u8]) -> String {
     text
 }
 
+// Of every node that no other node but questions about facts stands before.
+fn schedules(tariff: &Tariff) -> Vec<Option<Schedule>> {
+    let mut schedules = vec![None; tariff.nodes.len()];
+    let mut seen = vec![false; tariff.nodes.len()];
+    let mut todo: Vec<NodeId> = tariff.charges.iter().map(|charge| charge.root).collect();
+    while let Some(node) = todo.pop() {
+        match seen.get_mut(node as usize) {
+            Some(seen) if !*seen => *seen = true,
+            _ => continue,
+        }
+        if let Some(Node::Fact { yes, no, .. }) = tariff.nodes.get(node as usize) {
+            todo.extend([*yes, *no]);
+        } else if let Some(place) = schedules.get_mut(node as usize) {
+            *place = Schedule::of(tariff, node);
+        }
+    }
+    schedules
+}
+
 fn classify_days(tariff: &Tariff) -> Result<Vec<u16>, PrepareError> {
     let days = &tariff.days;
     let count = usize::try_from(CALENDAR.end - CALENDAR.start).unwrap_or_default();
@@ -189,6 +266,8 @@ fn fast_leaf(leaf: &Leaf, labels: &mut Vec<String>) -> FastLeaf {
         free: true,
         counted: Counted::Pieces,
         uses_average: false,
+        plain: true,
+        tax: None,
         parts: Vec::new(),
     };
     match &leaf.outcome {
@@ -218,6 +297,8 @@ fn fast_leaf(leaf: &Leaf, labels: &mut Vec<String>) -> FastLeaf {
                 free: false,
                 counted,
                 uses_average: false,
+                plain: constant.is_some() && parts.is_empty(),
+                tax: None,
                 parts: parts.iter().map(|part| label_index(&part.label)).collect(),
             }
         }

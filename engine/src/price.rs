@@ -3,7 +3,7 @@
 use crate::bill::{Bill, assemble};
 use crate::error::PriceError;
 use crate::evaluate::Pricing;
-use crate::running::{Begin, Running};
+use crate::running::{Begin, Buffers, Held, Running};
 use crate::session::Session;
 use crate::standing::Standing;
 use crate::units::Instant;
@@ -29,24 +29,63 @@ pub fn price_with(
     standing: &Standing,
     payment_fee: bool,
 ) -> Result<Bill, PriceError> {
-    let (running, ended) = follow(pricing, session, standing, false)?;
-    assemble(pricing, running.close(pricing)?, ended, payment_fee)
+    let mut buffers = Buffers::default();
+    let mut running = blank(session, standing, &mut buffers);
+    follow(&mut running, pricing, session)?;
+    running.close(pricing)?;
+    assemble(pricing, &mut running, &mut buffers, session.unplugged.is_some(), payment_fee)
 }
 
-/// Takes a whole session in; true when it has ended. With `trace`, what an explanation needs is kept on the way.
-pub(crate) fn follow<'s>(
-    pricing: &Pricing<'_>,
-    session: &'s Session,
-    standing: &Standing,
-    trace: bool,
-) -> Result<(Running<'s>, bool), PriceError> {
+/// Prices many sessions one after the other and reuses their memory.
+#[derive(Debug)]
+pub struct Pricer<'p> {
+    pricing: &'p Pricing<'p>,
+    buffers: Buffers,
+    bill: Bill,
+}
+
+impl<'p> Pricer<'p> {
+    /// With the prices of the first session for all of them.
+    #[must_use]
+    pub fn new(pricing: &'p Pricing<'p>) -> Self {
+        Self { pricing, buffers: Buffers::default(), bill: Bill::default() }
+    }
+
+    /// What a session costs: the bill that [`price()`] gives, until the next one is asked for.
+    ///
+    /// # Errors
+    /// As [`price()`].
+    pub fn price(&mut self, session: &Session, standing: &Standing) -> Result<&Bill, PriceError> {
+        let pricing = self.pricing;
+        self.bill.leave(&mut self.buffers);
+        let mut running = blank(session, standing, &mut self.buffers);
+        follow(&mut running, pricing, session)?;
+        running.close(pricing)?;
+        let (ended, fee) = (session.unplugged.is_some(), !pricing.p.tariff.bills_monthly);
+        self.bill = assemble(pricing, &mut running, &mut self.buffers, ended, fee)?;
+        self.buffers.reclaim(&mut running);
+        Ok(&self.bill)
+    }
+}
+
+#[inline]
+pub(crate) fn blank<'s>(session: &'s Session, standing: &'s Standing, buffers: &mut Buffers) -> Running<'s> {
     let begin = Begin {
         plugged_in: session.plugged_in,
         explicit_states: !session.states.is_empty(),
         explicit_power: !session.power.is_empty(),
     };
-    let mut running = Running::begin(pricing, Cow::Borrowed(&session.facts), &begin, standing.clone())?;
-    running.trace = trace.then(Box::default);
+    Running::blank(Held::Borrowed(&session.facts), &begin, Cow::Borrowed(standing), buffers)
+}
+
+/// Takes a whole session in.
+#[inline]
+pub(crate) fn follow(
+    running: &mut Running<'_>,
+    pricing: &Pricing<'_>,
+    session: &Session,
+) -> Result<(), PriceError> {
+    running.start(pricing)?;
     running.expect_lines(session.readings.len());
     for state in &session.states {
         running.state(pricing, *state)?;
@@ -57,9 +96,7 @@ pub(crate) fn follow<'s>(
     for occupancy in &session.occupancy {
         running.occupancy(pricing, *occupancy)?;
     }
-    for reading in &session.readings {
-        running.reading(pricing, *reading)?;
-    }
+    running.readings(pricing, &session.readings)?;
     match session.unplugged {
         Some(unplugged) => running.until(pricing, unplugged)?,
         None => {
@@ -69,7 +106,7 @@ pub(crate) fn follow<'s>(
             }
         }
     }
-    Ok((running, session.unplugged.is_some()))
+    Ok(())
 }
 
 impl Running<'_> {
@@ -78,7 +115,13 @@ impl Running<'_> {
     /// # Errors
     /// As [`price()`].
     pub fn preview(&self, pricing: &Pricing<'_>) -> Result<Bill, PriceError> {
-        assemble(pricing, self.closed(pricing)?, false, !pricing.p.tariff.bills_monthly)
+        assemble(
+            pricing,
+            &mut self.closed(pricing)?,
+            &mut Buffers::default(),
+            false,
+            !pricing.p.tariff.bills_monthly,
+        )
     }
 
     /// The bill of the session, which ends at `unplugged`.
@@ -87,6 +130,7 @@ impl Running<'_> {
     /// As [`price()`].
     pub fn finish(mut self, pricing: &Pricing<'_>, unplugged: Instant) -> Result<Bill, PriceError> {
         self.until(pricing, unplugged)?;
-        assemble(pricing, self.close(pricing)?, true, !pricing.p.tariff.bills_monthly)
+        self.close(pricing)?;
+        assemble(pricing, &mut self, &mut Buffers::default(), true, !pricing.p.tariff.bills_monthly)
     }
 }

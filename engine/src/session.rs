@@ -1,5 +1,6 @@
 //! A charging session as it was measured: registers, states, and who charged where.
 
+use crate::calendar_time::utc_text;
 use crate::input::{self, InputError};
 use crate::tariff::Contract;
 use crate::units::{Energy, Instant};
@@ -250,6 +251,12 @@ impl<'de> Deserialize<'de> for Session {
             coupons,
             reservation,
         } = Raw::deserialize(deserializer)?;
+        // Said here, where it can name both: later it would look like a reading at a wrong time.
+        if let Some(unplugged) = unplugged.filter(|unplugged| *unplugged < plugged_in) {
+            let (from, to) = (utc_text(plugged_in), utc_text(unplugged));
+            let message = format!("`unplugged` ({to}) lies before `plugged_in` ({from})");
+            return Err(serde::de::Error::custom(message));
+        }
         let facts = Facts {
             site,
             charger,

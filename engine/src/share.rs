@@ -1,6 +1,7 @@
 //! Sharing a printed amount so that the parts add up to it: largest remainder, earlier entries first on a tie.
 
 use crate::exact::{Exact, Overflow};
+use ethnum::I256;
 use std::cmp::Reverse;
 
 /// `total` minor units over exact weights that add up to about `total`.
@@ -14,6 +15,20 @@ pub(crate) fn by_exact(total: i64, weights: &[Exact], digits: u8) -> Result<Vec<
         let (floor, rest) = weight.floor_minor(digits)?;
         floors.push(floor);
         rests.push(rest);
+    }
+    settle(total, floors, &rests)
+}
+
+/// `total` over exact parts `numerator / denominator` that add up to about `total`. The denominator is above zero.
+pub(crate) fn by_fraction(total: i64, numerators: &[I256], denominator: I256) -> Result<Vec<i64>, Overflow> {
+    if denominator <= I256::ZERO {
+        return Err(Overflow);
+    }
+    let mut floors = Vec::with_capacity(numerators.len());
+    let mut rests = Vec::with_capacity(numerators.len());
+    for numerator in numerators {
+        floors.push(i64::try_from(numerator.div_euclid(denominator)).map_err(|_| Overflow)?);
+        rests.push(i128::try_from(numerator.rem_euclid(denominator)).map_err(|_| Overflow)?);
     }
     settle(total, floors, &rests)
 }
@@ -76,6 +91,15 @@ mod tests {
         assert_eq!(in_proportion(-100, &[1, 1, 1]).unwrap(), [-33, -33, -34]);
         assert_eq!(in_proportion(5, &[0, 0]).unwrap(), [5, 0]);
         assert_eq!(in_proportion(7, &[-3, -4]).unwrap(), [3, 4]);
+    }
+
+    #[test]
+    fn the_odd_unit_goes_to_the_largest_remainder() {
+        let thirds = |numerators: [i64; 3]| numerators.map(I256::from);
+        assert_eq!(by_fraction(7, &thirds([7, 8, 6]), I256::from(3)).unwrap(), [2, 3, 2]);
+        assert_eq!(by_fraction(-7, &thirds([-7, -8, -6]), I256::from(3)).unwrap(), [-2, -3, -2]);
+        assert_eq!(by_fraction(4, &thirds([4, 4, 4]), I256::from(3)).unwrap(), [2, 1, 1]);
+        assert_eq!(by_fraction(1, &thirds([1, 1, 1]), I256::ZERO), Err(Overflow));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-/// Counters by name, as in `driver energy 2025-03` (kWh), `driver charging time 2025-03-14` (minutes),
+/// Counters by name, as in `driver energy 2025-03` (kWh), `driver charging time 2025-03-14` (seconds),
 /// `site limit Energy 2025-03` (money), `driver coupon SUMMER` (times). What a tariff does not use is passed on unchanged.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]

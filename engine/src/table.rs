@@ -3,25 +3,24 @@
 //! Prices are those of the first kWh. Where a list asks how much has been used or how much power flows, the prices beyond
 //! each of its thresholds stand in a tier of their own.
 
+mod discounts;
+mod terms;
+mod tiers;
 mod words;
 
+pub use discounts::DayDiscount;
+
 use crate::calendar_time::{INSTANTS, LocalTime, local_text, start_of_day};
-use crate::document::kind_text;
 use crate::error::PriceError;
-use crate::evaluate::{Around, Edges, Fixed, Given, Point, Pricing, time_index, walk};
+use crate::evaluate::{Around, Edges, Fixed, Given, Moment, Point, Pricing, time_index, walk};
 use crate::exact::{Num, Overflow};
 use crate::input::InputError;
 use crate::session::Facts;
 use crate::standing::Standing;
-use crate::tariff::{
-    AfterAmount, Charge, ChargeKind, Limit, Measure, MonthWhat, NodeId, Outcome, Per, RuleId,
-};
+use crate::tariff::{AfterAmount, Charge, ChargeKind, Limit, Measure, NodeId, Outcome, Per, RuleId};
 use crate::units::{Day, Instant, MICRO};
-use rust_decimal::Decimal;
-use words::{per_text, quantity_text, threshold_text};
-
-/// Most tiers of one table; more thresholds than that are no price list any more.
-const MOST_TIERS: usize = 24;
+use discounts::lowered;
+use words::threshold_text;
 
 /// For whom and where.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +41,7 @@ pub struct DayTable {
     /// Everything that is not paid per kWh taken.
     pub terms: Vec<Term>,
     /// Discounts of the list that this driver gets if he plugs in at some time of the day.
-    pub discounts: Vec<String>,
+    pub discounts: Vec<DayDiscount>,
 }
 
 /// Prices from a threshold on.
@@ -93,6 +92,17 @@ pub struct Term {
     pub limits_taxed: bool,
     /// The day; equal prices side by side are one slice. Empty where there are only limits.
     pub slices: Vec<TermSlice>,
+    /// The same from a threshold on.
+    pub tiers: Vec<TermTier>,
+}
+
+/// Prices of a term from a threshold on.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TermTier {
+    /// As in `after 60 min of connected time`.
+    pub when: String,
+    /// As [`Term::slices`].
+    pub slices: Vec<TermSlice>,
 }
 
 /// A stretch of the day in which a term has one price.
@@ -130,25 +140,17 @@ pub fn day_table(pricing: &Pricing<'_>, asked: &Asked, day: Day) -> Result<DayTa
         start = start.max(valid_from.0);
     }
     let fixed = Fixed::new(pricing, &asked.facts, &Standing::default(), day);
-    let mut work = Work { pricing, asked, fixed, start, end, at: None, thresholds: Vec::new() };
-    let slices = work.energy()?;
-    let mut tiers = Vec::new();
-    let mut next = 0;
-    while let Some((measure, threshold)) = work.thresholds.get(next).copied() {
-        if next == MOST_TIERS {
-            break;
-        }
-        next += 1;
-        work.at = Some((measure, threshold));
-        let beyond = work.energy()?;
-        if beyond != slices {
-            tiers.push(Tier { when: format!("from {}", threshold_text(measure, threshold)), slices: beyond });
-        }
-    }
-    work.at = None;
+    let mut work =
+        Work { pricing, asked, fixed, start, end, at: None, thresholds: Vec::new(), discounts: Vec::new() };
+    work.discounts = work.discounts()?;
+    let (slices, tiers) = work.tiered(Work::energy, |below, beyond| below == beyond)?;
+    let tier = |(measure, threshold, slices)| Tier {
+        when: format!("from {}", threshold_text(measure, threshold)),
+        slices,
+    };
+    let tiers = tiers.into_iter().map(tier).collect();
     let terms = work.terms()?;
-    let discounts = work.discounts()?;
-    Ok(DayTable { slices, tiers, terms, discounts })
+    Ok(DayTable { slices, tiers, terms, discounts: work.discounts })
 }
 
 struct Work<'a> {
@@ -161,6 +163,7 @@ struct Work<'a> {
     at: Option<(Measure, i64)>,
     // Thresholds met, in order.
     thresholds: Vec<(Measure, i64)>,
+    discounts: Vec<DayDiscount>,
 }
 
 // One line of a list at a point: its price and parts, taxes in.
@@ -198,23 +201,6 @@ impl Work<'_> {
         point
     }
 
-    fn note_thresholds(&mut self, edges: &Edges) {
-        for (index, threshold) in &edges.measures {
-            let Some(measure) = self.pricing.p.tariff.measures.get(*index as usize).copied() else {
-                continue;
-            };
-            self.note_threshold(measure, *threshold);
-        }
-    }
-
-    fn note_threshold(&mut self, measure: Measure, threshold: i64) {
-        let known_power = measure == Measure::Power && self.asked.power.is_some();
-        let entry = (measure, threshold);
-        if threshold < i64::MAX && !known_power && !self.thresholds.contains(&entry) {
-            self.thresholds.push(entry);
-        }
-    }
-
     fn edges(&self, point: &Point) -> Edges {
         let mut edges = Edges::new();
         edges.time = point.local.instant_of(1440);
@@ -228,7 +214,7 @@ impl Work<'_> {
 
     // The total of all energy charges through the day.
     fn energy(&mut self) -> Result<Vec<Slice>, PriceError> {
-        let charges: Vec<&Charge> = self.charges(|kind| kind == ChargeKind::Energy);
+        let charges = self.charges(|kind| kind == ChargeKind::Energy);
         let mut slices: Vec<Slice> = Vec::new();
         let mut t = self.start;
         // The last cut was only a clock change.
@@ -237,8 +223,9 @@ impl Work<'_> {
             let point = self.point(t);
             let mut edges = self.edges(&point);
             let mut total = Known::Price(Num::ZERO);
-            let mut parts = Vec::new();
-            for charge in &charges {
+            let mut parts: Vec<(String, Known)> = Vec::new();
+            let mut cuts = vec![None; self.discounts.len()];
+            for (index, charge) in &charges {
                 let found = match self.allowance(charge, &point)? {
                     true => Answered {
                         price: Known::Price(Num::ZERO),
@@ -248,12 +235,25 @@ impl Work<'_> {
                     },
                     false => self.answer(&charge.label, charge.root, charge.tax, &point, &mut edges)?,
                 };
-                total = sum(total, found.price).map_err(|_| self.overflow(found.rule))?;
-                if found.parts.is_empty() {
-                    parts.push((charge.label.clone(), found.price));
+                let rule = found.rule;
+                let left = self.discounted(*index, found.price, rule, &mut cuts)?;
+                total = sum(total, left).map_err(|_| self.overflow(rule))?;
+                // Beside others, a charge with a label of its own is one part.
+                let whole = charges.len() > 1 && charge.label != "Energy";
+                let found = if found.parts.is_empty() || whole {
+                    vec![(charge.label.clone(), found.price)]
                 } else {
-                    parts.extend(found.parts);
+                    found.parts
+                };
+                for (label, price) in found {
+                    match parts.iter_mut().find(|(known, _)| *known == label) {
+                        Some((_, known)) => *known = sum(*known, price).map_err(|_| self.overflow(rule))?,
+                        None => parts.push((label, price)),
+                    }
                 }
+            }
+            for (discount, cut) in self.discounts.iter().zip(cuts) {
+                parts.extend(cut.map(|cut| (discount.label.clone(), cut)));
             }
             let hard = edges.time.min(self.end);
             let to = hard.min(point.local.offset_until).max(t + 1);
@@ -268,11 +268,35 @@ impl Work<'_> {
         Ok(slices)
     }
 
-    fn charges<'c>(&self, which: impl Fn(ChargeKind) -> bool) -> Vec<&'c Charge>
+    // Charges and their indexes.
+    fn charges<'c>(&self, which: impl Fn(ChargeKind) -> bool) -> Vec<(usize, &'c Charge)>
     where
         Self: 'c,
     {
-        self.pricing.p.tariff.charges.iter().filter(|charge| which(charge.kind)).collect()
+        let charges = self.pricing.p.tariff.charges.iter().enumerate();
+        charges.filter(|(_, charge)| which(charge.kind)).collect()
+    }
+
+    // What discounts leave of a price of this charge. `cuts`: what each of them has taken off so far.
+    fn discounted(
+        &self,
+        charge: usize,
+        price: Known,
+        rule: RuleId,
+        cuts: &mut [Option<Known>],
+    ) -> Result<Known, PriceError> {
+        let mut left = price;
+        for (discount, cut) in self.discounts.iter().zip(cuts) {
+            if let Some(share) = discount.share_of(charge) {
+                let (rest, less) = lowered(left, share).map_err(|_| self.overflow(rule))?;
+                left = rest;
+                *cut = Some(match cut {
+                    Some(known) => sum(*known, less).map_err(|_| self.overflow(rule))?,
+                    None => less,
+                });
+            }
+        }
+        Ok(left)
     }
 
     // Whether the charge has not begun yet at the point.
@@ -378,35 +402,6 @@ impl Work<'_> {
         }
     }
 
-    // Limits as a driver meets them that day: with taxes, like the prices.
-    fn limits(&self, limits: &[Limit], tax_root: NodeId) -> Result<Vec<Limit>, PriceError> {
-        if limits.is_empty() {
-            return Ok(Vec::new());
-        }
-        let tax = self.tax_class(tax_root, &self.point(self.start), &mut Edges::new())?;
-        let taxed = |limit: &Limit| {
-            let amount = self.taxed(Num::from_decimal(limit.amount), tax, limit.rule)?;
-            let amount =
-                Decimal::from_str_exact(&amount.to_plain()).map_err(|_| self.overflow(limit.rule))?;
-            Ok(Limit { amount, ..limit.clone() })
-        };
-        limits.iter().map(taxed).collect()
-    }
-
-    // The tax that all charges of a bill have in common that day; none when they differ.
-    fn common_tax(&self) -> Result<Option<NodeId>, PriceError> {
-        let mut common: Option<(NodeId, Num)> = None;
-        for charge in self.charges(|kind| kind != ChargeKind::PayoutToSite) {
-            let class = self.tax_class(charge.tax, &self.point(self.start), &mut Edges::new())?;
-            let factor = self.pricing.p.tax_factors.get(class as usize).map_or(Num::ONE, |tax| tax.factor);
-            match common {
-                Some((_, known)) if known != factor => return Ok(None),
-                _ => common = Some((charge.tax, factor)),
-            }
-        }
-        Ok(common.map(|(root, _)| root))
-    }
-
     fn taxed(&self, price: Num, tax: u32, rule: RuleId) -> Result<Num, PriceError> {
         if self.pricing.p.tariff.includes_vat {
             return Ok(price);
@@ -417,131 +412,6 @@ impl Work<'_> {
 
     fn overflow(&self, rule: RuleId) -> PriceError {
         PriceError::Overflow { place: self.pricing.p.place(rule) }
-    }
-
-    fn terms(&mut self) -> Result<Vec<Term>, PriceError> {
-        let shown = |kind| !matches!(kind, ChargeKind::Energy | ChargeKind::PayoutToSite);
-        let mut terms = Vec::new();
-        for charge in self.charges(shown) {
-            if charge.paid_by_site {
-                continue;
-            }
-            let after = match &charge.after {
-                None => None,
-                Some(after) => {
-                    let amount = self.after_amount(&after.amount, &charge.label)?;
-                    Some(quantity_text(after.measure, amount))
-                }
-            };
-            let slices =
-                self.term_slices(&charge.label, charge.root, charge.tax, charge.kind == ChargeKind::FeedIn)?;
-            let kind = kind_text(charge.kind);
-            terms.push(Term {
-                kind,
-                label: charge.label.clone(),
-                after,
-                limits: self.limits(&charge.limits, charge.tax)?,
-                limits_taxed: true,
-                slices,
-            });
-        }
-        // Prices of energy stand in the slices; what bounds them stands here.
-        let mut bounded = Vec::new();
-        for charge in self.charges(|kind| kind == ChargeKind::Energy) {
-            let limits = self.limits(&charge.limits, charge.tax)?;
-            bounded.extend(only_limits(kind_text(charge.kind), &charge.label, limits, true));
-        }
-        terms.splice(0..0, bounded);
-        let point = self.point(self.start);
-        for charge in &self.pricing.p.tariff.month {
-            let (kind, root) = match charge.what {
-                MonthWhat::Monthly(root) => ("monthly fee", root),
-                MonthWhat::OneOff(root) => ("one-off fee", root),
-                MonthWhat::Power { .. } | MonthWhat::SiteCredit { .. } => continue,
-            };
-            if charge.paid_by_site {
-                continue;
-            }
-            let found = self.answer(&charge.label, root, charge.tax, &point, &mut Edges::new())?;
-            let per = match (&charge.what, found.per) {
-                (_, None) => "",
-                (MonthWhat::Monthly(_), Some(Per::Charger)) => "charger/month",
-                (_, Some(per)) => per_text(per),
-            };
-            let (from, to) = (Instant(self.start), Instant(self.end));
-            let slices = vec![TermSlice { from, to, price: found.price, per, rule: found.rule }];
-            terms.push(Term {
-                kind,
-                label: charge.label.clone(),
-                after: None,
-                limits: self.limits(&charge.limits, charge.tax)?,
-                limits_taxed: true,
-                slices,
-            });
-        }
-        let total = &self.pricing.p.tariff.total_limits;
-        let (limits, taxed) = match self.common_tax()? {
-            Some(tax) => (self.limits(total, tax)?, true),
-            None => (total.clone(), self.pricing.p.tariff.includes_vat),
-        };
-        terms.extend(only_limits("limit", "Total", limits, taxed));
-        Ok(terms)
-    }
-
-    fn term_slices(
-        &self,
-        label: &str,
-        root: NodeId,
-        tax: NodeId,
-        credit: bool,
-    ) -> Result<Vec<TermSlice>, PriceError> {
-        let mut slices: Vec<TermSlice> = Vec::new();
-        let mut t = self.start;
-        while t < self.end {
-            let point = self.point(t);
-            let mut edges = Edges::new();
-            edges.time = point.local.instant_of(1440);
-            let found = self.answer(label, root, tax, &point, &mut edges)?;
-            let to = edges.time.min(self.end).min(point.local.offset_until).max(t + 1);
-            let price = match found.price {
-                Known::Price(price) if credit => {
-                    Known::Price(price.negated().map_err(|_| self.overflow(found.rule))?)
-                }
-                price => price,
-            };
-            let per = found.per.map_or("", per_text);
-            match slices.last_mut() {
-                Some(last) if last.price == price && last.rule == found.rule && last.per == per => {
-                    last.to = Instant(to);
-                }
-                _ => {
-                    let (from, to) = (Instant(t), Instant(to));
-                    slices.push(TermSlice { from, to, price, per, rule: found.rule });
-                }
-            }
-            t = to;
-        }
-        Ok(slices)
-    }
-
-    fn discounts(&self) -> Result<Vec<String>, PriceError> {
-        let tariff = &self.pricing.p.tariff;
-        let mut labels = Vec::new();
-        for discount in &tariff.discounts {
-            let mut t = self.start;
-            while t < self.end {
-                let point = self.point(t);
-                let mut edges = Edges::new();
-                edges.time = point.local.instant_of(1440);
-                let leaf = self.leaf(&discount.label, discount.root, &point, &mut edges)?;
-                if tariff.leaves.get(leaf as usize).is_some_and(|leaf| leaf.outcome == Outcome::Applies) {
-                    labels.push(discount.label.clone());
-                    break;
-                }
-                t = edges.time.min(point.local.offset_until).max(t + 1);
-            }
-        }
-        Ok(labels)
     }
 }
 
@@ -555,18 +425,6 @@ impl Around<'_> {
         self.average_power = power;
         Ok(!matches!(other?, Given::Number(other) if other == number))
     }
-}
-
-fn only_limits(kind: &'static str, label: &str, limits: Vec<Limit>, limits_taxed: bool) -> Option<Term> {
-    let label = label.to_owned();
-    (!limits.is_empty()).then_some(Term {
-        kind,
-        label,
-        after: None,
-        limits,
-        limits_taxed,
-        slices: Vec::new(),
-    })
 }
 
 fn sum(total: Known, more: Known) -> Result<Known, Overflow> {

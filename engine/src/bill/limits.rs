@@ -14,7 +14,7 @@ use rust_decimal::Decimal;
 // Key, sum per tax class, first and last instant.
 type PeriodSums = (i32, Vec<(u32, Exact)>, i64, i64);
 
-impl Assembly<'_> {
+impl Assembly<'_, '_> {
     pub(super) fn day_of(&self, t: i64) -> Day {
         LocalTime::at(&self.pricing.p.tariff.zone, t).day
     }
@@ -25,22 +25,69 @@ impl Assembly<'_> {
             && limit.after_time.is_none_or(|time| connected >= time)
     }
 
-    // The amount by which `sum` (with `opening` counted before) has to change.
-    pub(super) fn adjustment(&self, limit: &Limit, sum: Exact, opening: Exact) -> Result<Exact, Overflow> {
+    // The amount by which `sum` (with `opening` counted before) has to change. `lifted`: how much of `opening` is what the
+    // floor added. It counts on what all sessions came to, so what is charged now may be covered by what was added before.
+    pub(super) fn adjustment(
+        &self,
+        limit: &Limit,
+        sum: Exact,
+        opening: Exact,
+        lifted: Exact,
+    ) -> Result<Exact, Overflow> {
         let bound = Exact::from_num(Num::from_decimal(limit.amount))?;
-        let reached = sum.add(opening)?;
-        let beyond = match (limit.floor, reached.compare(bound)?) {
-            (false, std::cmp::Ordering::Greater) => {
-                // What earlier sessions used beyond the bound is not given back here.
-                let excess = reached.sub(bound)?;
-                let most = if sum.compare(Exact::ZERO)?.is_gt() { sum } else { Exact::ZERO };
-                let excess = if excess.compare(most)?.is_gt() { most } else { excess };
-                excess.negated()?
-            }
-            (true, std::cmp::Ordering::Less) => bound.sub(reached)?,
-            _ => Exact::ZERO,
+        let most = sum.max(Exact::ZERO).negated()?;
+        if limit.floor {
+            let reached = sum.add(opening)?.sub(lifted)?;
+            let due = bound.sub(reached)?.max(Exact::ZERO);
+            // No more is given back than this session came to.
+            return Ok(due.sub(lifted)?.max(most));
+        }
+        // What earlier sessions used beyond the bound is not given back here.
+        let room = bound.sub(sum.add(opening)?)?;
+        Ok(room.min(Exact::ZERO).max(most))
+    }
+
+    // Of a limit over several sessions: the counter of what they came to, and of what a floor added to that.
+    fn counters(&self, limit: &Limit, label: &str, t: i64) -> Option<(String, Option<String>)> {
+        let (who, span) = (who_text(limit.who), span_text(limit.span, self.day_of(t)));
+        (limit.who != Who::Session).then(|| {
+            (format!("{who} limit {label} {span}"), limit.floor.then(|| format!("{who} lift {label} {span}")))
+        })
+    }
+
+    // What a period changes by, and the closing counters. `digits`: printed amounts change by whole minor units.
+    fn in_period(
+        &mut self,
+        limit: &Limit,
+        label: &str,
+        (t, sum): (i64, Exact),
+        digits: Option<u8>,
+    ) -> Result<Exact, Overflow> {
+        let counters = self.counters(limit, label, t);
+        let opening = |name: Option<&String>| match name {
+            Some(name) => Exact::from_num(Num::from_decimal(self.run.standing.get(name))),
+            None => Ok(Exact::ZERO),
         };
-        Ok(beyond)
+        let before = opening(counters.as_ref().map(|(name, _)| name))?;
+        let lifted = opening(counters.as_ref().and_then(|(_, lift)| lift.as_ref()))?;
+        let mut change = Exact::ZERO;
+        if self.limit_applies(limit) || !lifted.is_zero() {
+            change = self.adjustment(limit, sum, before, lifted)?;
+        }
+        if let Some(digits) = digits {
+            change = Exact::from_minor(change.to_minor(digits)?, digits)?;
+        }
+        if let Some((name, lift)) = counters {
+            let closing = [(Some(name), before.add(sum)?), (lift, lifted)];
+            for (name, value) in closing {
+                if let Some(name) = name {
+                    let places = value.add(change)?.rounded(12)?;
+                    let value = Decimal::try_from_i128_with_scale(places, 12).map_err(|_| Overflow)?;
+                    self.closing.set(name, value);
+                }
+            }
+        }
+        Ok(change)
     }
 
     pub(super) fn period_of(&self, span: Span, t: i64) -> i32 {
@@ -75,25 +122,8 @@ impl Assembly<'_> {
                     for (_, amount) in &sums {
                         sum = sum.add(*amount).map_err(&overflow)?;
                     }
-                    let counter = (limit.who != Who::Session).then(|| {
-                        let span = span_text(limit.span, self.day_of(from));
-                        format!("{} limit {} {span}", who_text(limit.who), charge.label)
-                    });
-                    let opening = match &counter {
-                        Some(name) => Exact::from_num(Num::from_decimal(self.run.standing.get(name))),
-                        None => Ok(Exact::ZERO),
-                    };
-                    let opening = opening.map_err(&overflow)?;
-                    let change = if self.limit_applies(limit) {
-                        self.adjustment(limit, sum, opening).map_err(&overflow)?
-                    } else {
-                        Exact::ZERO
-                    };
-                    if let Some(name) = counter {
-                        let closing = opening.add(sum).and_then(|sum| sum.add(change)).map_err(&overflow)?;
-                        let places = closing.rounded(12).map_err(&overflow)?;
-                        self.closing.set(name, Decimal::from_i128_with_scale(places, 12));
-                    }
+                    let change =
+                        self.in_period(limit, &charge.label, (from, sum), None).map_err(&overflow)?;
                     if change.is_zero() {
                         continue;
                     }
@@ -101,7 +131,7 @@ impl Assembly<'_> {
                     if sum.is_zero() {
                         // Nothing to share by: as the charge is taxed at plug-in.
                         let root = self.run.fixed.specialise(self.pricing.p, charge.tax)?;
-                        let point = &self.run.start_point;
+                        let point = &self.run.start_point();
                         let tax = self.run.tax_at(self.pricing, root, point, &[], &mut Edges::new())?;
                         sums = vec![(tax, Exact::ZERO)];
                     }
@@ -149,31 +179,11 @@ impl Assembly<'_> {
             let total = total.ok_or(Overflow).map_err(&overflow)?;
             let mut change = 0_i64;
             for (first, share) in self.total_by_period(limit.span, total).map_err(&overflow)? {
-                let counter = (limit.who != Who::Session).then(|| {
-                    format!(
-                        "{} limit total {}",
-                        who_text(limit.who),
-                        span_text(limit.span, self.day_of(first))
-                    )
-                });
-                let opening = match &counter {
-                    Some(name) => Exact::from_num(Num::from_decimal(self.run.standing.get(name))),
-                    None => Ok(Exact::ZERO),
-                };
-                let opening = opening.map_err(&overflow)?;
                 let sum = Exact::from_minor(share, self.digits).map_err(&overflow)?;
-                let part = if self.limit_applies(limit) {
-                    let part = self.adjustment(limit, sum, opening).map_err(&overflow)?;
-                    part.to_minor(self.digits).map_err(&overflow)?
-                } else {
-                    0
-                };
-                if let Some(name) = counter {
-                    let part = Exact::from_minor(part, self.digits).map_err(&overflow)?;
-                    let closing = opening.add(sum).and_then(|sum| sum.add(part)).map_err(&overflow)?;
-                    let places = closing.rounded(12).map_err(&overflow)?;
-                    self.closing.set(name, Decimal::from_i128_with_scale(places, 12));
-                }
+                let part = self
+                    .in_period(limit, "total", (first, sum), Some(self.digits))
+                    .and_then(|part| part.to_minor(self.digits))
+                    .map_err(&overflow)?;
                 change = change.checked_add(part).ok_or(Overflow).map_err(&overflow)?;
             }
             if change == 0 {
@@ -237,7 +247,7 @@ impl Assembly<'_> {
     pub(super) fn default_tax(&self) -> Result<u32, PriceError> {
         let p = self.pricing.p;
         let root = self.run.fixed.specialise(p, p.tariff.default_tax)?;
-        self.run.tax_at(self.pricing, root, &self.run.start_point, &[], &mut Edges::new())
+        self.run.tax_at(self.pricing, root, &self.run.start_point(), &[], &mut Edges::new())
     }
 }
 

@@ -3,15 +3,18 @@
 use super::{Assembly, Pending, Row, Source};
 use crate::calendar_time::local_text;
 use crate::error::PriceError;
-use crate::evaluate::{Around, Base, Edges, Given, walk};
+use crate::evaluate::{Around, Base, Edges, Given, Moment, walk};
 use crate::exact::{Counted, Exact, Num, Overflow};
 use crate::running::{Bucket, Line, add_part};
 use crate::share;
 use crate::tariff::{ChargeKind, Outcome};
 use crate::units::Instant;
 
-impl Assembly<'_> {
+impl Assembly<'_, '_> {
     pub(super) fn settle_deferred(&mut self) -> Result<(), PriceError> {
+        if self.run.deferred.is_empty() {
+            return Ok(());
+        }
         for deferred in std::mem::take(&mut self.run.deferred) {
             let Some(mut line) = self.run.lines.get(deferred.line).copied() else { continue };
             let around = Around {
@@ -53,16 +56,13 @@ impl Assembly<'_> {
 
     // Start fees: judged at plug-in, due once their allowance is used up.
     pub(super) fn once_per_session(&mut self) -> Result<(), PriceError> {
-        let tariff = &self.pricing.p.tariff;
-        for (index, charge) in (0_u16..).zip(&tariff.charges) {
-            if charge.kind != ChargeKind::StartFee {
-                continue;
-            }
-            if !self.is_due(index)? {
+        let pricing = self.pricing;
+        for index in pricing.p.start_fees.iter().copied() {
+            if self.run.fee_is_charged(index) || !self.is_due(index)? {
                 continue;
             }
             if let Some(line) = self.one_piece(index)? {
-                let point = self.run.start_point;
+                let point = self.run.start_point();
                 if line.price.is_none() {
                     let at = Instant(line.from);
                     self.pending.push(Pending { charge: index, from: at, to: at });
@@ -96,7 +96,7 @@ impl Assembly<'_> {
         let p = pricing.p;
         let Some(charge) = p.tariff.charges.get(usize::from(index)) else { return Ok(None) };
         let fixed = &self.run.fixed;
-        let point = &self.run.start_point;
+        let point = &self.run.start_point();
         let mut edges = Edges::new();
         let root = fixed.specialise(p, charge.root)?;
         let missing = || PriceError::NoCase {
@@ -192,25 +192,21 @@ impl Assembly<'_> {
             if second.is_none() {
                 let amount = first.sum.to_minor(self.digits).map_err(overflow)?;
                 let row = self.row(first, amount).map_err(overflow)?;
-                self.keep(row, index, payout, &mut payouts);
+                self.keep(row, payout, &mut payouts);
                 continue;
             }
             for row in self.shared_rows(index).map_err(overflow)? {
-                self.keep(row, index, payout, &mut payouts);
+                self.keep(row, payout, &mut payouts);
             }
         }
         Ok(payouts)
     }
 
-    fn keep(&mut self, row: Row, charge: u16, payout: bool, payouts: &mut Vec<Row>) {
-        if payout {
-            payouts.push(row);
-        } else {
-            self.left.push((charge, row.tax, row.amount));
-            self.rows.push(row);
-        }
+    fn keep(&mut self, row: Row, payout: bool, payouts: &mut Vec<Row>) {
+        if payout { payouts.push(row) } else { self.rows.push(row) }
     }
 
+    #[inline]
     fn row(&self, bucket: &Bucket, amount: i64) -> Result<Row, Overflow> {
         let mut parts = Vec::new();
         if !bucket.parts.is_empty() {
@@ -237,9 +233,10 @@ impl Assembly<'_> {
         if !self.with_payment_fee {
             return Ok(());
         }
-        let tariff = &self.pricing.p.tariff;
-        for (index, charge) in (0_u16..).zip(&tariff.charges) {
-            if charge.kind != ChargeKind::PaymentFee || charge.paid_by_site || !self.is_due(index)? {
+        let p = self.pricing.p;
+        for index in p.payment_fees.iter().copied() {
+            let by_site = p.tariff.charges.get(usize::from(index)).is_none_or(|charge| charge.paid_by_site);
+            if by_site || !self.is_due(index)? {
                 continue;
             }
             let Some(line) = self.one_piece(index)? else { continue };
@@ -251,7 +248,9 @@ impl Assembly<'_> {
             let source = Source::Charge(index);
             self.lines.push(line);
             let amount = line.amount.to_minor(self.digits).map_err(self.overflow(line.rule))?;
-            self.left.push((index, line.tax, amount));
+            if let Some(left) = &mut self.left {
+                left.push((index, line.tax, amount));
+            }
             self.rows.push(Row { source, tax: line.tax, amount, parts: Vec::new() });
         }
         Ok(())

@@ -9,11 +9,11 @@ use crate::share;
 use crate::tariff::{Outcome, Rebate};
 use rust_decimal::Decimal;
 
-impl Assembly<'_> {
+impl Assembly<'_, '_> {
     pub(super) fn applies(&self, root: u32) -> Result<bool, PriceError> {
         let p = self.pricing.p;
         let root = self.run.fixed.specialise(p, root)?;
-        let leaf = walk(p, &self.run.fixed, root, &self.run.start_point, &[], &mut Edges::new())?;
+        let leaf = walk(p, &self.run.fixed, root, &self.run.start_point(), &[], &mut Edges::new())?;
         let outcome = leaf.and_then(|leaf| p.tariff.leaves.get(leaf as usize)).map(|leaf| &leaf.outcome);
         Ok(matches!(outcome, Some(Outcome::Applies)))
     }
@@ -70,17 +70,27 @@ impl Assembly<'_> {
         rule: u32,
     ) -> Result<(), PriceError> {
         let overflow = self.overflow(rule);
+        let mut left = match self.left.take() {
+            Some(left) => left,
+            // Before the first rebate there are only charges.
+            None => (self.rows.iter())
+                .filter_map(|row| Some((row.source.charge()?, row.tax, row.amount)))
+                .collect(),
+        };
+        let left_of = |charge: u16| -> i64 {
+            left.iter().filter(|(index, ..)| *index == charge).map(|(.., amount)| amount).sum()
+        };
         // A charge that is itself a credit is not lowered; one that is not is lowered in all its tax classes.
         let lowered: Vec<u16> = (0_u16..)
             .zip(&self.pricing.p.tariff.charges)
             .map(|(charge, _)| charge)
-            .filter(|charge| charges.contains(&u32::from(*charge)) && self.left_of(*charge) > 0)
+            .filter(|charge| charges.contains(&u32::from(*charge)) && left_of(*charge) > 0)
             .collect();
-        let targets: Vec<usize> = (0..self.left.len())
-            .filter(|at| self.left.get(*at).is_some_and(|(charge, ..)| lowered.contains(charge)))
+        let targets: Vec<usize> = (0..left.len())
+            .filter(|at| left.get(*at).is_some_and(|(charge, ..)| lowered.contains(charge)))
             .collect();
         let weights: Vec<i64> =
-            targets.iter().filter_map(|at| self.left.get(*at)).map(|(.., amount)| *amount).collect();
+            targets.iter().filter_map(|at| left.get(*at)).map(|(.., amount)| *amount).collect();
         let whole = weights.iter().try_fold(0_i64, |sum, weight| sum.checked_add(*weight));
         let whole = whole.ok_or(Overflow).map_err(&overflow)?;
         let worth = match rebate {
@@ -97,26 +107,24 @@ impl Assembly<'_> {
         };
         let worth = worth.clamp(0, whole);
         if worth == 0 {
+            self.left = Some(left);
             return Ok(());
         }
         let shares = share::in_proportion(worth, &weights).map_err(&overflow)?;
         let mut by_tax: Vec<(u32, i64)> = Vec::new();
         for (at, amount) in targets.into_iter().zip(shares) {
-            let Some((_, tax, left)) = self.left.get_mut(at) else { continue };
-            *left -= amount;
+            let Some((_, tax, rest)) = left.get_mut(at) else { continue };
+            *rest -= amount;
             match by_tax.iter_mut().find(|(known, _)| known == tax) {
                 Some((_, sum)) => *sum += amount,
                 None => by_tax.push((*tax, amount)),
             }
         }
+        self.left = Some(left);
         for (tax, amount) in by_tax {
             self.signed_row(source, tax, rule, -amount)?;
         }
         Ok(())
-    }
-
-    fn left_of(&self, charge: u16) -> i64 {
-        self.left.iter().filter(|(index, ..)| *index == charge).map(|(.., amount)| amount).sum()
     }
 
     // Exact value of the first `energy` of the charges' energy lines, rounded.

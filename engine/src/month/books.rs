@@ -33,12 +33,14 @@ pub(crate) struct Books<'a> {
     reports: BTreeMap<(Option<String>, Option<String>), Draft>,
     // Minor units of everything that is settled, counted before it is given to parties.
     whole: i64,
+    // About the site, and on several statements.
+    site_notes: Vec<String>,
 }
 
 impl<'a> Books<'a> {
     pub fn new(paper: Paper<'a>) -> Self {
         let drafts = BTreeMap::from([(Party::Site, Draft::default())]);
-        Self { paper, drafts, reports: BTreeMap::new(), whole: 0 }
+        Self { paper, drafts, reports: BTreeMap::new(), whole: 0, site_notes: Vec::new() }
     }
 
     fn draft(&mut self, party: &Party) -> &mut Draft {
@@ -300,6 +302,9 @@ impl<'a> Books<'a> {
             weights.push((Party::Site, plant.energy - shared.ok_or(Overflow)?));
         }
         let rows = self.paper.rows(word, &charge.label, &charge.limits, &mut charged)?;
+        if weights.len() > 1 && !rows.is_empty() {
+            self.site_notes.extend(charged.notes.iter().cloned());
+        }
         let shares: Vec<i64> = weights.iter().map(|(_, energy)| *energy).collect();
         let when = (self.paper.stretch.from, self.paper.stretch.to);
         let digits = self.paper.digits;
@@ -310,7 +315,12 @@ impl<'a> Books<'a> {
                 let exact = Exact::from_minor(amount, digits)?;
                 let line = self.paper.line(word, &charge.label, when, None, exact, (row.tax, charge.rule));
                 let draft = self.draft(party);
-                draft.notes.extend(charged.notes.iter().cloned());
+                for note in &charged.notes {
+                    // Once, also where the charge is taxed in several ways.
+                    if !draft.notes.contains(note) {
+                        draft.notes.push(note.clone());
+                    }
+                }
                 let note = format!(
                     "{}: {whole} of the site, shared by energy ({} kWh here)",
                     charge.label,
@@ -406,7 +416,7 @@ impl<'a> Books<'a> {
         payout: Option<Document>,
         entries: &[Entry],
     ) -> Result<MonthStatements, MonthError> {
-        let Self { paper, drafts, reports, whole } = self;
+        let Self { paper, drafts, reports, whole, site_notes } = self;
         let rows = drafts.values().flat_map(|draft| &draft.rows);
         let given = rows.map(|row| row.amount).try_fold(0_i64, i64::checked_add).ok_or(Overflow)?;
         if given != whole {
@@ -447,6 +457,7 @@ impl<'a> Books<'a> {
                 total: money(total, paper.digits),
                 payout: payout_total,
             },
+            site_notes,
             standing,
         })
     }

@@ -251,7 +251,7 @@ impl Paper<'_> {
                 whole = whole.add(*sum)?;
             }
             let bound = Exact::from_num(Num::from_decimal(limit.amount))?;
-            let beyond = match (limit.floor, whole.compare(bound)?) {
+            let beyond = match (limit.floor, whole.cmp(&bound)) {
                 (false, Ordering::Greater) | (true, Ordering::Less) => bound.sub(whole)?,
                 _ => continue,
             };

@@ -308,6 +308,7 @@ impl Posting<'_> {
         let session = self.given.get(bill.session.as_str()).copied();
         if let Some(session) = session {
             entry.facts = facts(paper, session);
+            entry.from_session = true;
             if entry.facts.driver.is_some() && entry.facts.driver.as_ref() != driver {
                 let what = format!("session {} and its bill name different drivers", bill.session);
                 return Err(MonthError::input(what, "give both as they were"));
@@ -337,6 +338,10 @@ impl Posting<'_> {
             }
         }
         let mut closing = self.opening(driver);
+        for (name, _) in bill.standing.iter() {
+            // A counter that came down to nothing is not kept: nothing is left of what a floor had added.
+            closing.set(name.replacen(" limit ", " lift ", 1), Decimal::ZERO);
+        }
         for (name, value) in bill.standing.iter() {
             closing.set(name.to_owned(), value);
         }
@@ -368,10 +373,19 @@ impl Posting<'_> {
         add_rows(&mut change, &format!("Session {}, price of the whole month", bill.session), rows)?;
         entry.rows.extend(change.rows.into_iter().filter(|(_, _, amount)| *amount != 0));
         entry.lines.extend(lines.into_iter().map(|line| of_session(line, session, paper.digits)));
-        entry.payouts = payouts(self.pricing, new)?;
-        let printed = new.document(self.pricing, session, Inputs::default()).payout_lines;
-        entry.payout_lines =
-            printed.into_iter().map(|line| of_session(line, session, paper.digits)).collect();
+        // What the property got for it already, by the bill and its corrections, is theirs: only the difference is added.
+        let mut payout_lines = new.document(self.pricing, session, Inputs::default()).payout_lines;
+        let mut changed = payouts(self.pricing, new)?;
+        for old in paper.input.bills.iter().filter(|old| old.session == bill.session) {
+            payout_lines = line_difference(&old.payout_lines, &payout_lines);
+            for payout in printed_payouts(paper, old)? {
+                changed.push(Payout { sum: payout.sum.negated()?, ..payout });
+            }
+        }
+        entry.payouts.extend(changed);
+        entry
+            .payout_lines
+            .extend(payout_lines.into_iter().map(|line| of_session(line, session, paper.digits)));
         Ok(())
     }
 
@@ -532,6 +546,13 @@ fn from_document(paper: &mut Paper<'_>, bill: &Document) -> Result<Entry, MonthE
     };
     entry.lines = bill.lines.iter().map(of_bill).collect();
     entry.payout_lines = bill.payout_lines.iter().map(of_bill).collect();
+    entry.payouts = printed_payouts(paper, bill)?;
+    Ok(entry)
+}
+
+// What a bill or correction books for the property.
+fn printed_payouts(paper: &mut Paper<'_>, bill: &Document) -> Result<Vec<Payout>, MonthError> {
+    let mut found = Vec::with_capacity(bill.payout_lines.len());
     for line in &bill.payout_lines {
         // The charge has the reason of an exemption, and the label that its limits' lines begin with.
         let charge = bill
@@ -542,7 +563,7 @@ fn from_document(paper: &mut Paper<'_>, bill: &Document) -> Result<Entry, MonthE
             paper.taxes.class_of(&line.vat_rate, charge.and_then(|charge| charge.vat_reason.as_ref()))?;
         let sum = exact(&line.amount).map_err(|message| bad_bill(bill, &message))?;
         let label = charge.map_or(&line.label, |charge| &charge.label).clone();
-        entry.payouts.push(Payout { label, tax, sum });
+        found.push(Payout { label, tax, sum });
     }
-    Ok(entry)
+    Ok(found)
 }

@@ -1,12 +1,13 @@
 //! The end of a session: open slices are closed, a reservation is charged, days are counted.
 
-use super::follow::Track;
+use super::way::Stretch;
 use super::{Clock, Cursor, DayAmounts, LONGEST_SESSION_DAYS, Open, Running};
 use crate::calendar_time::{INSTANTS, LocalTime};
 use crate::error::PriceError;
 use crate::evaluate::{Point, Pricing, time_index};
 use crate::exact::Counted;
 use crate::input::InputError;
+use crate::prepared::Prepared;
 use crate::tariff::{ChargeKind, Time};
 use crate::units::DAY_MS;
 
@@ -14,16 +15,15 @@ impl Running<'_> {
     /// Closes what is still open, for a bill as of now. The running session itself is not changed.
     pub(crate) fn closed(&self, pricing: &Pricing<'_>) -> Result<Self, PriceError> {
         let mut copy = self.clone();
-        copy.close_all(pricing)?;
-        copy.reservation(pricing)?;
+        copy.close(pricing)?;
         Ok(copy)
     }
 
-    // Closes in place: the session has ended.
-    pub(crate) fn close(mut self, pricing: &Pricing<'_>) -> Result<Self, PriceError> {
+    /// Closes in place: the session has ended.
+    pub(crate) fn close(&mut self, pricing: &Pricing<'_>) -> Result<(), PriceError> {
         self.close_all(pricing)?;
-        self.reservation(pricing)?;
-        Ok(self)
+        self.settle_times();
+        self.reservation(pricing)
     }
 
     // A reservation charged by time is a stretch of its own before plug-in.
@@ -41,26 +41,23 @@ impl Running<'_> {
             let root = self.fixed.specialise(p, charge.root)?;
             let tax = self.tax_root(pricing, charge.tax)?;
             let clock = Clock::at(&p.tariff.zone, from);
-            let (kind, point, watch) = (charge.kind, self.start_point, Vec::new());
-            let (after, open, found) = (None, None, None);
-            let mut cursor =
-                Cursor { charge: index, kind, root, tax, after, open, found, watch, point, clock };
+            let mut cursor = Cursor::new(index, charge.kind, root, tax, clock);
+            // A flat fee is judged at plug-in, like all fees per session.
+            self.resolve(pricing, &mut cursor, &self.start_point())?;
+            if cursor.found.is_some_and(|found| found.counted == Counted::Pieces && !is_free(p, found.leaf)) {
+                let open = Open { from, register: 0, edge: until, soft: false };
+                self.push_line(pricing, &mut cursor, &open, until, 0)?;
+                continue;
+            }
             let mut t = from;
             while t < until {
                 let local = LocalTime::at(&p.tariff.zone, t);
-                self.resolve(pricing, &mut cursor, &Point { t, local, ..self.start_point })?;
+                self.resolve(pricing, &mut cursor, &Point { t, local, ..self.start_point() })?;
                 let Some(found) = cursor.found else { break };
                 let to = found.until.min(local.instant_of(1440)).min(until);
                 let open = Open { from: t, register: 0, edge: to, soft: false };
-                if p.leaves.get(found.leaf as usize).is_none_or(|leaf| !leaf.free) {
-                    if found.counted == Counted::Pieces {
-                        // A flat fee: once, and only if it stood when the reservation began.
-                        if t == from {
-                            self.push_line(pricing, &cursor, &open, until, 0)?;
-                        }
-                        break;
-                    }
-                    self.push_line(pricing, &cursor, &open, to, 0)?;
+                if found.counted != Counted::Pieces && !is_free(p, found.leaf) {
+                    self.push_line(pricing, &mut cursor, &open, to, 0)?;
                 }
                 t = to;
             }
@@ -69,14 +66,24 @@ impl Running<'_> {
     }
 }
 
+fn is_free(p: &Prepared, leaf: u32) -> bool {
+    p.leaves.get(leaf as usize).is_some_and(|leaf| leaf.free)
+}
+
 impl Running<'_> {
-    pub(super) fn count_days(&mut self, pricing: &Pricing<'_>, track: &Track, end: i64) {
+    pub(super) fn count_days(&mut self, pricing: &Pricing<'_>, stretch: &Stretch<'_>) {
         let Some(mut days) = self.by_day.take() else { return };
+        let mut along = stretch.way.begin();
         let mut point = self.now;
+        point.times = self.times_at(point.t);
         point.local = point.local.moved_to(&pricing.p.tariff.zone, point.t);
-        while point.t < end {
-            let midnight = point.local.instant_of(1440).min(point.local.offset_until).clamp(point.t + 1, end);
-            let next = self.point_at(pricing, track, midnight, track.import_at(midnight));
+        while point.t < stretch.end {
+            let midnight = point.local.instant_of(1440).min(point.local.offset_until);
+            let midnight = midnight.clamp(point.t + 1, stretch.end);
+            let mut next = point;
+            (next.t, next.import, next.times) =
+                (midnight, along.import_at(midnight), self.times_at(midnight));
+            next.local = next.local.moved_to(&pricing.p.tariff.zone, midnight);
             let day = point.local.day;
             if days.last().is_none_or(|last| last.day != day) {
                 days.push(DayAmounts { day, from: point.t, import: 0, times: [0; 6] });
@@ -97,7 +104,7 @@ impl Running<'_> {
     }
 
     pub(crate) fn last_change(&self) -> Option<i64> {
-        self.changes.back().map(|(at, _)| *at).filter(|at| *at > self.now.t)
+        self.changes.get(self.changed..)?.last().map(|(at, _)| *at).filter(|at| *at > self.now.t)
     }
 
     /// What the session added to a measure over several sessions, by local day: an instant of the day and the amount.

@@ -1,17 +1,17 @@
 //! Lines and their exact sums.
 
-use super::{Bucket, Cursor, Deferred, Line, Open, Running};
+use super::{Bucket, Cursor, Deferred, Found, Line, Meter, Open, Running};
 use crate::bill::Source;
 use crate::calendar_time::local_text;
 use crate::error::PriceError;
-use crate::evaluate::{Around, Base, Edges, Given, Point, Pricing, average_power, time_index, walk};
+use crate::evaluate::{Around, Base, Edges, Given, Moment, Point, Pricing, average_power, walk};
 use crate::exact::{Counted, Exact, Num, Overflow};
 use crate::tariff::{ChargeKind, NodeId, Outcome, Time};
 use crate::units::Instant;
 
 impl Running<'_> {
     pub(crate) fn average_so_far(&self) -> Result<Num, PriceError> {
-        let charging = self.now.times.get(time_index(Time::Charging)).copied().unwrap_or_default();
+        let charging = self.time_at(Time::Charging, self.now.t);
         average_power(self.now.import, charging)
             .map_err(|_| PriceError::Overflow { place: "average-power".into() })
     }
@@ -20,33 +20,92 @@ impl Running<'_> {
         &self,
         pricing: &Pricing<'_>,
         root: NodeId,
-        point: &Point,
+        point: &impl Moment,
         bases: &[Base],
         edges: &mut Edges,
     ) -> Result<u32, PriceError> {
         let p = pricing.p;
+        if let Some(tax) = p.always_taxed(root) {
+            return Ok(tax);
+        }
         let leaf = walk(p, &self.fixed, root, point, bases, edges)?;
-        match leaf.and_then(|leaf| p.tariff.leaves.get(leaf as usize)).map(|leaf| &leaf.outcome) {
-            Some(Outcome::Tax(class)) => {
-                Ok(p.tax_factors.get(*class as usize).map_or(*class, |factor| factor.same_as))
-            }
-            _ => Err(PriceError::NoCase {
+        match leaf.and_then(|leaf| p.leaves.get(leaf as usize)?.tax) {
+            Some(tax) => Ok(tax),
+            None => Err(PriceError::NoCase {
                 charge: "VAT".into(),
-                at: local_text(&p.tariff.zone, Instant(point.t)),
+                at: local_text(&p.tariff.zone, Instant(point.point().t)),
             }),
         }
+    }
+
+    // The line of the cursor's open slice, which ends at `to`, where there is something to bill: a final price without
+    // parts, nothing to explain, nothing fed in.
+    #[inline(always)]
+    pub(super) fn push_plain(
+        &mut self,
+        pricing: &Pricing<'_>,
+        cursor: &mut Cursor,
+        to: i64,
+        register: i64,
+    ) -> Result<(), PriceError> {
+        let (Some(found), Some(open)) = (&cursor.found, &cursor.open) else { return Ok(()) };
+        let (charge, tax, rule) = (cursor.charge, found.tax, found.rule);
+        let quantity = match found.counted {
+            Counted::Energy => register - open.register,
+            Counted::Pieces => 1,
+            Counted::Hours | Counted::Minutes => to - open.from,
+        };
+        if quantity == 0 {
+            return Ok(());
+        }
+        let amount = match (found.per_unit, found.price) {
+            (Some(per_unit), _) => Exact::whole(per_unit, quantity),
+            (None, Some(price)) => {
+                Exact::product(price, quantity, found.counted).map_err(|_| too_large(pricing, rule))?
+            }
+            (None, None) => Exact::ZERO,
+        };
+        self.lines.push(Line {
+            source: Source::Charge(charge),
+            tax,
+            rule,
+            leaf: found.leaf,
+            from: open.from,
+            to,
+            quantity,
+            counted: found.counted,
+            price: found.price,
+            amount,
+        });
+        // Where its charge was added up last it nearly always is again.
+        if let Some(bucket) = self.buckets.get_mut(cursor.bucket)
+            && (bucket.charge, bucket.tax) == (charge, tax)
+            && bucket.parts.is_empty()
+        {
+            bucket.sum = bucket.sum.add(amount).map_err(|_| too_large(pricing, rule))?;
+        } else {
+            cursor.bucket = self.add_plain(pricing, charge, tax, rule, amount)?;
+        }
+        Ok(())
     }
 
     // The line of a slice that ends at `to`, where there is something to bill.
     pub(super) fn push_line(
         &mut self,
         pricing: &Pricing<'_>,
-        cursor: &Cursor,
+        cursor: &mut Cursor,
         open: &Open,
         to: i64,
         register: i64,
     ) -> Result<(), PriceError> {
         let Some(found) = &cursor.found else { return Ok(()) };
+        let plain = found.settled && !found.parts && self.trace.is_none() && cursor.meter != Meter::Export;
+        if plain {
+            cursor.open = Some(*open);
+            let pushed = self.push_plain(pricing, cursor, to, register);
+            cursor.open = None;
+            return pushed;
+        }
         let (quantity, counted) = match found.counted {
             Counted::Energy => (register - open.register, Counted::Energy),
             Counted::Pieces => (1, Counted::Pieces),
@@ -55,16 +114,13 @@ impl Running<'_> {
         if quantity == 0 {
             return Ok(());
         }
-        let overflow = |_| PriceError::Overflow { place: pricing.p.place(found.rule) };
-        let (price, amount) = match (found.price, found.per_unit) {
-            (Given::Number(price), Some(per_unit)) => (Some(price), Exact::whole(per_unit, quantity)),
-            (Given::Number(price), None) => {
-                (Some(price), Exact::product(price, quantity, counted).map_err(overflow)?)
-            }
-            (Given::Pending, _) => (None, Exact::ZERO),
+        let overflow = |_| too_large(pricing, found.rule);
+        let amount = match (found.per_unit, found.price) {
+            (Some(per_unit), _) => Exact::whole(per_unit, quantity),
+            (None, Some(price)) => Exact::product(price, quantity, counted).map_err(overflow)?,
+            (None, None) => Exact::ZERO,
         };
-        let amount =
-            if cursor.kind == ChargeKind::FeedIn { amount.negated().map_err(overflow)? } else { amount };
+        let amount = if cursor.meter == Meter::Export { amount.negated().map_err(overflow)? } else { amount };
         let line = Line {
             source: Source::Charge(cursor.charge),
             tax: found.tax,
@@ -74,37 +130,63 @@ impl Running<'_> {
             to,
             quantity,
             counted,
-            price,
+            price: found.price,
             amount,
         };
-        if let Some(trace) = &mut self.trace {
-            trace.slices.push((line, cursor.point, self.bases.clone()));
-        }
-        if !found.settled {
-            let (line, point, bases) = (self.lines.len(), cursor.point, self.bases.clone());
-            self.deferred.push(Deferred { line, point, bases });
-        } else if found.parts {
-            let bases = std::mem::take(&mut self.bases);
-            let added = self.add_up(pricing, &line, &cursor.point, &bases);
-            self.bases = bases;
-            added?;
-        } else {
-            let alike = |bucket: &&mut Bucket| bucket.charge == cursor.charge && bucket.tax == found.tax;
-            match self.buckets.iter_mut().find(alike) {
-                Some(bucket) => {
-                    bucket.sum = bucket.sum.add(amount).map_err(overflow)?;
-                    if !bucket.parts.is_empty() {
-                        add_part(&mut bucket.parts, u32::MAX, amount).map_err(overflow)?;
-                    }
-                }
-                None => {
-                    let (charge, tax) = (cursor.charge, found.tax);
-                    self.buckets.push(Bucket { charge, tax, sum: amount, parts: Vec::new() });
-                }
-            }
-        }
+        self.add_with_point(pricing, cursor, found, &line)?;
         self.lines.push(line);
         Ok(())
+    }
+
+    // Adds a line whose price is final and has no parts. Returns where.
+    pub(super) fn add_plain(
+        &mut self,
+        pricing: &Pricing<'_>,
+        charge: u16,
+        tax: u32,
+        rule: u32,
+        amount: Exact,
+    ) -> Result<usize, PriceError> {
+        let is = |bucket: &Bucket| bucket.charge == charge && bucket.tax == tax;
+        let index = self.buckets.iter().position(is).unwrap_or(self.buckets.len());
+        let overflow = |_| PriceError::Overflow { place: pricing.p.place(rule) };
+        match self.buckets.get_mut(index) {
+            Some(bucket) => {
+                bucket.sum = bucket.sum.add(amount).map_err(overflow)?;
+                if !bucket.parts.is_empty() {
+                    add_part(&mut bucket.parts, u32::MAX, amount).map_err(overflow)?;
+                }
+            }
+            None => self.buckets.push(Bucket { charge, tax, sum: amount, parts: Vec::new() }),
+        }
+        Ok(index)
+    }
+
+    #[cold]
+    fn add_with_point(
+        &mut self,
+        pricing: &Pricing<'_>,
+        cursor: &Cursor,
+        found: &Found,
+        line: &Line,
+    ) -> Result<(), PriceError> {
+        let point = cursor.point.as_deref().unwrap_or(&self.now);
+        let point = *point;
+        if let Some(trace) = &mut self.trace {
+            trace.slices.push((*line, point, self.bases.clone()));
+        }
+        if !found.settled {
+            let (line, bases) = (self.lines.len(), self.bases.clone());
+            self.deferred.push(Deferred { line, point, bases });
+            return Ok(());
+        }
+        if !found.parts {
+            return self.add_plain(pricing, cursor.charge, line.tax, line.rule, line.amount).map(drop);
+        }
+        let bases = std::mem::take(&mut self.bases);
+        let added = self.add_up(pricing, line, &point, &bases);
+        self.bases = bases;
+        added
     }
 
     // Energy fed in is a credit.
@@ -213,4 +295,9 @@ pub(crate) fn add_part(parts: &mut Vec<(u32, Exact)>, label: u32, amount: Exact)
         None => parts.push((label, amount)),
     }
     Ok(())
+}
+
+#[cold]
+fn too_large(pricing: &Pricing<'_>, rule: u32) -> PriceError {
+    PriceError::Overflow { place: pricing.p.place(rule) }
 }

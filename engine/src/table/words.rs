@@ -38,6 +38,14 @@ pub(super) fn quantity_text(measure: Measure, amount: i64) -> String {
     }
 }
 
+// The word before a threshold of a term.
+pub(super) const fn beyond_word(measure: Measure) -> &'static str {
+    match measure {
+        Measure::Energy { .. } | Measure::Time { .. } => "after",
+        Measure::Power | Measure::Current | Measure::Occupancy => "from",
+    }
+}
+
 // As in `20 kWh of energy`.
 pub(super) fn threshold_text(measure: Measure, threshold: i64) -> String {
     let quantity = quantity_text(measure, threshold);
