@@ -645,6 +645,8 @@ pub struct Moment {
     pub date: Option<NaiveDate>,
     /// Minutes of the day, 0-1440 (24:00 is the end of the day).
     pub minute: u16,
+    /// Minutes ahead of UTC, where written: tells apart the two occurrences of a repeated hour.
+    pub offset: Option<i16>,
 }
 
 /// One line of a test.

@@ -248,7 +248,11 @@ fn follows(diagnostic: &Diagnostic, unread: &[Place], sources: &[SourceFile], cu
         "E118" | "E401" => !unread.is_empty(),
         "E402" => {
             let key = diagnostic.message.split('`').nth(1).unwrap_or_default();
-            bad.any(|line| line.contains(key) || line.contains("tariff"))
+            let meant = |line: &str| {
+                let written = line.split(':').next().unwrap_or_default().trim();
+                crate::parse::setting_meant(written) == Some(key)
+            };
+            bad.any(|line| line.contains(key) || line.contains("tariff") || meant(line))
         }
         "E405" => bad.any(|line| line.contains("VAT") || line.contains("tax")),
         "E406" => bad.any(|line| line.contains("prices")),

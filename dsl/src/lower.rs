@@ -11,6 +11,7 @@ mod rates;
 mod rebates;
 mod scan;
 mod tax;
+mod traps;
 mod values;
 
 use crate::ast::{File, Span};
@@ -44,6 +45,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("E411", "a rebate that is not possible"),
     ("E413", "a tax rate that is not possible"),
     ("E414", "too many charges or rebates"),
+    ("W301", "days and hours with a comma between"),
+    ("W302", "an unknown connector type"),
     ("W409", "limits that contradict each other"),
 ];
 

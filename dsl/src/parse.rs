@@ -5,6 +5,7 @@ mod build_expr;
 mod build_test;
 mod explain;
 mod explain_lists;
+mod explain_traps;
 mod explain_words;
 mod grammar;
 mod lines;
@@ -13,6 +14,7 @@ mod words;
 pub(crate) use build_expr::{MONTHS, WEEKDAYS};
 pub use lines::MAX_LINE;
 pub(crate) use lines::lines;
+pub(crate) use words::setting as setting_meant;
 
 use crate::ast::{At, Case, Cases, File, PriceOrFree, Setting, Span, Statement, Step, VatRate};
 use crate::diagnostic::Diagnostic;

@@ -1,6 +1,7 @@
 //! Tests in tariff files: sentences become a session, prices and expectations, and are checked by pricing the session.
 
 mod build;
+mod clock;
 mod expect;
 mod invoice;
 

@@ -73,3 +73,55 @@ fn a_price_per_minute_is_divided_per_minute() {
         test \"a week\"\n  charge 1 kWh from 2025-03-10 10:00 to 11:00\n  idle until 2025-03-17 09:40\n  expect idle fee 83.33 EUR\n";
     assert_eq!(failed(text), [""; 0]);
 }
+
+/// The messages of a list with one test, which fails.
+fn told(session: &str) -> String {
+    let results = run(&format!("{HEAD}energy: 0.40 EUR/kWh\ntest \"clock\"\n{session}"));
+    results.iter().flat_map(|it| &it.failures).map(|it| it.message.clone()).collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn a_time_that_does_not_occur_is_refused() {
+    let skipped = told("  charge 10 kWh from 2025-03-30 02:30 to 04:00\n  expect energy 4.00 EUR\n");
+    assert!(skipped.contains("02:30 does not occur on 2025-03-30 in Europe/Vienna"), "{skipped}");
+    assert!(skipped.contains("from 02:00 to 03:00"), "{skipped}");
+    // Neither with an offset, nor at the end of a line.
+    assert!(told("  charge 10 kWh from 2025-03-30 02:00+01:00 to 04:00\n").contains("does not occur"));
+    assert!(told("  charge 10 kWh from 2025-03-30 01:00 to 02:59\n").contains("does not occur"));
+    assert_eq!(told("  charge 10 kWh from 2025-03-30 01:59 to 03:00\n  expect energy 4.00 EUR\n"), "");
+}
+
+#[test]
+fn a_time_that_occurs_twice_needs_its_offset() {
+    let twice = told("  charge 10 kWh from 2025-10-26 02:30 to 04:00\n");
+    assert!(twice.contains("occurs twice on 2025-10-26: write `02:30+02:00` or `02:30+01:00`"), "{twice}");
+    assert!(told("  charge 10 kWh from 2025-10-26 01:00 to 02:00\n").contains("occurs twice"));
+    assert_eq!(told("  charge 10 kWh from 2025-10-26 01:59 to 03:00\n  expect energy 4.00 EUR\n"), "");
+    let text = "energy after 1 kWh: 0.40 EUR/kWh\nconnected time: 0.60 EUR/h\n\
+        test \"an hour by the clock's two\"\n  charge 10 kWh from 2025-10-26 02:30+02:00 to 02:30+01:00\n  expect connected time 0.60 EUR\n\
+        test \"the second one only\"\n  charge 10 kWh from 2025-10-26 02:15+01 to 02:30 +01:00\n  expect connected time 0.15 EUR\n\
+        test \"an hour each\"\n  charge 10 kWh from 2025-10-26 01:30 to 02:30+02:00\n  expect connected time 0.60 EUR\n";
+    assert_eq!(failed(text), [""; 0]);
+    let wrong = told("  charge 10 kWh from 2025-10-26 01:30+01:00 to 04:00\n");
+    assert!(
+        wrong.contains("at 01:30 on 2025-10-26 the clock in Europe/Vienna is at +02:00, not at +01:00"),
+        "{wrong}"
+    );
+}
+
+#[test]
+fn one_time_has_one_value() {
+    let feeds = run(&format!(
+        "{HEAD}energy: spot\ntest \"two\"\n  spot 0.10 EUR/kWh\n  spot 0.20 EUR/kWh\n  charge 10 kWh from 2025-03-10 12:00 to 13:00\n"
+    ));
+    assert!(feeds[0].failures[0].message.contains("has a value from then on already"), "{feeds:?}");
+    let drawn = "  charge 10 kWh from 2025-03-10 12:00 to 13:00\n";
+    assert!(told(&format!("{drawn}  drawing 11 kW\n  drawing 22 kW\n")).contains("same time"));
+    assert!(told(&format!("{drawn}  occupied 10%\n  occupied 20% from 12:00\n")).contains("same time"));
+    assert_eq!(
+        told(&format!(
+            "{drawn}  drawing 11 kW\n  drawing 16 A\n  drawing 22 kW from 12:30\n  expect energy 4.00 EUR\n"
+        )),
+        ""
+    );
+}

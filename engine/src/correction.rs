@@ -5,6 +5,8 @@ use crate::document::{ChargeDoc, Document, LineDoc, PartDoc, VatDoc, Word, money
 use crate::exact::{Exact, Num, Overflow, div_half_away, print_decimal};
 use crate::input;
 use crate::month::{content_id, minor};
+use crate::share;
+use ethnum::I256;
 use rust_decimal::Decimal;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -404,21 +406,34 @@ impl State {
         };
         let (net_before, taxes_before) = (self.net, self.vat_total);
         let net = if includes_vat { scaled(net_before)? } else { is };
-        let mut taxes = 0_i64;
-        for tax in &mut self.vat {
-            let percent = input::decimal(&tax.rate)
-                .map_err(|_| CorrectionError::NeedsPricing { why: "a tax rate cannot be read" })?;
-            tax.base = scaled(tax.base)?;
-            tax.amount = tax_of(tax.base, percent, false)?.1;
-            add(&mut taxes, tax.amount)?;
+        let mut percents = Vec::with_capacity(self.vat.len());
+        for tax in &self.vat {
+            let percent = input::decimal(&tax.rate);
+            let bad = |_| CorrectionError::NeedsPricing { why: "a tax rate cannot be read" };
+            percents.push(percent.map_err(bad)?);
         }
+        let mut amounts = Vec::with_capacity(self.vat.len());
         if includes_vat {
-            // The gross leads.
-            let off = is.checked_sub(net).and_then(|due| due.checked_sub(taxes)).ok_or(Overflow)?;
-            if let Some(first) = self.vat.first_mut() {
-                add(&mut first.amount, off)?;
-                add(&mut taxes, off)?;
+            // The gross leads: its rest is shared among the taxes by what each comes to exactly.
+            let places = percents.iter().map(Decimal::scale).max().unwrap_or_default();
+            let mut exact = Vec::with_capacity(self.vat.len());
+            for (tax, percent) in self.vat.iter().zip(&percents) {
+                let up = I256::from(10).pow(places - percent.scale());
+                let whole = I256::from(i128::from(tax.base) * i128::from(is) * i128::from(was.signum()));
+                let percent = I256::from(percent.mantissa()).checked_mul(up).ok_or(Overflow)?;
+                exact.push(whole.checked_mul(percent).ok_or(Overflow)?);
             }
+            let one = I256::from(i128::from(was).abs()) * I256::from(10).pow(places + 2);
+            amounts = share::by_fraction(is.checked_sub(net).ok_or(Overflow)?, &exact, one)?;
+        }
+        let mut taxes = 0_i64;
+        for (place, (tax, percent)) in self.vat.iter_mut().zip(percents).enumerate() {
+            tax.base = scaled(tax.base)?;
+            tax.amount = match amounts.get(place) {
+                Some(amount) => *amount,
+                None => tax_of(tax.base, percent, false)?.1,
+            };
+            add(&mut taxes, tax.amount)?;
         }
         Ok((net_before, net, taxes.checked_sub(taxes_before).ok_or(Overflow)?))
     }

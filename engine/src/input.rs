@@ -200,7 +200,7 @@ pub fn instant(text: &str) -> Result<Instant, String> {
 }
 
 // The usual form, `2025-03-10T17:00:00[.250](Z|+01:00)`; anything else is left to the whole parser.
-fn instant_fast(text: &[u8]) -> Option<Instant> {
+pub(crate) fn instant_fast(text: &[u8]) -> Option<Instant> {
     let (date_time, rest) = text.split_first_chunk::<19>()?;
     let two = |a: u8, b: u8| {
         let (a, b) = (a.wrapping_sub(b'0'), b.wrapping_sub(b'0'));

@@ -32,6 +32,6 @@ pub use evaluate::Pricing;
 pub use prepared::{PrepareError, Prepared};
 pub use price::{Pricer, price, price_with};
 pub use prices::PriceBook;
-pub use running::{Begin, Running};
+pub use running::{Begin, Running, SoFar};
 pub use session::Session;
 pub use standing::Standing;

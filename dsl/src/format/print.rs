@@ -2,6 +2,7 @@
 
 use crate::ast::*;
 use crate::parse::{MONTHS, WEEKDAYS, is_name};
+use crate::resolve::zone::offset_text;
 use chrono::NaiveTime;
 use std::mem::{Discriminant, discriminant};
 
@@ -334,7 +335,7 @@ fn clause(clause: &Clause) -> String {
         Clause::Rated { power, or_more: more } => {
             format!("with {}", or_more(quantity(&power.it), *more, "less than"))
         }
-        Clause::Via(ways) => format!("via {}", join(ways, ", ", |way| via(&way.it))),
+        Clause::Via(ways) => format!("via {}", vias(ways)),
         Clause::PaidWith(brands) => format!("paid with {}", join(brands, ", ", |b| quoted(&b.it))),
         Clause::During(when) => format!("during {}", windows(when)),
         Clause::From(date, time) => format!("from {}", date_time(date, time.as_ref())),
@@ -371,6 +372,23 @@ fn clause(clause: &Clause) -> String {
         Clause::TimesPerDriver(times) => format!("{} times per driver", times.it),
         Clause::Otherwise => "otherwise".to_owned(),
     }
+}
+
+/// Several issuers in a row share one `roaming`.
+fn vias(ways: &[At<Via>]) -> String {
+    let mut text = String::new();
+    let mut issuer_before = false;
+    for way in ways {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        match &way.it {
+            Via::Roaming(Some(issuer)) if issuer_before => text.push_str(&quoted(issuer)),
+            way => text.push_str(&via(way)),
+        }
+        issuer_before = matches!(way.it, Via::Roaming(Some(_)));
+    }
+    text
 }
 
 fn via(way: &Via) -> String {
@@ -575,10 +593,9 @@ fn expected(it: &Expect) -> String {
 }
 
 fn moment(it: &Moment) -> String {
-    match it.date {
-        Some(date) => format!("{date} {}", clock(it.minute)),
-        None => clock(it.minute),
-    }
+    let date = it.date.map_or_else(String::new, |date| format!("{date} "));
+    let offset = it.offset.map_or_else(String::new, offset_text);
+    format!("{date}{}{offset}", clock(it.minute))
 }
 
 fn quoted(text: &str) -> String {

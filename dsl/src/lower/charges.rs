@@ -9,6 +9,7 @@ use crate::ast::{self, Kind, PriceOrFree};
 use crate::resolve::merge::{Item, kind_words};
 use crate::resolve::names::KnownCharge;
 use crate::resolve::report::{Labels, Place, error};
+use rust_decimal::Decimal;
 use takst_engine::tariff::{Charge, ChargeKind, Outcome, Per, Price};
 
 /// The units that a kind's prices can have; the first is the usual one.
@@ -161,6 +162,19 @@ impl Lowering<'_> {
             found = found.also(*place, words.clone());
         }
         let example = units.first().cloned().unwrap_or_default();
-        self.out.push(found.help(format!("write a price such as `0.50 {example}`")));
+        let sum = text.strip_suffix(&format!(" {code}")).filter(|number| number.parse::<Decimal>().is_ok());
+        let unit = example.split_once('/').map_or("", |(_, unit)| unit);
+        self.out.push(match sum {
+            // `1 EUR` of a start fee: only the unit is missing.
+            Some(_) if units.len() == 1 => {
+                let right = format!("{text}/{unit}");
+                found.help(format!("write `{right}`")).fix(at.span, right)
+            }
+            Some(number) => found.help(format!("say per what, as in `{number} {example}`")),
+            None if text.parse::<Decimal>().is_ok_and(|number| number.is_zero()) => {
+                found.help("write `free`").fix(at.span, "free")
+            }
+            None => found.help(format!("write a price such as `0.50 {example}`")),
+        });
     }
 }

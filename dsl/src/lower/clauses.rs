@@ -50,6 +50,7 @@ impl<'a> Lowering<'a> {
                 if plugs.iter().filter(|plug| self.mistaken_plug(plug, at.source)).count() > 0 {
                     return None;
                 }
+                plugs.iter().for_each(|plug| self.unknown_plug(plug, at.source));
                 let facts = plugs.iter().map(|plug| match plug.it.to_uppercase().as_str() {
                     "AC" => FactIs { test: Test::Dc, is: false },
                     "DC" => FactIs { test: Test::Dc, is: true },
@@ -78,6 +79,13 @@ impl<'a> Lowering<'a> {
             }
             Clause::From(date, time) => self.date(date, time.as_ref(), at.source, Calendar::from),
             Clause::Until(date, time) => self.date(date, time.as_ref(), at.source, Calendar::until),
+            Clause::SoFar { quantity, .. } if matches!(quantity.it.unit, Unit::Kw | Unit::Ampere) => {
+                let power = self.text(Place { source: at.source, span: quantity.span });
+                let message = format!("`{power}` is drawn, not used up");
+                let found = error("E210", Place { source: at.source, span: quantity.span }, message);
+                self.out.push(found.help(format!("write `below {power}` or `{power} or more`")));
+                None
+            }
             Clause::SoFar { beyond, quantity, of, per, who } => {
                 self.depends(Use::SoFar, at);
                 let (measure, amount) = self.so_far(quantity, of.as_ref(), per.as_ref(), who.as_ref(), at)?;
@@ -165,6 +173,11 @@ impl<'a> Lowering<'a> {
     pub(super) fn unknown_group(&mut self, name: &Name, source: u32) {
         let at = Place { source, span: name.span };
         let diagnostic = error("E101", at, format!("there is no group `{}`", name.it));
+        if matches!(name.it.as_str(), "everyone" | "everybody" | "all" | "others" | "anyone") {
+            let help = "a price for everybody has no `for`; as the last line it may end in `otherwise`";
+            self.out.push(diagnostic.help(help));
+            return;
+        }
         self.unknown(diagnostic, "groups", &name.it, name.span, |names| {
             names.groups.iter().map(String::as_str).collect()
         });
@@ -179,6 +192,11 @@ impl<'a> Lowering<'a> {
             }
             let at = Place { source, span: name.span };
             let diagnostic = error("E104", at, format!("there is no place `{}`", name.it));
+            if let Some(during) = self.time_word(&name.it) {
+                let help = format!("`at` is for places; for a time write `during {during}`");
+                self.out.push(diagnostic.help(help));
+                continue;
+            }
             self.unknown(diagnostic, "places", &name.it, name.span, |names| {
                 names.places.iter().map(|place| place.name.as_str()).collect()
             });
@@ -250,6 +268,7 @@ impl<'a> Lowering<'a> {
 
     /// The minutes of any of these windows.
     pub(super) fn windows(&mut self, windows: &[At<Window>], source: u32) -> Option<KnownPeriod> {
+        self.days_or_hours(windows, source);
         let mut all = Vec::new();
         let mut months_only = true;
         let mut wrong = false;

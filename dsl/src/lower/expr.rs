@@ -2,6 +2,7 @@
 
 use super::Lowering;
 use super::context::Use;
+use super::traps;
 use super::values::KnownValue;
 use crate::ast::{At, Expr, Kind, Name, Op, PerWord, Rate, Span, Unit};
 use crate::resolve::names::Named;
@@ -349,6 +350,10 @@ impl Lowering<'_> {
             return;
         }
         let diagnostic = error("E102", at, format!("there is no {what} `{name}`"));
+        if let Some((means, right)) = traps::formula_word(name).filter(|_| what != "feed") {
+            self.out.push(diagnostic.help(format!("{means}: write `{right}`")).fix(at.span, right));
+            return;
+        }
         self.unknown(diagnostic, "prices and feeds", name, at.span, |names| names.formula_words());
     }
 
@@ -458,17 +463,22 @@ impl Lowering<'_> {
                 }
             }
             let (a, b) = (self.text(*left_at), self.text(*right_at));
+            let money = Dim::money(self.code());
             let message = format!(
                 "unlike units cannot be {verb}: `{a}` is {}, `{b}` is {}",
                 left.words(),
                 right.words()
             );
-            self.out.push(
-                error("E201", *left_at, message)
-                    .says(left.words())
-                    .also(*right_at, right.words())
-                    .help("bring both to one unit, or make one of them a charge of its own"),
-            );
+            let found = error("E201", *left_at, message).says(left.words()).also(*right_at, right.words());
+            let zero = |text: &str| text.parse::<Decimal>().is_ok_and(|number| number.is_zero());
+            let sum = [(left, &a), (right, &b)].into_iter().find(|(side, _)| side.dim == money);
+            let code = self.code();
+            let help = match sum {
+                Some((_, sum)) => format!("say per what `{sum}` is, as in `0.10 {code}/kWh`"),
+                None if zero(&a) || zero(&b) => format!("zero has a unit too, as in `0 {code}/kWh`"),
+                None => "bring both to one unit, or make one of them a charge of its own".to_owned(),
+            };
+            self.out.push(found.help(help));
             return None;
         };
         let Some(basis) = left.basis.with(right.basis) else {

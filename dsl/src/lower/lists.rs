@@ -31,6 +31,8 @@ pub(super) struct CaseList {
     what: String,
     head: Place,
     example: String,
+    /// Whether `free` may be such a line.
+    may_be_free: bool,
     pub lines: Vec<Line>,
     pub places: Vec<Place>,
     /// Wrong already, or not to be judged: no further messages.
@@ -70,10 +72,12 @@ impl Lowering<'_> {
     ) -> u32 {
         self.uses.clear();
         let source = subject.head.source;
+        let may_be_free = matches!(subject.used_for, For::Charge(_) | For::Price);
         let mut list = CaseList {
             what: subject.what,
             head: subject.head,
-            example: subject.example,
+            example: self.otherwise(subject.example, cases, source, may_be_free),
+            may_be_free,
             lines: Vec::new(),
             places: Vec::new(),
             quiet: self.is_unread(subject.region),
@@ -122,6 +126,13 @@ impl Lowering<'_> {
         self.push_list(list)
     }
 
+    /// What a last line for all other cases might say: for prices, what the last line says.
+    fn otherwise<T>(&self, example: String, cases: &Cases<T>, source: u32, price: bool) -> String {
+        let last = cases.lines.last().filter(|_| price);
+        let said = last.map(|line| self.text(Place { source, span: line.it.what.span }));
+        said.filter(|said| said.chars().count() <= 30).unwrap_or(example)
+    }
+
     fn push_list(&mut self, list: CaseList) -> u32 {
         self.lists.push(list);
         id(self.lists.len() - 1)
@@ -133,6 +144,7 @@ impl Lowering<'_> {
             what: what.to_owned(),
             head,
             example: String::new(),
+            may_be_free: false,
             places: lines.iter().map(|_| head).collect(),
             lines,
             quiet: true,
@@ -163,6 +175,7 @@ impl Lowering<'_> {
             what: what.to_owned(),
             head,
             example: String::new(),
+            may_be_free: false,
             lines: vec![Line { conds, leaf: yes }],
             places: vec![head],
             quiet,
@@ -227,10 +240,10 @@ impl Lowering<'_> {
             }
             if let Some(hole) = &diagram.hole {
                 let message = format!("no {} {}", list.what, hole.describe(&groups, &place_names));
-                self.out.push(
-                    error("E301", list.head, message)
-                        .help(format!("add a last line such as `{}  otherwise`", list.example)),
-                );
+                let free =
+                    if list.may_be_free && list.example != "free" { ", or `free  otherwise`" } else { "" };
+                let help = format!("add a last line such as `{}  otherwise`{free}", list.example);
+                self.out.push(error("E301", list.head, message).help(help));
             }
             for dead in &diagram.dead {
                 self.dead(list, dead.line, &dead.hidden_by);

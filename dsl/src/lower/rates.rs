@@ -171,7 +171,14 @@ impl Lowering<'_> {
         let (list, add) =
             if basis == Basis::Net { (Basis::Gross, "plus VAT") } else { (Basis::Net, "less VAT") };
         let message = format!("this is {}, the list's prices are {}", basis.words(), list.words());
-        self.out.push(error("E204", at, message).help(format!("write `{add}` behind it")));
+        // What was converted the wrong way, or for nothing, is better left as it was.
+        let undo = if basis == Basis::Net { "less VAT" } else { "plus VAT" };
+        let help = if self.text(at).ends_with(undo) {
+            format!("leave out `{undo}`")
+        } else {
+            format!("write `{add}` behind it")
+        };
+        self.out.push(error("E204", at, message).help(help));
     }
 
     /// A quantity of the wanted kind in whole base units; says what is wrong otherwise.

@@ -141,10 +141,13 @@ impl Lowering<'_> {
                 if share.is_none() {
                     let at = Place { source, span: percent.span };
                     let text = self.text(at);
-                    self.out.push(
-                        error("E411", at, format!("`{text}` is no share"))
-                            .help("write more than 0% and at most 100%"),
-                    );
+                    let found = error("E411", at, format!("`{text}` is no share"));
+                    self.out.push(match text.strip_prefix(['-', '–', '−']) {
+                        Some(share) => found
+                            .help(format!("write `{share}`: it lowers without a minus"))
+                            .fix(at.span, share),
+                        None => found.help("write more than 0% and at most 100%"),
+                    });
                 }
                 let charges = self.of(of, source, scope)?;
                 Some((Rebate::Share(share?), charges))

@@ -109,8 +109,10 @@ impl Lowering<'_> {
         let Some(file) = self.files.first() else { return };
         for statement in &file.statements {
             let Statement::Test(test) = &statement.it else { continue };
+            self.once_in_test(&test.steps);
             for step in &test.steps {
                 match &step.it {
+                    Step::Charge { on: Some(plug), .. } => self.unknown_plug(plug, 0),
                     Step::DriverIn(names) => {
                         for name in names {
                             if self.names.group(&name.it).is_none() {

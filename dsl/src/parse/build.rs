@@ -330,7 +330,9 @@ impl Build {
                 let or_more = child(&pair, Rule::or_more).is_some();
                 Clause::Rated { power: self.quantity(&self.need(&pair, Rule::quantity)?)?, or_more }
             }
-            Rule::via => Clause::Via(self.each(&pair, Rule::way, |p| self.way(p))?),
+            Rule::via => {
+                Clause::Via(self.each(&pair, Rule::ways, |p| self.ways(p))?.into_iter().flatten().collect())
+            }
             Rule::paid_with => Clause::PaidWith(self.strings(&pair)),
             Rule::during => Clause::During(self.windows(&self.need(&pair, Rule::windows)?)?),
             Rule::from => {
@@ -372,6 +374,17 @@ impl Build {
             _ => return Err(self.unread(outer)),
         };
         Ok(self.at(&pair, it))
+    }
+
+    /// `ad-hoc`, `contract`, `roaming "X", "Y"`.
+    fn ways(&self, pair: &Pair<'_>) -> Built<Vec<At<Via>>> {
+        match child(pair, Rule::strings) {
+            Some(issuers) => {
+                let roaming = |issuer: Name| At { it: Via::Roaming(Some(issuer.it)), span: issuer.span };
+                Ok(self.strings(&issuers).into_iter().map(roaming).collect())
+            }
+            None => Ok(vec![self.way(pair)?]),
+        }
     }
 
     /// `ad-hoc`, `contract`, `roaming "X"`.

@@ -228,7 +228,23 @@ impl Build {
     /// `[DATE] TIME` of a test.
     pub fn moment(&self, pair: &Pair<'_>) -> Built<At<Moment>> {
         let date = child(pair, Rule::date).map(|p| self.date(&p)).transpose()?.map(|date| date.it);
-        Ok(self.at(pair, Moment { date, minute: self.minute(&self.need(pair, Rule::time)?)? }))
+        let minute = self.minute(&self.need(pair, Rule::time)?)?;
+        let offset = child(pair, Rule::offset).map(|p| self.offset(&p)).transpose()?;
+        Ok(self.at(pair, Moment { date, minute, offset }))
+    }
+
+    /// `+02:00`, `+02`: minutes that local time is ahead of UTC.
+    fn offset(&self, pair: &Pair<'_>) -> Built<i16> {
+        let digits: String = pair.as_str().chars().filter(char::is_ascii_digit).collect();
+        let number = |from: usize| digits.get(from..from + 2).map_or(Some(0), |two| two.parse::<i16>().ok());
+        let sign = if pair.as_str().starts_with('+') { 1 } else { -1 };
+        match (number(0), number(2)) {
+            (Some(hours @ 0..=15), Some(minutes @ 0..=59)) => Ok(sign * (hours * 60 + minutes)),
+            _ => Err(Box::new(
+                self.error("E033", pair, format!("no clock is `{}` away from UTC", pair.as_str()))
+                    .help("write the offset like `+02:00`"),
+            )),
+        }
     }
 
     /// `WINDOW, WINDOW`.

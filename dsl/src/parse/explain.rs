@@ -136,7 +136,15 @@ impl<'t> Explain<'t> {
                 .help(format!("did you mean `{}`?", meant.words))
                 .fix(self.span(0, end), meant.words);
         }
+        if let Some(found) = self.half_known(word, at, place) {
+            return found;
+        }
         if let Some(mut found) = self.written_otherwise(word, &expects) {
+            if matches!(place, Place::Step) && found.code == "E035" {
+                // Conditions ask for weekdays; a test has dates.
+                found.fix = None;
+                return found.help("say the date, as in `from 2025-03-10 17:00 to 18:00`");
+            }
             if let (Place::Step, "E028", Some(help)) = (place, found.code, &mut found.help) {
                 // A line with such a number tends to lack more than the number.
                 *help = format!("{help}; the whole line is like `{}`", self.near_form(at, place));
@@ -182,7 +190,7 @@ impl<'t> Explain<'t> {
                 .help(format!("write `:` and what it costs, as in `{}`", form_of(place)))
                 .fix(self.span(end, end), ":");
         }
-        if let Some(found) = self.half_a_number(last, expects) {
+        if let Some(found) = self.half_a_number(last, expects).or_else(|| self.half_a_rebate(place)) {
             return found;
         }
         let (shown, from) = if last.text.is_empty() { (self.slice(0, end), 0) } else { (last, last.from) };
@@ -306,6 +314,9 @@ impl<'t> Explain<'t> {
         let names = [Rule::name, Rule::price_name, Rule::window_name, Rule::plug, Rule::group];
         if word.text.starts_with('"') && names.iter().any(|rule| expects(*rule)) && !expects(Rule::string) {
             let bare = word.text.trim_matches('"');
+            if let Some(found) = self.charger_id(word, place) {
+                return Some(found);
+            }
             let found =
                 self.about("E045", word, format!("names stand without quotes: `{}`", short(word.text)));
             let hyphens = bare.replace([' ', '_'], "-");

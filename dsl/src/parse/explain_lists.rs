@@ -91,7 +91,7 @@ impl Explain<'_> {
         };
         let key = self.code.get(..end).unwrap_or("").trim_end();
         let found = self.error("E021", 0, key.len(), format!("there is no setting `{}`", short(key)));
-        match nearest(key, keys()) {
+        match words::setting(key).or_else(|| nearest(key, keys())) {
             Some(known) => found.help(format!("did you mean `{known}`?")).fix(self.span(0, key.len()), known),
             None => match words::starts_with(self.code, "VAT")
                 .or_else(|| words::starts_with(self.code, "groups"))
@@ -201,6 +201,9 @@ impl Explain<'_> {
             let found = self.about("E050", word, "there are no functions with brackets");
             return Some(found.help(format!("write it like `{form}`")));
         }
+        if let Some(found) = self.everyone_else(word) {
+            return Some(found);
+        }
         if !word.text.starts_with(char::is_alphanumeric) {
             let found = self.about("E050", word, format!("`{}` is not an operator", short(word.text)));
             return Some(found.help("operators are `+`, `-`, `*`, `/` and `of`; the rest is said in words"));
@@ -242,12 +245,16 @@ impl Explain<'_> {
                 found.help("conditions stand side by side; delete it").fix(self.span(word.from, word.to + gap), "")
             }
             "or" | "||" => found.help("put a comma between names, as in `for members, guests`, or write a second line"),
-            "if" | "when" | "where" | "only" => found.help(format!("after a price may follow {}", all())),
+            "only" => found.help("delete it: a price is only for those whom its line names").fix(self.span(word.from, word.to), ""),
+            "if" | "when" | "where" => found.help(format!("after a price may follow {}", all())),
             "per" => found.help("write a slash, as in `0.40 EUR/kWh`"),
             "excl" | "excl." | "ex" | "ex." | "without" | "net" => found.help("write `excluding VAT`"),
             "incl" | "incl." | "inc" | "inc." | "inkl" | "inkl." | "gross" => found.help("write `including VAT`"),
-            "after" if self.is_quantity(word.to) => {
-                found.help("an allowance stands before the colon, as in `idle fee after 30 min: 0.10 EUR/min`")
+            "after" if self.is_quantity(word.to) => found.help(
+                "for a price from then on write `beyond 20 kWh of energy` or `beyond 60 min of connected time`; an allowance stands before the colon, as in `idle fee after 30 min: 0.10 EUR/min`",
+            ),
+            "first" if self.is_quantity(word.to) => {
+                found.help("write `up to`, as in `up to 20 kWh of energy`").fix(self.span(word.from, word.to), "up to")
             }
             "between" | "before" | "after" | "since" | "daily" | "weekdays" | "weekends" => {
                 found.help("write `during 08:00-20:00` for hours and days, `from 2025-04-01` and `until 2025-03-31` for dates")
@@ -305,7 +312,9 @@ impl Explain<'_> {
                 word,
                 format!("conditions stand after the price, not before the colon: `{}`", word.text),
             );
-            return Some(found.help(format!("write it like `{}  for members`", form.form)));
+            let clause =
+                CLAUSES.iter().find(|(known, _)| *known == word.text).map_or("for members", |(_, form)| form);
+            return Some(found.help(format!("write it like `{}  {clause}`", form.form)));
         }
         if let Some(right) = match word.text.to_lowercase().as_str() {
             "max" | "maximum" | "max." | "cap" => Some("at most"),

@@ -397,6 +397,13 @@ impl Explain<'_> {
         let before = self.word_before(word.from).text;
         if matches!(before, "from" | "until") && self.is_quantity(word.from) {
             let found = self.about("E050", word, format!("`{before}` is for dates"));
+            let rest = self.code.get(word.from..).unwrap_or("");
+            let unit = rest.split_whitespace().nth(1).and_then(words::unit);
+            if matches!(unit, Some("kW" | "A")) {
+                return Some(found.help(
+                    "write `below 11 kW` or `11 kW or more`; lines are read from the top, so `below 5 kW` above `below 10 kW` leaves it 5 to 10",
+                ));
+            }
             return Some(found.help("write `up to 20 kWh of energy` or `beyond 20 kWh of energy`"));
         }
         let text = word.text.trim_end_matches('.');

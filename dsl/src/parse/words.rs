@@ -101,10 +101,25 @@ pub const SETTINGS: &[(&str, Rule, &str)] = &[
     ("website", Rule::text_value, "website: \"https://example.org\""),
 ];
 
+/// The setting that a key means in other price lists.
+pub fn setting(key: &str) -> Option<&'static str> {
+    let key: String = key.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+    Some(match key.as_str() {
+        "timezone" | "zone" | "tz" => "time zone",
+        "area" | "pricearea" | "biddingzone" | "bidzone" | "spotzone" | "spotarea" => "spot area",
+        "holidays" | "holiday" | "region" | "publicholiday" => "public holidays",
+        "valid" | "from" | "start" | "startdate" | "validsince" | "validfrom" => "valid from",
+        "base" | "basedon" | "extends" | "parent" => "based on",
+        "price" | "pricesare" | "priceinclude" | "pricesinclude" => "prices",
+        "billing" | "invoices" => "bills",
+        _ => return None,
+    })
+}
+
 /// A line of a test: its first words and its form.
 pub const STEPS: &[(&str, &str)] = &[
     ("driver in", "driver in members"),
-    ("via", "via ad-hoc"),
+    ("via", "via ad-hoc` or `via roaming \"eMSP-X\""),
     ("paid with", "paid with \"Visa\""),
     ("at charger", "at charger \"SN-1\""),
     ("at site", "at site \"otakaari-5\""),
@@ -113,7 +128,7 @@ pub const STEPS: &[(&str, &str)] = &[
     ("feed", "feed eur-nok 11.80 NOK/EUR"),
     ("cost price", "cost price 1.20 NOK/kWh"),
     ("coupon", "coupon 20%"),
-    ("charge", "charge 10 kWh on AC from 2025-03-10 17:00 to 18:00"),
+    ("charge", "charge 10 kWh on AC with 22 kW from 2025-03-10 17:00 to 18:00"),
     ("idle", "idle until 21:00"),
     ("wait", "wait until 21:00"),
     ("pause", "pause until 21:00"),
@@ -131,7 +146,7 @@ pub const CLAUSES: &[(&str, &str)] = &[
     ("on", "on AC"),
     ("at", "at harbour"),
     ("with", "with 50 kW or more"),
-    ("via", "via ad-hoc"),
+    ("via", "via roaming \"eMSP-X\", ad-hoc"),
     ("paid", "paid with \"Visa\""),
     ("during", "during Mon-Fri 08:00-20:00"),
     ("from", "from 2025-04-01"),

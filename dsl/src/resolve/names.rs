@@ -127,13 +127,21 @@ impl<'a> Names<'a> {
         match item.body {
             Body::Groups(groups) => {
                 for name in groups.names.iter().chain(&groups.default) {
+                    if name.it == "everyone" {
+                        let found = error("E107", at(name), "`everyone` is every driver, not a group");
+                        out.push(found.help(
+                            "a price for everybody needs no group; to name the drivers who are in no group, end the list with `everyone else guests`",
+                        ));
+                    }
                     let index = id(self.groups.len());
                     if self.group_ids.insert(&name.it, index).is_some() {
                         out.push(error("E107", at(name), format!("the group `{}` stands twice", name.it)));
                         continue;
                     }
                     self.groups.push(name.it.clone());
-                    if groups.default.as_ref().is_some_and(|default| default.span == name.span) {
+                    // `everyone` is reported above; the list is judged as it was meant.
+                    let meant = name.it == "everyone" && groups.default.is_none();
+                    if meant || groups.default.as_ref().is_some_and(|default| default.span == name.span) {
                         self.default_group = Some(index);
                     }
                 }

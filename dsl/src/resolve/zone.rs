@@ -74,6 +74,14 @@ pub fn instant(zone: Tz, date: NaiveDate, time: NaiveTime) -> Instant {
     )
 }
 
+/// An offset as times show it: `+02:00` for 120 minutes ahead of UTC.
+#[must_use]
+pub fn offset_text(minutes: i16) -> String {
+    let sign = if minutes < 0 { '-' } else { '+' };
+    let minutes = minutes.unsigned_abs();
+    format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
 /// The day number of a date; `None` outside the calendar (2000 to 2099).
 #[must_use]
 pub fn day(date: NaiveDate) -> Option<Day> {

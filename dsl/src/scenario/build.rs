@@ -1,12 +1,12 @@
 //! The steps of a test as a session, price feeds and opening counters.
 
-use super::{Failure, failure};
+use super::{Failure, clock, failure};
 use crate::ast::{At, Every, Moment, Name, PerWord, Quantity, Rate, Span, Step, Unit, Via};
 use crate::resolve::currency;
-use chrono::{Datelike, NaiveDate};
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
-use takst_engine::calendar_time::{LocalTime, day_text, instant_of_local, month_text};
+use takst_engine::calendar_time::{LocalTime, day_text, month_text};
 use takst_engine::exact::Num;
 use takst_engine::prices::{FeedFile, PriceStep};
 use takst_engine::session::{
@@ -99,15 +99,13 @@ impl Builder<'_> {
             let Some(date) = from.it.date else {
                 return Err(failure(from.span, "say the date, as in `from 2025-03-10 17:00`"));
             };
-            self.now = Some((self.instant(date, from.it.minute), date));
+            self.now = Some((self.instant(date, from)?, date));
         }
         Ok(())
     }
 
-    fn instant(&self, date: NaiveDate, minute: u16) -> Instant {
-        let month = u8::try_from(date.month()).unwrap_or(1);
-        let day = u8::try_from(date.day()).unwrap_or(1);
-        instant_of_local(&self.prepared.tariff().zone, date.year(), month, day, minute)
+    fn instant(&self, date: NaiveDate, moment: &At<Moment>) -> Result<Instant, Failure> {
+        clock::instant(&self.prepared.tariff().zone, date, moment)
     }
 
     fn moment(&self, moment: &At<Moment>) -> Result<(Instant, NaiveDate), Failure> {
@@ -115,7 +113,7 @@ impl Builder<'_> {
             (Some(date), _) | (None, Some((_, date))) => date,
             (None, None) => return Err(failure(moment.span, "say the date, as in `2025-03-10 17:00`")),
         };
-        Ok((self.instant(date, moment.it.minute), date))
+        Ok((self.instant(date, moment)?, date))
     }
 
     fn later(&self, moment: &At<Moment>) -> Result<(Instant, NaiveDate), Failure> {
@@ -180,6 +178,10 @@ impl Builder<'_> {
             }
             Step::Drawing(quantity, from) => {
                 let from = self.since(span, from.as_ref())?;
+                let is_power = quantity.it.unit == Unit::Kw;
+                if self.power.iter().any(|known| known.from == from && known.current.is_none() == is_power) {
+                    return Err(again(span));
+                }
                 let amount =
                     micro(quantity.it.number).ok_or_else(|| failure(quantity.span, "this is too precise"))?;
                 match quantity.it.unit {
@@ -194,6 +196,9 @@ impl Builder<'_> {
                 let places = (percent.it * Decimal::ONE_HUNDRED).round();
                 let occupied = u32::try_from(places.mantissa()).ok().filter(|places| *places <= 10_000);
                 let occupied = occupied.ok_or_else(|| failure(percent.span, "say 0% to 100%"))?;
+                if self.occupancy.iter().any(|known| known.from == from) {
+                    return Err(again(span));
+                }
                 self.occupancy.push(OccupancyFrom { from, occupied, of: 10_000 });
             }
             Step::Reserved { from, to, expired } => {
@@ -257,6 +262,13 @@ impl Builder<'_> {
         let steps = self.feeds.entry(name.it.clone()).or_default();
         if steps.first().is_some_and(|(.., known)| *known != includes_vat) {
             let message = format!("say `including VAT` on all lines of `{}`, or on none", name.it);
+            return Err(failure(rate.span, message));
+        }
+        if steps.iter().any(|(known, ..)| *known == at) {
+            let message = format!(
+                "`{}` has a value from then on already; say the other one `from` a later time",
+                name.it
+            );
             return Err(failure(rate.span, message));
         }
         steps.push((at, value, includes_vat));
@@ -430,6 +442,11 @@ impl Builder<'_> {
             groups: self.facts.groups,
         })
     }
+}
+
+/// A second line for one time.
+fn again(span: Span) -> Failure {
+    failure(span, "another line says this for the same time; say `from` which time on this one counts")
 }
 
 fn feed_file(name: String, unit: String, mut steps: Vec<(Instant, Decimal, bool)>) -> FeedFile {

@@ -15,7 +15,8 @@ impl Assembly<'_, '_> {
         if self.run.deferred.is_empty() {
             return Ok(());
         }
-        for deferred in std::mem::take(&mut self.run.deferred) {
+        let all = std::mem::take(&mut self.run.deferred);
+        for deferred in &all {
             let Some(mut line) = self.run.lines.get(deferred.line).copied() else { continue };
             let around = Around {
                 pricing: self.pricing,
@@ -49,6 +50,27 @@ impl Assembly<'_, '_> {
             }
             if let Some(place) = self.run.lines.get_mut(deferred.line) {
                 *place = line;
+            }
+        }
+        let joining = all.iter().filter(|deferred| deferred.joins).map(|deferred| deferred.line);
+        self.join(joining.collect())
+    }
+
+    // Lines that a clock change cut off the line before them, where both have come to one price.
+    fn join(&mut self, joining: Vec<usize>) -> Result<(), PriceError> {
+        for index in joining.into_iter().rev() {
+            let (Some(line), Some(before)) =
+                (self.run.lines.get(index).copied(), self.run.lines.get(..index))
+            else {
+                continue;
+            };
+            let Some(last) = before.iter().rposition(|last| last.source == line.source) else { continue };
+            let Some(last) = self.run.lines.get_mut(last) else { continue };
+            if line.price.is_some() && last.price == line.price && last.to == line.from {
+                let overflow = |_| PriceError::Overflow { place: self.pricing.p.place(line.rule) };
+                last.amount = last.amount.add(line.amount).map_err(overflow)?;
+                (last.to, last.quantity) = (line.to, last.quantity + line.quantity);
+                self.run.lines.remove(index);
             }
         }
         Ok(())

@@ -45,7 +45,7 @@ impl Running<'_> {
             // A flat fee is judged at plug-in, like all fees per session.
             self.resolve(pricing, &mut cursor, &self.start_point())?;
             if cursor.found.is_some_and(|found| found.counted == Counted::Pieces && !is_free(p, found.leaf)) {
-                let open = Open { from, register: 0, edge: until, soft: false };
+                let open = Open { from, register: 0, edge: until, soft: false, joins: false };
                 self.push_line(pricing, &mut cursor, &open, until, 0)?;
                 continue;
             }
@@ -55,7 +55,7 @@ impl Running<'_> {
                 self.resolve(pricing, &mut cursor, &Point { t, local, ..self.start_point() })?;
                 let Some(found) = cursor.found else { break };
                 let to = found.until.min(local.instant_of(1440)).min(until);
-                let open = Open { from: t, register: 0, edge: to, soft: false };
+                let open = Open { from: t, register: 0, edge: to, soft: false, joins: false };
                 if found.counted != Counted::Pieces && !is_free(p, found.leaf) {
                     self.push_line(pricing, &mut cursor, &open, to, 0)?;
                 }

@@ -164,7 +164,7 @@ impl Running<'_> {
                     return self.follow_on(pricing, cursor, stretch, along, (t, import));
                 }
                 let (edge, soft) = cursor.clock.cut(t, pricing.p.tariff.line_step_min);
-                cursor.open = Some(Open { from: t, register: import, edge, soft });
+                cursor.open = Some(Open { from: t, register: import, edge, soft, joins: false });
             }
             let (Some(open), Some(found)) = (&cursor.open, &cursor.found) else {
                 return self.follow_on(pricing, cursor, stretch, along, from);
@@ -256,7 +256,8 @@ impl Running<'_> {
                     self.resolve(pricing, cursor, &here)?;
                 }
                 let (edge, soft) = cursor.clock.cut(t, pricing.p.tariff.line_step_min);
-                cursor.open = Some(Open { from: t, register, edge, soft });
+                let joins = std::mem::take(&mut cursor.joins);
+                cursor.open = Some(Open { from: t, register, edge, soft, joins });
             } else if cursor.found.is_none() {
                 cursor.clock.turn_to(&pricing.p.tariff.zone, t);
                 let here = self.here(&along, t, import, cursor.clock.shows(t));
@@ -449,7 +450,8 @@ impl Running<'_> {
         let here = self.here(along, t, import, cursor.clock.shows(t));
         self.resolve(pricing, cursor, &here)?;
         let Some(fresh) = cursor.found else { return Ok(false) };
-        let same_price = before.price.is_some() && before.price == fresh.price;
+        let settled = before.settled && fresh.settled;
+        let same_price = settled && before.price == fresh.price;
         let zone = &pricing.p.tariff.zone;
         let same_day = cursor.open.is_some_and(|open| LocalTime::at(zone, open.from).day == fresh.day);
         if fresh.leaf == before.leaf && fresh.tax == before.tax && same_day && same_price {
@@ -459,6 +461,8 @@ impl Running<'_> {
             }
             return Ok(true);
         }
+        // What is not settled yet may turn out to be one price.
+        cursor.joins = fresh.leaf == before.leaf && fresh.tax == before.tax && same_day && !settled;
         // The slice ends with what it began with.
         (cursor.found, cursor.point, cursor.watch) = (Some(before), point_before, watch_before);
         Ok(false)

@@ -133,7 +133,7 @@ impl Running<'_> {
             price: found.price,
             amount,
         };
-        self.add_with_point(pricing, cursor, found, &line)?;
+        self.add_with_point(pricing, cursor, found, &line, open.joins)?;
         self.lines.push(line);
         Ok(())
     }
@@ -169,6 +169,7 @@ impl Running<'_> {
         cursor: &Cursor,
         found: &Found,
         line: &Line,
+        joins: bool,
     ) -> Result<(), PriceError> {
         let point = cursor.point.as_deref().unwrap_or(&self.now);
         let point = *point;
@@ -177,7 +178,7 @@ impl Running<'_> {
         }
         if !found.settled {
             let (line, bases) = (self.lines.len(), self.bases.clone());
-            self.deferred.push(Deferred { line, point, bases });
+            self.deferred.push(Deferred { line, point, bases, joins });
             return Ok(());
         }
         if !found.parts {

@@ -3,7 +3,7 @@
 use super::failure::{Exit, Failure};
 use super::layout::{ends, fit, left, right, rule};
 use super::out::{Look, Out};
-use super::price::{book, count_u64, pricing};
+use super::price::{book, count_u64, each_from_zero, pricing, standing};
 use super::receipt::basis;
 use super::stream::{self, Chunk, Progress};
 use super::{files, tariffs};
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use takst_engine::bill::{Bill, Source};
 use takst_engine::exact::print_decimal;
 use takst_engine::tariff::Tariff;
-use takst_engine::{Prepared, Pricing, Session, Standing, price};
+use takst_engine::{Prepared, Pricer, Pricing, Session, Standing};
 
 /// Show what a price change would have done to real sessions
 ///
@@ -37,6 +37,11 @@ pub struct Diff {
     /// Price feeds; may be given more than once
     #[arg(long, value_name = "FILE", num_args = 1..)]
     prices: Vec<PathBuf>,
+    /// Opening counters, for both tariffs. Sessions are then priced one after the other, each opening with the counters the
+    /// last one closed with under the same tariff: right for the sessions of one driver at one site. A file with `{}`
+    /// starts at zero. Without it each session does
+    #[arg(long, value_name = "FILE")]
+    standing: Option<PathBuf>,
 }
 
 const TOP: usize = 5;
@@ -191,14 +196,20 @@ impl Diff {
         }
         let book = book(&self.prices, old.tariff())?;
         let (old_pricing, new_pricing) = (pricing(&old, &book)?, pricing(&new, &book)?);
+        let standing = self.standing.as_deref().map(standing).transpose()?;
+        each_from_zero(out, &[old.tariff(), new.tariff()], standing.as_ref());
         let input = stream::open(&self.sessions)?;
         let mut progress = Progress::new("sessions");
         let mut sums = Sums::default();
         let work = Work { old: &old_pricing, new: &new_pricing };
         stream::in_order(
             input,
-            stream::cores(),
-            || |chunk: &Chunk| work.compare(chunk),
+            // Counters pass from one session to the next, so then there is only one worker.
+            if standing.is_some() { 1 } else { stream::cores() },
+            || {
+                let mut counters = Counters::new(standing.as_ref());
+                move |chunk: &Chunk| work.compare(chunk, &mut counters)
+            },
             |batch: Sums| {
                 sums.add(batch);
                 progress.at(sums.whole.sessions + sums.previews + sums.failed);
@@ -222,16 +233,34 @@ impl Diff {
     }
 }
 
+// What each tariff has counted so far.
+struct Counters {
+    carried: bool,
+    old: Standing,
+    new: Standing,
+}
+
+impl Counters {
+    fn new(opening: Option<&Standing>) -> Self {
+        let both = opening.cloned().unwrap_or_default();
+        Self { carried: opening.is_some(), old: both.clone(), new: both }
+    }
+}
+
+#[derive(Clone, Copy)]
 struct Work<'a> {
     old: &'a Pricing<'a>,
     new: &'a Pricing<'a>,
 }
 
 impl Work<'_> {
-    fn compare(&self, chunk: &Chunk) -> Sums {
+    fn compare(&self, chunk: &Chunk, counters: &mut Counters) -> Sums {
         let mut sums = Sums::default();
+        let mut pricers = (Pricer::new(self.old), Pricer::new(self.new));
         for (number, text) in chunk.lines() {
-            if let Err(error) = text.and_then(|text| self.session(number, text, &mut sums)) {
+            let compared =
+                text.and_then(|text| self.session(&mut pricers, (number, text), &mut sums, counters));
+            if let Err(error) = compared {
                 sums.failed += 1;
                 sums.failures.push((number, error));
             }
@@ -240,13 +269,21 @@ impl Work<'_> {
         sums
     }
 
-    fn session(&self, line: u64, text: &str, sums: &mut Sums) -> Result<(), String> {
+    fn session(
+        &self,
+        (old, new): &mut (Pricer<'_>, Pricer<'_>),
+        (line, text): (u64, &str),
+        sums: &mut Sums,
+        counters: &mut Counters,
+    ) -> Result<(), String> {
         let session = stream::session(text)?;
-        let bill = |pricing: &Pricing<'_>, which: &str| {
-            price(pricing, &session, &Standing::default())
-                .map_err(|error| format!("session {}, {which} tariff: {error}", session.id))
-        };
-        let (old, new) = (bill(self.old, "old")?, bill(self.new, "new")?);
+        let failed = |which: &str, error| format!("session {}, {which} tariff: {error}", session.id);
+        let old = old.price(&session, &counters.old).map_err(|error| failed("old", error))?;
+        let new = new.price(&session, &counters.new).map_err(|error| failed("new", error))?;
+        if counters.carried {
+            counters.old.clone_from(&old.standing);
+            counters.new.clone_from(&new.standing);
+        }
         if !old.is_final() || !new.is_final() {
             sums.previews += 1;
             return Ok(());
@@ -255,7 +292,7 @@ impl Work<'_> {
         sums.whole.add(pair);
         sums.energy += i128::from(old.energy.0);
         sums.groups.entry(group(&session, self.new.prepared().tariff())).or_default().add(pair);
-        for (name, pair) in charges(&old, self.old, &new, self.new) {
+        for (name, pair) in charges(old, self.old, new, self.new) {
             sums.charges.entry(name).or_default().add(pair);
         }
         let moved = Moved { line, session: session.id, old: old.total, new: new.total };

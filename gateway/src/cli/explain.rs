@@ -3,9 +3,9 @@
 use super::failure::{Exit, Failure};
 use super::layout::{columns, ends, fit, left, places, right, wrap};
 use super::out::Out;
-use super::price::{SessionInputs, plug, pricing};
+use super::price::{SessionInputs, plug, pricing, standing};
 use super::receipt::{Dates, Sheet, belongs, quantity_places, span};
-use super::{files, tariffs};
+use super::tariffs;
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use takst_engine::document::{ChargeDoc, Document, LineDoc, inputs};
 use takst_engine::explain::{Explained, Figure, explain};
 use takst_engine::session::State;
 use takst_engine::units::Instant;
-use takst_engine::{Prepared, Pricing, Standing};
+use takst_engine::{Prepared, Pricing};
 
 /// Say why a session costs what it costs: slice by slice, with the tariff line that won
 #[derive(Args, Debug)]
@@ -75,11 +75,7 @@ impl Explain {
         let prepared = tariffs::prepared(&self.tariff, out)?;
         let book = self.inputs.book(prepared.tariff())?;
         let pricing = pricing(&prepared, &book)?;
-        let standing = match &self.standing {
-            None => Standing::default(),
-            Some(path) => Standing::from_json(&files::text(path)?)
-                .map_err(|error| Failure::Input(format!("{}: {error}", files::shown(path))))?,
-        };
+        let standing = self.standing.as_deref().map(standing).transpose()?.unwrap_or_default();
         let (session, text) = self.inputs.one()?;
         let explained = explain(&pricing, &session, &standing)
             .map_err(|error| Failure::Input(format!("session {}: {error}", session.id)))?;
@@ -185,6 +181,8 @@ impl Work<'_> {
         out.line(&super::layout::rule(sheet.width))?;
         let total = sheet.totals(self.document);
         out.put(&total)?;
+        let payouts = sheet.payouts(self.document);
+        out.put(&payouts)?;
         for note in &self.document.notes {
             for line in wrap(note, sheet.width) {
                 out.line(&line)?;

@@ -3,7 +3,7 @@
 mod words;
 
 use super::failure::{Exit, Failure};
-use super::layout::{columns, left, wrap};
+use super::layout::{columns, fit, left, wrap};
 use super::out::{Look, Out};
 use super::receipt::Sheet;
 use super::table::limit_text;
@@ -123,7 +123,7 @@ impl Work<'_> {
         );
         rows.push(("size", size));
         let width = rows.iter().map(|(name, _)| columns(name)).max().unwrap_or(0) + 2;
-        let mut text = format!("{}\n", self.sheet.strong(&tariff.name));
+        let mut text = format!("{}\n", self.sheet.strong(&fit(&tariff.name, self.sheet.width)));
         for (name, value) in rows {
             // The hash fills a line of 80 columns by itself, and whoever copies it wants it whole.
             let width = width.min(self.sheet.width.saturating_sub(columns(&value)).max(columns(name) + 1));

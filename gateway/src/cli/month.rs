@@ -7,7 +7,6 @@ use super::price::{book, pricing};
 use super::receipt::{Sheet, basis, long_month, with_dates};
 use super::{files, tariffs};
 use clap::Args;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use takst_engine::document::Document;
 use takst_engine::month::{MonthInput, month};
@@ -44,7 +43,7 @@ impl Month {
             return Ok(Exit::Fine);
         }
         let sheet = Sheet { width: out.width(), colour: out.colour() };
-        let (statements, shared) = said_once(settled.statements);
+        let (statements, shared) = said_once(settled.statements, settled.site_notes);
         for (index, document) in statements.iter().enumerate() {
             if index > 0 {
                 out.put("\n\n")?;
@@ -82,18 +81,10 @@ impl Month {
     }
 }
 
-// A note that stands on several documents is about the site: it is said once, with the site's totals.
-fn said_once(mut statements: Vec<Document>) -> (Vec<Document>, Vec<String>) {
-    let mut times: BTreeMap<String, usize> = BTreeMap::new();
-    // "... (6 kWh here)" is about the document on which it stands.
-    let notes = statements.iter().flat_map(|document| &document.notes);
-    for note in notes.filter(|note| !note.ends_with(" here)")) {
-        *times.entry(note.clone()).or_default() += 1;
-    }
-    let shared: Vec<String> =
-        times.into_iter().filter(|(_, times)| *times > 1).map(|(note, _)| note).collect();
+// What is about the site is said once, with the site's totals, and not on every statement.
+fn said_once(mut statements: Vec<Document>, site_notes: Vec<String>) -> (Vec<Document>, Vec<String>) {
     for document in &mut statements {
-        document.notes.retain(|note| !shared.contains(note));
+        document.notes.retain(|note| !site_notes.contains(note));
     }
-    (statements, shared)
+    (statements, site_notes)
 }

@@ -129,6 +129,16 @@ impl Out {
         let _ = writeln!(std::io::stderr(), "{text}");
     }
 
+    /// Something worth knowing, on standard error.
+    pub fn hint(&mut self, text: &str) {
+        let word = paint(self.colour_messages, Look::Warn, "note:");
+        let text = match self.message_width {
+            Some(width) => wrap(text, width.saturating_sub("note:".len())).join("\n  "),
+            None => text.to_owned(),
+        };
+        self.message(&format!("{word} {text}"));
+    }
+
     /// What is wrong at a place of the input, on standard error: one line for programs, broken between words on a terminal.
     pub fn at(&mut self, place: &str, text: &str) {
         let message = format!("{place}: {text}");

@@ -10,8 +10,8 @@ use clap::Args;
 use std::path::{Path, PathBuf};
 use takst_engine::document::{Document, inputs, money};
 use takst_engine::input::InputError;
-use takst_engine::tariff::Tariff;
-use takst_engine::{Bill, PriceBook, Pricing, Session, Standing, price};
+use takst_engine::tariff::{Measure, Tariff, Test, Who};
+use takst_engine::{Bill, PriceBook, Pricer, Pricing, Session, Standing, price};
 
 /// Work out the bill of a session, or of every session in a .jsonl file
 ///
@@ -29,7 +29,8 @@ pub struct Price {
     #[command(flatten)]
     inputs: SessionInputs,
     /// Opening counters; the closing ones come back as `standing`. Sessions of a .jsonl file are then priced one after the
-    /// other, each opening with the counters the last one closed with
+    /// other, each opening with the counters the last one closed with: right for the sessions of one driver at one site. A
+    /// file with `{}` starts at zero. Without it each session does
     #[arg(long, value_name = "FILE")]
     standing: Option<PathBuf>,
 }
@@ -90,6 +91,39 @@ pub fn book(paths: &[PathBuf], tariff: &Tariff) -> Result<PriceBook, Failure> {
     Ok(book)
 }
 
+/// Reads a file of opening counters.
+///
+/// # Errors
+/// A file that cannot be read or holds something else.
+pub fn standing(path: &Path) -> Result<Standing, Failure> {
+    let text = files::text(path)?;
+    Standing::from_json(&text).map_err(|error| Failure::Input(format!("{}: {error}", files::shown(path))))
+}
+
+/// Whether prices depend on what a driver or a site had in other sessions.
+pub fn counts_over_sessions(tariff: &Tariff) -> bool {
+    let over = |who: Who| who != Who::Session;
+    let measures = tariff.measures.iter().any(|measure| match measure {
+        Measure::Energy { who, .. } | Measure::Time { who, .. } => over(*who),
+        Measure::Power | Measure::Current | Measure::Occupancy => false,
+    });
+    let whole = tariff.tests.iter().any(|test| matches!(test, Test::WholeMonthAtLeast { .. }));
+    let charges = tariff.charges.iter().flat_map(|charge| &charge.limits);
+    let limits = charges.chain(&tariff.total_limits).any(|limit| over(limit.who));
+    let coupons = tariff.coupons.iter().any(|coupon| coupon.times_per_driver.is_some());
+    measures || whole || limits || coupons
+}
+
+/// Says, for people, that sessions are priced as if each were the first.
+pub fn each_from_zero(out: &mut Out, tariffs: &[&Tariff], standing: Option<&Standing>) {
+    if standing.is_none() && !out.json() && tariffs.iter().any(|tariff| counts_over_sessions(tariff)) {
+        out.hint(
+            "the tariff counts over several sessions of a driver or site, and here each session starts at zero; \
+             `takst month` counts for each driver, and --standing FILE carries one driver's counters from line to line",
+        );
+    }
+}
+
 /// A tariff joined with prices.
 ///
 /// # Errors
@@ -107,13 +141,7 @@ impl Price {
         let prepared = tariffs::prepared(&self.tariff, out)?;
         let book = self.inputs.book(prepared.tariff())?;
         let pricing = pricing(&prepared, &book)?;
-        let standing = match &self.standing {
-            None => None,
-            Some(path) => Some(
-                Standing::from_json(&files::text(path)?)
-                    .map_err(|error| Failure::Input(format!("{}: {error}", files::shown(path))))?,
-            ),
-        };
+        let standing = self.standing.as_deref().map(standing).transpose()?;
         if self.inputs.many() {
             self.all(&pricing, standing.as_ref(), out)
         } else {
@@ -153,6 +181,7 @@ impl Price {
         standing: Option<&Standing>,
         out: &mut Out,
     ) -> Result<Exit, Failure> {
+        each_from_zero(out, &[pricing.prepared().tariff()], standing);
         let input = stream::open(self.inputs.path())?;
         // Counters pass from one session to the next, so then there is only one worker.
         let workers = if standing.is_some() { 1 } else { stream::cores() };
@@ -249,8 +278,9 @@ struct Lines<'a> {
 impl Lines<'_> {
     fn price(&self, chunk: &Chunk, standing: &mut Standing, carried: bool) -> Batch {
         let mut batch = Batch::default();
+        let mut pricer = Pricer::new(self.pricing);
         for (number, text) in chunk.lines() {
-            let done = text.and_then(|text| self.session(text, standing));
+            let done = text.and_then(|text| self.session(&mut pricer, text, standing));
             match done {
                 Ok((bill, document)) => {
                     batch.sums.priced += 1;
@@ -267,7 +297,7 @@ impl Lines<'_> {
                         batch.text.push_str(&self.row(&document));
                     }
                     if carried {
-                        *standing = bill.standing;
+                        standing.clone_from(&bill.standing);
                     }
                 }
                 Err(error) => {
@@ -284,10 +314,15 @@ impl Lines<'_> {
         batch
     }
 
-    fn session(&self, text: &str, standing: &Standing) -> Result<(Bill, Document), String> {
+    fn session<'b>(
+        &self,
+        pricer: &'b mut Pricer<'_>,
+        text: &str,
+        standing: &Standing,
+    ) -> Result<(&'b Bill, Document), String> {
         let session = stream::session(text)?;
-        let bill = price(self.pricing, &session, standing)
-            .map_err(|error| format!("session {}: {error}", session.id))?;
+        let bill =
+            pricer.price(&session, standing).map_err(|error| format!("session {}: {error}", session.id))?;
         let inputs = inputs(self.pricing, text.trim().as_bytes(), standing);
         let document = bill.document(self.pricing, &session, inputs);
         Ok((bill, document))

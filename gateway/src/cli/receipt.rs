@@ -70,12 +70,7 @@ impl Sheet {
         text.push_str(&self.pending(&document.pending, &dates));
         text.push_str(&format!("{}\n", rule(self.width)));
         text.push_str(&self.totals(document));
-        if !document.payouts.is_empty() {
-            text.push_str(&format!("\n{}\n", self.faint("For the site, not part of the total")));
-            for payout in &document.payouts {
-                text.push_str(&self.sum(&payout.label, &payout.amount, false));
-            }
-        }
+        text.push_str(&self.payouts(document));
         if !document.notes.is_empty() {
             text.push('\n');
         }
@@ -206,10 +201,10 @@ impl Sheet {
                     let quantity = format!("{quantity} {unit}");
                     if self.width < ROOMY {
                         let when = when.replace(" – ", "–");
-                        format!("  {}{} ×{}/{unit}", left(&when, 13), right(&quantity, 11), right(&price, 9))
+                        format!("  {}{} × {}/{unit}", left(&when, 13), right(&quantity, 11), right(&price, 8))
                     } else {
-                        let (price, currency) = (right(&price, 11), &document.currency);
-                        format!("  {}{} ×{price} {currency}/{unit}", left(&when, 16), right(&quantity, 13))
+                        let (price, currency) = (right(&price, 10), &document.currency);
+                        format!("  {}{} × {price} {currency}/{unit}", left(&when, 16), right(&quantity, 13))
                     }
                 }
                 _ => format!(
@@ -251,8 +246,17 @@ impl Sheet {
             } else {
                 format!("{from}, {} – {until}", clock(&slice.from))
             };
-            let line = ends(&format!("{}, {when}", slice.label), "no price yet", self.width);
-            text.push_str(&format!("{}\n", paint(self.colour, Look::Warn, &line)));
+            let what = "no price yet";
+            let one = format!("{}, {when}", slice.label);
+            // Times are never cut: where both do not fit, they have a line of their own.
+            let lines = if columns(&one) + 2 + columns(what) <= self.width {
+                vec![ends(&one, what, self.width)]
+            } else {
+                vec![fit(&slice.label, self.width), ends(&format!("  {when}"), what, self.width)]
+            };
+            for line in lines {
+                text.push_str(&format!("{}\n", paint(self.colour, Look::Warn, &line)));
+            }
         }
         text
     }
@@ -272,6 +276,18 @@ impl Sheet {
         }
         let label = if document.status == "running" { "Total so far" } else { "Total" };
         text.push_str(&self.sum(label, &format!("{} {}", document.currency, document.total), true));
+        text
+    }
+
+    /// What is booked for the site.
+    pub fn payouts(self, document: &Document) -> String {
+        if document.payouts.is_empty() {
+            return String::new();
+        }
+        let mut text = format!("\n{}\n", self.faint("For the site, not part of the total"));
+        for payout in &document.payouts {
+            text.push_str(&self.sum(&payout.label, &payout.amount, false));
+        }
         text
     }
 

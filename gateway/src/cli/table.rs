@@ -1,5 +1,7 @@
 //! `takst table`.
 
+mod json;
+
 use super::failure::{Exit, Failure};
 use super::layout::{columns, ends, fit, left, places, right, rule, wrap};
 use super::out::{Look, Out};
@@ -7,13 +9,16 @@ use super::price::{book, pricing};
 use super::receipt::{Sheet, basis, clock, long_date};
 use super::tariffs;
 use clap::{Args, ValueEnum};
+use json::{
+    DiscountDoc, Document, PartDoc, SliceDoc, TariffDoc, TermDoc, TermSliceDoc, TermTierDoc, TierDoc,
+    TimesDoc, known,
+};
 use rust_decimal::Decimal;
-use serde::Serialize;
 use std::path::PathBuf;
 use takst_engine::calendar_time::{LocalTime, local_text};
 use takst_engine::session::{Connector, Facts, Plug, Token};
-use takst_engine::table::{Asked, DayTable, Known, Slice, Term, TermSlice, day_table};
-use takst_engine::tariff::{Contract, Limit, Span, Tariff, Who};
+use takst_engine::table::{Asked, DayDiscount, DayTable, Known, Slice, Term, TermSlice, day_table};
+use takst_engine::tariff::{Contract, Limit, Rebate, Span, Tariff, Who};
 use takst_engine::units::{Currency, Day, Instant, micro};
 use takst_engine::{Prepared, PriceError};
 
@@ -93,94 +98,6 @@ fn power(text: &str) -> Result<i64, String> {
     let value = takst_engine::input::decimal(text)?;
     let power = if value > Decimal::ZERO { micro(value) } else { None };
     power.ok_or_else(|| "a power in kW such as 22 or 3.7".into())
-}
-
-#[derive(Serialize)]
-struct Document<'a> {
-    tariff: TariffDoc<'a>,
-    date: String,
-    zone: &'a str,
-    currency: &'a str,
-    unit: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    group: Option<&'a str>,
-    slices: Vec<SliceDoc<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    tiers: Vec<TierDoc<'a>>,
-    terms: Vec<TermDoc<'a>>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    discounts: &'a [String],
-}
-
-#[derive(Serialize)]
-struct TariffDoc<'a> {
-    name: &'a str,
-    file: &'a str,
-    version: &'a str,
-}
-
-#[derive(Serialize)]
-struct SliceDoc<'a> {
-    from: String,
-    to: String,
-    #[serde(flatten)]
-    total: KnownDoc,
-    parts: Vec<PartDoc<'a>>,
-}
-
-// A price, or the reason why there is none.
-#[derive(Serialize)]
-struct KnownDoc {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    price: Option<String>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pending: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    depends_on: Option<&'static str>,
-}
-
-#[derive(Serialize)]
-struct PartDoc<'a> {
-    label: &'a str,
-    #[serde(flatten)]
-    price: KnownDoc,
-}
-
-#[derive(Serialize)]
-struct TierDoc<'a> {
-    when: &'a str,
-    slices: Vec<SliceDoc<'a>>,
-}
-
-#[derive(Serialize)]
-struct TermDoc<'a> {
-    charge: &'static str,
-    label: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    after: Option<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    limits: Vec<String>,
-    slices: Vec<TermSliceDoc>,
-}
-
-#[derive(Serialize)]
-struct TermSliceDoc {
-    from: String,
-    to: String,
-    #[serde(flatten)]
-    price: KnownDoc,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    unit: &'static str,
-    rule: String,
-}
-
-fn known(price: Known) -> KnownDoc {
-    let (text, pending, depends_on) = match price {
-        Known::Price(price) => (Some(price.to_plain()), false, None),
-        Known::Pending => (None, true, None),
-        Known::ByPower => (None, false, Some("average-power")),
-    };
-    KnownDoc { price: text, pending, depends_on }
 }
 
 impl Table {
@@ -295,6 +212,14 @@ impl<'a> Work<'a> {
             after: term.after.as_deref(),
             limits: self.limits(term),
             slices: term.slices.iter().map(|slice| self.term_slice(slice)).collect(),
+            tiers: term
+                .tiers
+                .iter()
+                .map(|tier| TermTierDoc {
+                    when: &tier.when,
+                    slices: tier.slices.iter().map(|slice| self.term_slice(slice)).collect(),
+                })
+                .collect(),
         };
         let tiers = self.table.tiers.iter();
         Document {
@@ -311,8 +236,64 @@ impl<'a> Work<'a> {
             slices: slices(&self.table.slices),
             tiers: tiers.map(|tier| TierDoc { when: &tier.when, slices: slices(&tier.slices) }).collect(),
             terms: self.table.terms.iter().map(term).collect(),
-            discounts: &self.table.discounts,
+            discounts: self.table.discounts.iter().map(|discount| self.discount_document(discount)).collect(),
         }
+    }
+
+    fn discount_document(&self, discount: &'a DayDiscount) -> DiscountDoc<'a> {
+        let (share, amount, free_kwh) = match &discount.rebate {
+            Rebate::Share(share) => (Some(share.normalize().to_string()), None, None),
+            Rebate::Amount(amount) => (None, Some(amount.to_string()), None),
+            Rebate::FreeEnergy(energy) => (None, None, Some(plain(*energy, 6))),
+        };
+        let times = discount.plug_in.iter();
+        DiscountDoc {
+            label: &discount.label,
+            share,
+            amount,
+            free_kwh,
+            of: &discount.of,
+            plug_in: times
+                .map(|(from, to)| TimesDoc { from: self.time(*from), to: self.time(*to) })
+                .collect(),
+            in_prices: discount.in_prices,
+        }
+    }
+
+    // `Early bird, 0.50 EUR of Energy, plugged in 05:00 – 07:00`, and whether it is taken off.
+    fn discount(&self, discount: &DayDiscount, out: &mut Out) -> Result<(), Failure> {
+        let currency = &self.tariff.currency;
+        let how_much = match &discount.rebate {
+            Rebate::Share(share) => {
+                let percent = share.checked_mul(Decimal::ONE_HUNDRED).unwrap_or(*share);
+                format!("{} %", places(&percent.to_string(), 0, 6))
+            }
+            Rebate::Amount(amount) => {
+                let basis = if self.tariff.includes_vat { None } else { basis(self.tariff) };
+                let basis = basis.map(|basis| format!(" {basis}")).unwrap_or_default();
+                format!(
+                    "{} {}{basis}",
+                    places(&amount.to_string(), currency.digits.into(), 12),
+                    currency.code
+                )
+            }
+            Rebate::FreeEnergy(energy) => format!("{} kWh", plain(*energy, 6)),
+        };
+        let of =
+            if discount.of.is_empty() { String::new() } else { format!(" of {}", discount.of.join(", ")) };
+        let times: Vec<String> = discount.plug_in.iter().map(|(from, to)| self.span(*from, *to)).collect();
+        let times =
+            if times.is_empty() { String::new() } else { format!(", plugged in {}", times.join(", ")) };
+        let text = format!("{}, {how_much}{of}{times}", discount.label);
+        let where_it_is = if discount.in_prices { "taken off above" } else { "not taken off above" };
+        let width = self.sheet.width;
+        if columns(&text) + columns(where_it_is) + 2 <= width {
+            return out.line(&ends(&text, where_it_is, width));
+        }
+        for line in wrap(&text, width) {
+            out.line(&fit(&line, width))?;
+        }
+        out.line(&right(where_it_is, width))
     }
 
     fn limits(&self, term: &Term) -> Vec<String> {
@@ -347,7 +328,9 @@ impl<'a> Work<'a> {
         let who = [Some(self.tariff.zone.name.clone()), group, plug, power, charger];
         let who = who.into_iter().flatten().collect::<Vec<_>>().join(", ");
         let taxes = basis(self.tariff).map_or("", |_| ", all taxes in");
-        let unit = format!("{} per kWh{taxes}", self.tariff.currency.code);
+        let lowered = self.table.discounts.iter().any(|discount| discount.in_prices);
+        let discounts = if lowered { ", discounts off" } else { "" };
+        let unit = format!("{} per kWh{taxes}{discounts}", self.tariff.currency.code);
         let about = self.sheet.faint(&ends(&who, &unit, width));
         out.line(&about)?;
         out.line(&rule(width))?;
@@ -365,7 +348,7 @@ impl<'a> Work<'a> {
             self.term(term, out)?;
         }
         for discount in &self.table.discounts {
-            out.line(&ends(discount, "discount, see the tariff", width))?;
+            self.discount(discount, out)?;
         }
         Ok(())
     }
@@ -444,7 +427,6 @@ impl<'a> Work<'a> {
     }
 
     fn term(&self, term: &Term, out: &mut Out) -> Result<(), Failure> {
-        let width = self.sheet.width;
         let currency = &self.tariff.currency.code;
         let digits = u32::from(self.tariff.currency.digits);
         let mut title = term.label.clone();
@@ -462,27 +444,39 @@ impl<'a> Work<'a> {
             Known::Pending => "not known yet".to_owned(),
             Known::ByPower => format!("by mean power; add --power KW, per {}", slice.per),
         };
-        match term.slices.as_slice() {
-            [only] if columns(&title) + columns(&price(only)) + 2 <= width => {
-                out.line(&ends(&title, &price(only), width))
-            }
-            [only] => {
-                for line in wrap(&title, width) {
-                    out.line(&line)?;
-                }
-                out.line(&right(&price(only), width))
-            }
-            slices => {
-                for line in wrap(&title, width) {
-                    out.line(&line)?;
-                }
-                for slice in slices {
-                    let span = self.span(slice.from, slice.to);
-                    out.line(&ends(&format!("  {span}"), &price(slice), width))?;
-                }
-                Ok(())
-            }
+        self.term_price(&title, &term.slices, &price, out)?;
+        for tier in &term.tiers {
+            self.term_price(&format!("  {}", tier.when), &tier.slices, &price, out)?;
         }
+        Ok(())
+    }
+
+    // A title and its price on one line where they fit, or a line for each stretch of the day.
+    fn term_price(
+        &self,
+        title: &str,
+        slices: &[TermSlice],
+        price: &dyn Fn(&TermSlice) -> String,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
+        let width = self.sheet.width;
+        if let [only] = slices
+            && columns(title) + columns(&price(only)) + 2 <= width
+        {
+            return out.line(&ends(title, &price(only), width));
+        }
+        let indent = " ".repeat(title.len() - title.trim_start().len());
+        for line in wrap(title, width.saturating_sub(indent.len())) {
+            out.line(&format!("{indent}{line}"))?;
+        }
+        if let [only] = slices {
+            return out.line(&right(&price(only), width));
+        }
+        for slice in slices {
+            let span = self.span(slice.from, slice.to);
+            out.line(&ends(&format!("{indent}  {span}"), &price(slice), width))?;
+        }
+        Ok(())
     }
 }
 
