@@ -232,6 +232,7 @@ impl<'a> Assembly<'a, '_> {
 
     fn finish(mut self, ended: bool, payouts: Vec<Row>, buffers: &mut Buffers) -> Result<Bill, PriceError> {
         self.close_counters();
+        self.pending.sort_by_key(|slice| (slice.from, slice.charge));
         let mut taxes = std::mem::take(&mut buffers.taxes);
         let (net, total) = taxes_of(self.pricing, &self.rows, &mut taxes).map_err(self.overflow(0))?;
         self.buckets.clear();

@@ -15,8 +15,8 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use takst_tests::oracle::bill::bill;
 use takst_tests::oracle::compare::difference;
+use takst_tests::random::facts::{asks, completions};
 use takst_tests::random::shrink::shrink;
 use takst_tests::random::{Pair, pair};
 use takst_tests::subject::{Refusal, engine_bill};
@@ -35,18 +35,22 @@ const EXPECTED: [&str; 3] = ["E302", "E304", "E307"];
 #[derive(PartialEq, Eq, Debug)]
 enum Outcome {
     Same,
+    /// Both refuse the session: why.
+    Declined(&'static str),
     /// The tariff was refused for one of the [`EXPECTED`] reasons: its code.
     Refused(String),
     Different(String),
 }
 
 fn try_pair(pair: &Pair) -> Outcome {
-    let run = || {
-        let (session, files, standing) = (pair.session.to_json(), pair.files_json(), pair.standing_json());
-        engine_bill(&pair.tariff.to_text(), &session, &files, standing.as_deref())
-    };
-    let theirs = match catch_unwind(AssertUnwindSafe(run)) {
+    let theirs = match catch_unwind(AssertUnwindSafe(|| engine_bill(&pair.question()))) {
+        Ok(Ok(_)) if !pair.in_force() => {
+            return Outcome::Different("not in force, and priced all the same".into());
+        }
         Ok(Ok(bill)) => bill,
+        Ok(Err(Refusal::NotInForce)) if !pair.in_force() => return Outcome::Declined("not in force"),
+        Ok(Err(Refusal::NotInForce)) => return Outcome::Different("in force, and refused".into()),
+        Ok(Err(Refusal::Missing(field))) => return missing(pair, &field),
         Ok(Err(Refusal::Tariff(errors))) => {
             let known =
                 !errors.is_empty() && errors.iter().all(|(code, _)| EXPECTED.contains(&code.as_str()));
@@ -59,13 +63,26 @@ fn try_pair(pair: &Pair) -> Outcome {
         Ok(Err(Refusal::Other(why))) => return Outcome::Different(why),
         Err(_) => return Outcome::Different("panic: the engine".into()),
     };
+    // What is not told must not matter: whatever it is, the bill is the same.
     let compare = || {
-        let ours = bill(&pair.tariff, &pair.session, &pair.files, &pair.standing);
-        difference(&pair.tariff, &pair.session, &ours, &theirs)
+        completions(&pair.session).into_iter().find_map(|session| {
+            let told = Pair { session, ..pair.clone() };
+            difference(&told.tariff, &told.session, &told.bill(), &theirs)
+        })
     };
     match catch_unwind(AssertUnwindSafe(compare)) {
         Ok(found) => found.map_or(Outcome::Same, Outcome::Different),
         Err(_) => Outcome::Different("panic: the oracle".into()),
+    }
+}
+
+/// A refusal for a fact: one that is not told and that a line asks for, and that can change the bill.
+fn missing(pair: &Pair, field: &str) -> Outcome {
+    match pair.session.hidden {
+        Some(hidden) if hidden.field() == field && asks(&pair.tariff, hidden) => {
+            Outcome::Declined("missing fact")
+        }
+        _ => Outcome::Different(format!("missing `{field}`, which is told or not asked for")),
     }
 }
 
@@ -86,7 +103,11 @@ fn report(seed: u64, found: Pair) -> String {
     let sort = sort_of(&try_pair(&found));
     let small = shrink(found, SHRINKS, |p| sort_of(&try_pair(p)) == sort);
     let Outcome::Different(text) = try_pair(&small) else { return format!("seed {seed}: comes and goes") };
-    let mut all = format!("seed {seed}: {text}\n--- tariff\n{}", small.tariff.to_text());
+    let files = small.tariff.to_files();
+    let mut all = format!("seed {seed}: {text}\n--- tariff\n{}", files.list);
+    if let Some(base) = files.base {
+        let _ = writeln!(all, "--- base.tariff\n{base}");
+    }
     let _ = writeln!(all, "--- session\n{}", small.session.to_json());
     for file in small.files_json() {
         let _ = writeln!(all, "--- prices\n{file}");
@@ -94,10 +115,11 @@ fn report(seed: u64, found: Pair) -> String {
     if let Some(standing) = small.standing_json() {
         let _ = writeln!(all, "--- standing\n{standing}");
     }
-    let ours = bill(&small.tariff, &small.session, &small.files, &small.standing);
-    let (session, files, standing) = (small.session.to_json(), small.files_json(), small.standing_json());
-    let theirs = engine_bill(&small.tariff.to_text(), &session, &files, standing.as_deref());
-    let theirs = theirs.map(|bill| serde_json::to_string_pretty(&bill).unwrap());
+    if let Some(cost) = small.cost {
+        let _ = writeln!(all, "--- cost price\n{cost}");
+    }
+    let ours = small.bill();
+    let theirs = engine_bill(&small.question()).map(|bill| serde_json::to_string_pretty(&bill).unwrap());
     let _ = writeln!(all, "--- ours\n{ours:#?}");
     match theirs {
         Ok(bill) => drop(writeln!(all, "--- theirs\n{bill}")),
@@ -131,6 +153,7 @@ fn the_engine_agrees_with_the_oracle() {
     let end = first + number("TAKST_ORACLE_PAIRS").unwrap_or(PAIRS);
     let next = AtomicU64::new(first);
     let refused: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
+    let declined: Mutex<BTreeMap<&str, u64>> = Mutex::new(BTreeMap::new());
     // Seeds by the kind of their difference.
     let failures: Mutex<BTreeMap<String, Vec<u64>>> = Mutex::new(BTreeMap::new());
     let work = || {
@@ -140,6 +163,9 @@ fn the_engine_agrees_with_the_oracle() {
                 return;
             }
             let outcome = try_pair(&pair(seed));
+            if let Outcome::Declined(why) = &outcome {
+                *declined.lock().unwrap().entry(*why).or_default() += 1;
+            }
             if let Outcome::Refused(code) = &outcome {
                 *refused.lock().unwrap().entry(code.clone()).or_default() += 1;
             }
@@ -156,7 +182,8 @@ fn the_engine_agrees_with_the_oracle() {
     });
     let (failures, refused) = (failures.into_inner().unwrap(), refused.into_inner().unwrap());
     let tried = next.into_inner().min(end) - first;
-    println!("{tried} pairs; refused tariffs by reason: {refused:?}");
+    let declined = declined.into_inner().unwrap();
+    println!("{tried} pairs; refused tariffs by reason: {refused:?}; refused sessions: {declined:?}");
     let refused: u64 = refused.values().sum();
     let mut all = String::new();
     for (sort, seeds) in &failures {
@@ -175,4 +202,63 @@ fn the_engine_agrees_with_the_oracle() {
     assert!(failures.is_empty(), "{all}");
     // Tests that are mostly refused would show nothing.
     assert!(refused * 4 <= tried, "{refused} of {tried} random tariffs were refused");
+}
+
+#[test]
+fn random_lists_use_all_of_the_language() {
+    let words = [
+        "public holidays",
+        "reservation fee",
+        "when expired",
+        "on top of",
+        " A or more",
+        "month mean of",
+        "hourly spot",
+        "cost price",
+        "payout to site",
+        "based on:",
+        "valid from:",
+        "set by each list",
+        "whole month from",
+        "connected time per day per driver",
+        "connected time per month per site",
+        "/day per driver",
+        "total: at least",
+        "/month per driver",
+        "coupon \"TEN\"",
+        "in a row",
+        "in steps of",
+        "holds until next",
+        "while site",
+        "rounded to",
+        "plus VAT",
+        "less VAT",
+        "average-power",
+        "not with coupon",
+        "every hour",
+        "except",
+    ];
+    let mut seen = BTreeMap::from(words.map(|word| (word, 0)));
+    let mut facts = BTreeMap::new();
+    for seed in 0..3_000 {
+        let pair = pair(seed);
+        let files = pair.tariff.to_files();
+        let text = files.list + files.base.as_deref().unwrap_or_default();
+        for (word, count) in &mut seen {
+            *count += u32::from(text.contains(word));
+        }
+        for (fact, is) in [
+            ("lifted before", !pair.standing.lifts.is_empty()),
+            ("time used before", !pair.standing.times.is_empty()),
+            ("known of the month", !pair.standing.whole.is_empty()),
+            ("two coupons", pair.session.coupons.len() > 1),
+            ("not told", pair.session.hidden.is_some()),
+            ("no cost price", pair.cost.is_none()),
+        ] {
+            *facts.entry(fact).or_insert(0) += u32::from(is);
+        }
+    }
+    let all = seen.into_iter().chain(facts);
+    let rare: Vec<(&str, u32)> = all.filter(|(_, count)| *count < 6).collect();
+    assert_eq!(rare, []);
 }

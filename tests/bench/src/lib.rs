@@ -19,12 +19,14 @@ use takst_dsl::{Compiled, SourceFile, compile};
 use takst_engine::document::inputs;
 use takst_engine::session::{Reading, State, StateFrom};
 use takst_engine::units::{Energy, Instant, MINUTE_MS};
-use takst_engine::{Begin, Bill, Prepared, PriceBook, Pricing, Running, Session, Standing, price};
+use takst_engine::{Begin, Bill, Prepared, PriceBook, Pricer, Pricing, Running, Session, Standing, price};
 
 /// All cases.
 pub const CASES: &[Case] = &[
     Case { name: "hourly", prepare: || parsed(Cut::Hour) },
     Case { name: "quarter-hourly", prepare: || parsed(Cut::Quarter) },
+    Case { name: "alone-hourly", prepare: || alone(Cut::Hour) },
+    Case { name: "alone-quarter-hourly", prepare: || alone(Cut::Quarter) },
     Case { name: "json-hourly", prepare: || from_json(Cut::Hour) },
     Case { name: "json-quarter-hourly", prepare: || from_json(Cut::Quarter) },
     Case { name: "document-hourly", prepare: || document(Cut::Hour) },
@@ -61,7 +63,21 @@ pub fn bill(cut: Cut) -> Bill {
     price(&pricing(cut), &session(cut), &Standing::default()).expect("a bill")
 }
 
+// One session of many: memory is reused, as in `takst price` of a `.jsonl` and in the gateway.
 fn parsed(cut: Cut) -> Box<dyn FnMut()> {
+    let (session, standing) = (session(cut), Standing::default());
+    let mut pricer = pricer(cut);
+    Box::new(move || {
+        black_box(pricer.price(black_box(&session), &standing).expect("a bill"));
+    })
+}
+
+fn pricer(cut: Cut) -> Pricer<'static> {
+    Pricer::new(Box::leak(Box::new(pricing(cut))))
+}
+
+// One session by itself: all memory is its own.
+fn alone(cut: Cut) -> Box<dyn FnMut()> {
     let (pricing, session, standing) = (pricing(cut), session(cut), Standing::default());
     Box::new(move || {
         black_box(price(black_box(&pricing), black_box(&session), &standing).expect("a bill"));
@@ -69,10 +85,11 @@ fn parsed(cut: Cut) -> Box<dyn FnMut()> {
 }
 
 fn from_json(cut: Cut) -> Box<dyn FnMut()> {
-    let (pricing, text, standing) = (pricing(cut), session_json(cut), Standing::default());
+    let (text, standing) = (session_json(cut), Standing::default());
+    let mut pricer = pricer(cut);
     Box::new(move || {
         let session = Session::from_json(black_box(&text)).expect("a session");
-        black_box(price(black_box(&pricing), &session, &standing).expect("a bill"));
+        black_box(pricer.price(&session, &standing).expect("a bill"));
     })
 }
 

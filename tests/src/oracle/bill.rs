@@ -1,18 +1,22 @@
 //! A session's bill, from the model: lines, charges, rebates, limits, tax.
 
-use super::conditions::{Moment, World, tax_fraction};
+use super::conditions::{Moment, Taxed, World, tax_fraction};
+use super::counters;
 use super::formula;
-use super::model::{Charge, Gives, Kind, Limit, Per, Rebate, Span, Tariff, VatRate};
-use super::number::{MICRO, Q, fraction, largest_remainder, minor_units, share, whole, zero};
-use super::session::{Period, PriceFile, Session, Standing};
+use super::limits::{apply_limit, limit_total};
+use super::model::{Charge, Kind, Limit, Per, Price, Rebate, Span, Tariff};
+use super::number::{MICRO, Q, fraction, largest_remainder, minor_units, whole};
+use super::rebates::{coupon_applies, matching, rebate};
+use super::session::{PriceFile, Session, Standing};
 use super::slices::{self, Slice};
 use chrono::NaiveDate;
+use std::collections::BTreeMap;
 
 /// Digits of the minor unit of every currency used here.
 pub const DIGITS: u32 = 2;
 
 /// A bill.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Bill {
     /// Still running.
     pub running: bool,
@@ -20,18 +24,24 @@ pub struct Bill {
     pub lines: Vec<Line>,
     /// Charge and slice without a price. If there is one, all that follows is empty.
     pub pending: Vec<(usize, i64, i64)>,
+    /// Lines of what is booked for the property.
+    pub payout_lines: Vec<Line>,
+    /// Printed amounts of it.
+    pub payouts: Vec<Entry>,
     /// Printed amounts, one per charge and tax rate.
     pub charges: Vec<Entry>,
     /// Discounts, coupons and limits of the total.
     pub extras: Vec<Extra>,
-    /// Rate, net, tax.
-    pub vat: Vec<(VatRate, i128, i128)>,
+    /// Name (none: VAT), rate as a fraction, what it is worked out from, tax.
+    pub vat: Vec<(Option<String>, Q, i128, i128)>,
     /// Minor units.
     pub net: i128,
     /// Minor units.
     pub vat_total: i128,
     /// Minor units.
     pub total: i128,
+    /// Closing counters.
+    pub closing: BTreeMap<String, Q>,
 }
 
 /// Why a line is there.
@@ -67,7 +77,7 @@ pub struct Line {
     /// Exact.
     pub amount: Q,
     /// Tax rate.
-    pub vat: VatRate,
+    pub vat: Taxed,
     /// Exact amounts of the addends of the price, where it is a plain sum of named prices and feeds.
     pub parts: Vec<(String, Q)>,
 }
@@ -78,7 +88,7 @@ pub struct Entry {
     /// Index of the charge.
     pub charge: usize,
     /// Tax rate.
-    pub vat: VatRate,
+    pub vat: Taxed,
     /// Minor units, before rebates.
     pub amount: i128,
     /// Minor units, after rebates.
@@ -93,7 +103,7 @@ pub struct Extra {
     /// Label or code, where it has one.
     pub label: Option<String>,
     /// Signed minor units by tax rate.
-    pub amounts: Vec<(VatRate, i128)>,
+    pub amounts: Vec<(Taxed, i128)>,
 }
 
 impl Bill {
@@ -141,19 +151,35 @@ impl Bill {
 /// Prices a session.
 #[must_use]
 pub fn bill(tariff: &Tariff, session: &Session, files: &[PriceFile], standing: &Standing) -> Bill {
+    bill_at_cost(tariff, session, files, standing, None)
+}
+
+/// Prices a session with what the plant's kWh cost, where that is known.
+#[must_use]
+pub fn bill_at_cost(
+    tariff: &Tariff,
+    session: &Session,
+    files: &[PriceFile],
+    standing: &Standing,
+    cost_price: Option<Q>,
+) -> Bill {
     let mut world = World::new(tariff, session, files, standing);
+    world.cost_price = cost_price;
     let slices = slices::cut(&world);
     world.average_power = slices::average_power(&slices);
     let mut bill = Bill {
         running: session.unplugged.is_none(),
         lines: vec![],
         pending: vec![],
+        payout_lines: vec![],
+        payouts: vec![],
         charges: vec![],
         extras: vec![],
         vat: vec![],
         net: 0,
         vat_total: 0,
         total: 0,
+        closing: counters::opening(standing),
     };
     // A payment fee is added when everything else is known.
     let (last, first): (Vec<usize>, Vec<usize>) =
@@ -170,9 +196,14 @@ pub fn bill(tariff: &Tariff, session: &Session, files: &[PriceFile], standing: &
             Span::Session | Span::Bill => 2,
         });
         for limit in limits {
-            apply_limit(&world, i, limit, &slices, &mut lines);
+            apply_limit(&world, i, limit, &mut lines, &mut bill.closing);
         }
-        bill.lines.extend(lines);
+        if charge.kind == Kind::PayoutToSite {
+            bill.payouts.extend(printed(i, &lines));
+            bill.payout_lines.extend(lines);
+        } else {
+            bill.lines.extend(lines);
+        }
     }
     for &i in &last {
         let fee = once(&world, i, Per::Bill);
@@ -180,11 +211,14 @@ pub fn bill(tariff: &Tariff, session: &Session, files: &[PriceFile], standing: &
     }
     if bill.pending.is_empty() {
         sum_up(&world, &last, &mut bill);
+        counters::add_session(&world, &slices, &mut bill.closing);
     }
     bill
 }
 
-fn judged_at_plug_in(world: &World<'_>) -> Moment {
+/// The moment of plug-in.
+#[must_use]
+pub fn judged_at_plug_in(world: &World<'_>) -> Moment {
     world.plug_in(std::iter::empty())
 }
 
@@ -222,6 +256,9 @@ fn lines(world: &World<'_>, i: usize, slices: &[Slice], pending: &mut Vec<(usize
     if charge.kind == Kind::StartFee {
         return once(world, i, Per::Session).into_iter().collect();
     }
+    if charge.kind == Kind::ReservationFee {
+        return reservation(world, i);
+    }
     let allowance = charge.after.as_ref().map(|after| world.allowance(charge.kind, after));
     let mut lines = vec![];
     for slice in slices {
@@ -233,7 +270,10 @@ fn lines(world: &World<'_>, i: usize, slices: &[Slice], pending: &mut Vec<(usize
         let vat = world.vat(Some(i), &slice.start);
         let said = world.pick(&charge.cases, &slice.start);
         let Ok(price) = formula::price(world, said, &slice.start, &tax_fraction(vat)) else {
-            pending.push((i, slice.start.ms, slice.end));
+            // A payout is settled later; nobody waits for it.
+            if charge.kind != Kind::PayoutToSite {
+                pending.push((i, slice.start.ms, slice.end));
+            }
             continue;
         };
         let price = if charge.kind == Kind::FeedIn { -price } else { price };
@@ -276,13 +316,13 @@ fn quantity(kind: Kind, slice: &Slice) -> i128 {
     use super::session::State::{Charging, Idle, Paused, Waiting};
     let if_in = |states: &[_]| if states.contains(&slice.state) { slice.length() } else { 0 };
     match kind {
-        Kind::Energy => slice.import,
+        Kind::Energy | Kind::PayoutToSite => slice.import,
         Kind::FeedIn => slice.export,
         Kind::ChargingTime => if_in(&[Charging]),
         Kind::ConnectedTime => slice.length(),
         Kind::ParkingTime => if_in(&[Waiting, Idle, Paused]),
         Kind::IdleFee => if_in(&[Idle]),
-        Kind::StartFee | Kind::PaymentFee => 0,
+        Kind::StartFee | Kind::PaymentFee | Kind::ReservationFee => 0,
     }
 }
 
@@ -314,60 +354,53 @@ fn add_step(charge: &Charge, lines: &mut Vec<Line>) {
     }
 }
 
-/// Caps and floors are lines of their own, one per tax rate, in proportion to what the rates have so far.
-fn apply_limit(world: &World<'_>, i: usize, limit: &Limit, slices: &[Slice], lines: &mut Vec<Line>) {
-    if limit.after_energy.is_some_and(|least| slices::energy(world.session) < least) {
-        return;
-    }
+/// The price of a reservation: once, judged at plug-in like all that a session has once, or by its time.
+fn reservation(world: &World<'_>, i: usize) -> Vec<Line> {
+    let charge = &world.tariff.charges[i];
+    let Some((from, until, _)) = world.session.reservation else { return vec![] };
+    let line = |now: &Moment, to: i64, quantity: i128, per: Per| -> Option<Line> {
+        let vat = world.vat(Some(i), now);
+        let said = world.pick(&charge.cases, now);
+        if *said == Price::Free {
+            return None;
+        }
+        let unit_price = formula::price(world, said, now, &tax_fraction(vat)).expect("a fee has no feed");
+        Some(Line {
+            charge: i,
+            why: Why::Priced,
+            from: now.ms,
+            to,
+            date: now.local.date,
+            quantity,
+            per,
+            amount: &unit_price * in_units(quantity, per),
+            unit_price,
+            vat,
+            parts: vec![],
+        })
+    };
     let plug_in = judged_at_plug_in(world);
-    let mut dates = vec![plug_in.local.date];
-    dates.extend(slices.iter().map(|s| s.start.local.date));
-    let mut periods: Vec<Period> = dates.iter().map(|date| Period::of(limit.span, *date)).collect();
-    periods.dedup();
-    for period in periods {
-        let label = world.tariff.charges[i].label();
-        let opening = world.standing.money.iter().find(|m| m.1 == label && m.2 == period);
-        let opening = opening.filter(|_| limit.per_driver).map_or_else(zero, |m| m.3.value());
-        let here: Vec<&Line> = lines.iter().filter(|l| Period::of(limit.span, l.date) == period).collect();
-        // A floor lifts what is charged; it does not charge for what did not happen.
-        if here.is_empty() {
-            continue;
-        }
-        let rates = by_rate(here.iter().map(|l| (l.vat, l.amount.clone())));
-        let sum: Q = rates.iter().map(|(_, sum)| sum).sum();
-        let bound = limit.amount.value() - opening;
-        let bound = if limit.floor { bound } else { bound.max(zero()) };
-        if (limit.floor && sum >= bound) || (!limit.floor && sum <= bound) {
-            continue;
-        }
-        let change = bound - &sum;
-        let date = here.last().map_or(plug_in.local.date, |l| l.date);
-        let shares = if sum == zero() {
-            vec![(world.vat(Some(i), &plug_in), change)]
-        } else {
-            rates.iter().map(|(vat, part)| (*vat, &change * part / &sum)).collect()
-        };
-        for (vat, amount) in shares {
-            lines.push(Line {
-                charge: i,
-                why: Why::Limit,
-                from: plug_in.ms,
-                to: world.session.end(),
-                date,
-                quantity: 0,
-                per: Per::Session,
-                unit_price: zero(),
-                amount,
-                vat,
-                parts: vec![],
-            });
-        }
+    if charge.cases.iter().any(|case| formula::per(world.tariff, &case.what) == Some(Per::Session)) {
+        let fee = line(&plug_in, until, 1, Per::Session);
+        // The line begins with the reservation, and so does the day to which it belongs.
+        let date = super::calendar::local(world.tariff.zone, from).date;
+        return fee.map(|fee| Line { from, date, ..fee }).into_iter().collect();
     }
+    let mut edges = super::calendar::edges(world.tariff, from, until);
+    edges.extend([from, until]);
+    let edges: Vec<i64> = edges.into_iter().collect();
+    let pieces = edges.windows(2).filter_map(|piece| {
+        let now = world.moment(piece[0], plug_in.counts.clone());
+        let per = formula::per(world.tariff, world.pick(&charge.cases, &now)).unwrap_or(Per::Hour);
+        line(&now, piece[1], i128::from(piece[1] - piece[0]), per)
+    });
+    pieces.collect()
 }
 
 /// Sums by tax rate, in order of appearance.
-fn by_rate<T: std::ops::AddAssign>(amounts: impl Iterator<Item = (VatRate, T)>) -> Vec<(VatRate, T)> {
-    let mut sums: Vec<(VatRate, T)> = vec![];
+#[must_use]
+pub fn by_rate<T: std::ops::AddAssign>(amounts: impl Iterator<Item = (Taxed, T)>) -> Vec<(Taxed, T)> {
+    let mut sums: Vec<(Taxed, T)> = vec![];
     for (vat, amount) in amounts {
         match sums.iter_mut().find(|(rate, _)| *rate == vat) {
             Some((_, sum)) => *sum += amount,
@@ -378,15 +411,20 @@ fn by_rate<T: std::ops::AddAssign>(amounts: impl Iterator<Item = (VatRate, T)>) 
 }
 
 /// A charge is rounded once; its tax rates share the rounded amount.
-fn print_charge(bill: &mut Bill, i: usize) {
-    let lines = bill.lines.iter().filter(|l| l.charge == i);
+#[must_use]
+pub fn printed(i: usize, lines: &[Line]) -> Vec<Entry> {
+    let lines = lines.iter().filter(|l| l.charge == i);
     let rates = by_rate(lines.map(|l| (l.vat, l.amount.clone())));
     let exact: Vec<Q> = rates.iter().map(|(_, sum)| sum.clone()).collect();
     let total = minor_units(&exact.iter().sum(), DIGITS);
     let in_minor: Vec<Q> = exact.iter().map(|x| x * whole(10_i128.pow(DIGITS))).collect();
-    for ((vat, _), amount) in rates.iter().zip(largest_remainder(total, &in_minor)) {
-        bill.charges.push(Entry { charge: i, vat: *vat, amount, left: amount });
-    }
+    let shares = rates.iter().zip(largest_remainder(total, &in_minor));
+    shares.map(|((vat, _), amount)| Entry { charge: i, vat: *vat, amount, left: amount }).collect()
+}
+
+fn print_charge(bill: &mut Bill, i: usize) {
+    let entries = printed(i, &bill.lines);
+    bill.charges.extend(entries);
 }
 
 /// Order: charges, discounts, coupons, limits of the total, payment fee, tax.
@@ -395,7 +433,17 @@ fn sum_up(world: &World<'_>, payment_fees: &[usize], bill: &mut Bill) {
     for i in (0..tariff.charges.len()).filter(|i| !payment_fees.contains(i)) {
         print_charge(bill, i);
     }
-    let coupons: Vec<&Rebate> = tariff.coupons.iter().filter(|c| coupon_applies(world, c)).collect();
+    // As they were shown; the same one twice counts once.
+    let mut coupons: Vec<&Rebate> = vec![];
+    for code in &world.session.coupons {
+        let found = tariff.coupons.iter().find(|c| c.name.as_ref() == Some(code));
+        if let Some(found) = found.filter(|c| coupon_applies(world, c))
+            && !coupons.contains(&found)
+        {
+            coupons.push(found);
+            *bill.closing.entry(format!("driver coupon {code}")).or_default() += whole(1);
+        }
+    }
     let now = judged_at_plug_in(world);
     for discount in &tariff.discounts {
         let applies = discount.when.iter().all(|c| world.holds(c, &now));
@@ -404,7 +452,8 @@ fn sum_up(world: &World<'_>, payment_fees: &[usize], bill: &mut Bill) {
                 Some(of) => matching(tariff, of),
                 // What feeding in costs or earns is not lowered unless it is named.
                 None => {
-                    (0..tariff.charges.len()).filter(|&i| tariff.charges[i].kind != Kind::FeedIn).collect()
+                    let lowered = |kind| !matches!(kind, Kind::FeedIn | Kind::PayoutToSite);
+                    (0..tariff.charges.len()).filter(|&i| lowered(tariff.charges[i].kind)).collect()
                 }
             };
             rebate(tariff, bill, "discount", discount, &targets);
@@ -426,92 +475,35 @@ fn sum_up(world: &World<'_>, payment_fees: &[usize], bill: &mut Bill) {
         let fees = bill.charges.iter().filter(|e| e.charge == *i).map(|e| (e.vat, e.left));
         sums = by_rate(sums.into_iter().chain(fees));
     }
-    for (rate, sum) in sums {
-        let tax = tax_fraction(rate);
-        let (net, vat) = if tariff.includes_vat {
-            let net = minor_units(&(fraction(sum, 100) / (whole(1) + tax)), DIGITS);
-            (net, sum - net)
-        } else {
-            (sum, minor_units(&(fraction(sum, 100) * tax), DIGITS))
-        };
-        bill.vat.push((rate, net, vat));
-        bill.net += net;
-        bill.vat_total += vat;
+    for (tax, sum) in sums {
+        add_taxes(tariff, tax, sum, bill);
     }
     bill.total = bill.net + bill.vat_total;
 }
 
-fn coupon_applies(world: &World<'_>, coupon: &Rebate) -> bool {
-    let code = coupon.name.as_deref().unwrap_or_default();
-    let redeemed = world.standing.coupons.iter().find(|(c, _)| c == code).map_or(0, |(_, times)| *times);
-    let now = judged_at_plug_in(world);
-    world.session.coupons.iter().any(|c| c == code)
-        && coupon.when.iter().all(|c| world.holds(c, &now))
-        && coupon.times_per_driver.is_none_or(|most| redeemed < most)
-}
-
-fn matching(tariff: &Tariff, of: &[super::model::ChargeRef]) -> Vec<usize> {
-    (0..tariff.charges.len()).filter(|&i| of.iter().any(|r| tariff.charges[i].is(r))).collect()
-}
-
-/// Lowers what is left of the target charges, none of them below zero.
-fn rebate(tariff: &Tariff, bill: &mut Bill, kind: &'static str, rebate: &Rebate, targets: &[usize]) {
-    let targets: Vec<usize> = targets.iter().copied().filter(|&i| bill.left(i) > 0).collect();
-    let base: i128 = targets.iter().map(|&i| bill.left(i)).sum();
-    let wanted = match rebate.gives {
-        Gives::Percent(percent) => minor_units(&(fraction(base, 100) * percent.value() / whole(100)), DIGITS),
-        Gives::Money(money) => minor_units(&money.value(), DIGITS),
-        Gives::FreeEnergy(first) => {
-            let energy = targets.iter().filter(|&&i| tariff.charges[i].kind == Kind::Energy);
-            let worth = energy.map(|&i| worth_of_first(bill, i, first)).sum();
-            minor_units(&worth, DIGITS)
-        }
-    };
-    let given = wanted.min(base);
-    if given <= 0 {
-        return;
-    }
-    let entries: Vec<usize> =
-        (0..bill.charges.len()).filter(|&e| targets.contains(&bill.charges[e].charge)).collect();
-    let weights: Vec<Q> = entries.iter().map(|&e| whole(bill.charges[e].left)).collect();
-    let mut amounts = vec![];
-    for (&e, part) in entries.iter().zip(share(given, &weights)) {
-        bill.charges[e].left -= part;
-        amounts.push((bill.charges[e].vat, -part));
-    }
-    let amounts = by_rate(amounts.into_iter());
-    bill.extras.push(Extra { kind, label: rebate.name.clone(), amounts });
-}
-
-/// What the first millionths of a kWh that a charge bills cost, a rounded up step included.
-fn worth_of_first(bill: &Bill, charge: usize, first: i128) -> Q {
-    let mut worth = zero();
-    let mut left = first;
-    for line in bill.lines.iter().filter(|l| l.charge == charge && l.why != Why::Limit) {
-        let free = left.min(line.quantity);
-        worth += &line.unit_price * in_units(free, Per::Kwh);
-        left -= free;
-    }
-    worth
-}
-
-/// A cap or floor of the total, shared over the tax rates in proportion.
-fn limit_total(world: &World<'_>, limit: &Limit, sums: &mut Vec<(VatRate, i128)>, bill: &mut Bill) {
-    if limit.after_energy.is_some_and(|least| slices::energy(world.session) < least) {
-        return;
-    }
-    let total: i128 = sums.iter().map(|(_, sum)| sum).sum();
-    let bound = minor_units(&limit.amount.value(), DIGITS);
-    if (limit.floor && total >= bound) || (!limit.floor && total <= bound) {
-        return;
-    }
-    let change = bound - total;
-    let amounts: Vec<(VatRate, i128)> = if total == 0 {
-        vec![(world.vat(None, &judged_at_plug_in(world)), change)]
+/// The taxes of a printed sum, each on what it is worked out from. Where taxes are in the sum, they are its rest: shared
+/// among them by largest remainder of what each comes to exactly.
+pub fn add_taxes(tariff: &Tariff, tax: Taxed, sum: i128, bill: &mut Bill) {
+    let layers = tax.layers();
+    let all = whole(1) + tax_fraction(tax);
+    let mut net = sum;
+    let mut amounts: Vec<i128> = vec![];
+    let base = |net: i128, amounts: &[i128], on: &[usize]| net + on.iter().map(|&i| amounts[i]).sum::<i128>();
+    if tariff.includes_vat {
+        net = minor_units(&(fraction(sum, 100) / &all), DIGITS);
+        let exact: Vec<Q> = layers.iter().map(|layer| whole(sum) * &layer.share / &all).collect();
+        amounts = largest_remainder(sum - net, &exact);
     } else {
-        let weights: Vec<Q> = sums.iter().map(|(_, sum)| whole(*sum)).collect();
-        sums.iter().map(|(rate, _)| *rate).zip(share(change, &weights)).collect()
-    };
-    *sums = by_rate(sums.drain(..).chain(amounts.iter().copied()));
-    bill.extras.push(Extra { kind: "limit", label: None, amounts });
+        for layer in &layers {
+            let base = base(net, &amounts, &layer.on_top_of);
+            amounts.push(minor_units(&(fraction(base, 100) * &layer.rate), DIGITS));
+        }
+    }
+    for (layer, amount) in layers.iter().zip(&amounts) {
+        let name = layer.other.map(|place| tariff.taxes[place].name.clone());
+        let base = base(net, &amounts, &layer.on_top_of);
+        bill.vat.push((name, layer.rate.clone(), base, *amount));
+        bill.vat_total += amount;
+    }
+    bill.net += net;
 }

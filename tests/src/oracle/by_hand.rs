@@ -2,6 +2,7 @@
 
 use super::bill::{Bill, bill};
 use super::calendar::within;
+use super::conditions::Taxed;
 use super::model::*;
 use super::number::{Dec, MICRO, Q, fraction, largest_remainder, minor_units, print, read, whole};
 use super::session::{Period, PriceFile, Reading, Session, Standing, State};
@@ -29,7 +30,10 @@ fn list(currency: &str, zone: Tz, vat: &[(&str, Vec<Condition>)]) -> Tariff {
         area: None,
         includes_vat: false,
         receipt_step: None,
+        valid_from: None,
+        based: None,
         vat: vat.collect(),
+        taxes: vec![],
         vat_on: vec![],
         groups: vec![],
         default_group: None,
@@ -114,6 +118,9 @@ fn session(zone: Tz, kwh: &str, from: &str, to: &str, idle: Option<&str>) -> Ses
         states: vec![],
         power: vec![],
         occupancy: vec![],
+        amps_per_kw: None,
+        reservation: None,
+        hidden: None,
         coupons: vec![],
     }
 }
@@ -331,7 +338,7 @@ fn brazilian_idle_fee_and_coupon() {
     late.coupons = vec!["TWENTY".into()];
     let bill = priced(&tariff, &late, &[]);
     assert_eq!((bill.left(0), bill.left(1), bill.total), (3024, 750, 3774));
-    assert_eq!(bill.extras[0].amounts, [(VatRate::None, -756)]);
+    assert_eq!(bill.extras[0].amounts, [(Taxed { vat: VatRate::None, others: [None; 2] }, -756)]);
     let again = Standing { coupons: vec![("TWENTY".into(), 1)], ..Standing::default() };
     assert_eq!(super::bill::bill(&tariff, &late, &[], &again).total, 3780 + 750);
     let quick = session(sp, "20", "2025-05-10 14:00", "2025-05-10 15:00", Some("2025-05-10 15:10"));

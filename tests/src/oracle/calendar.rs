@@ -113,6 +113,7 @@ pub fn all_conditions(tariff: &Tariff) -> Vec<&Condition> {
         cases.iter().flat_map(|case| &case.when)
     }
     let mut all: Vec<&Condition> = of(&tariff.vat).collect();
+    all.extend(tariff.taxes.iter().flat_map(|tax| of(&tax.cases)));
     all.extend(tariff.vat_on.iter().flat_map(|(_, cases)| of(cases)));
     all.extend(tariff.prices.iter().flat_map(|(_, cases)| of(cases)));
     all.extend(tariff.values.iter().flat_map(|(_, cases)| of(cases)));
@@ -186,7 +187,7 @@ fn holds(tariff: &Tariff, plain: &Plain<'_>, starting: NaiveDate, now: Local) ->
     };
     let hours = if plain.hours.is_empty() { today } else { plain.hours.iter().all(open) };
     hours
-        && plain.days.iter().all(|part| is_day(part, starting))
+        && plain.days.iter().all(|part| is_day(tariff.zone, part, starting))
         && !plain.excepts.iter().any(|except| taken_away(tariff, except, starting, now))
 }
 
@@ -206,7 +207,7 @@ fn in_circle(x: u32, first: u32, last: u32) -> bool {
     if first <= last { first <= x && x <= last } else { x >= first || x <= last }
 }
 
-fn is_day(part: &Part, date: NaiveDate) -> bool {
+fn is_day(zone: Tz, part: &Part, date: NaiveDate) -> bool {
     let weekday = date.weekday().num_days_from_monday();
     match part {
         Part::Months(a, b) => in_circle(date.month(), *a, *b),
@@ -221,6 +222,7 @@ fn is_day(part: &Part, date: NaiveDate) -> bool {
             weekday == *day && (if *nth == 5 { last } else { (date.day() - 1) / 7 + 1 == *nth })
         }
         Part::EveryDay => true,
+        Part::PublicHolidays => super::holidays::is_holiday(zone, date),
         Part::Hours(..) | Part::Named(_) => panic!("hours and names are written out before"),
     }
 }

@@ -6,7 +6,7 @@ use super::model::{
     After, AfterAmount, Allowance, Case, ChargeRef, Condition, Counted, Kind, Measure, Span, Tariff, VatRate,
     Via, Who,
 };
-use super::number::{Q, whole, zero};
+use super::number::{Dec, MICRO, Q, whole, zero};
 use super::session::{Period, PriceFile, Session, Standing};
 use std::collections::BTreeMap;
 
@@ -23,6 +23,60 @@ pub struct World<'a> {
     pub feeds: BTreeMap<String, Feed<'a>>,
     /// kW, 12 decimals; zero where the car never charged.
     pub average_power: Q,
+    /// What the plant's kWh cost, when it is known.
+    pub cost_price: Option<Q>,
+}
+
+/// How an amount is taxed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Taxed {
+    /// VAT.
+    pub vat: VatRate,
+    /// Taxes beside it: rate, on top of VAT, on top of the first of them.
+    pub others: [Option<(Dec, bool, bool)>; 2],
+}
+
+/// One tax of an amount.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Layer {
+    /// `None`: VAT; else its place among the other taxes.
+    pub other: Option<usize>,
+    /// As a fraction of what it is worked out from.
+    pub rate: Q,
+    /// Earlier layers that are part of that.
+    pub on_top_of: Vec<usize>,
+    /// As a fraction of the net.
+    pub share: Q,
+}
+
+impl Taxed {
+    /// Its taxes in order.
+    #[must_use]
+    pub fn layers(&self) -> Vec<Layer> {
+        let mut layers: Vec<Layer> = vec![];
+        let mut push = |other, rate: Dec, on: Vec<Option<usize>>| {
+            let rate = rate.value() / whole(100);
+            let on_top_of: Vec<usize> =
+                (0..layers.len()).filter(|&i| on.contains(&layers[i].other)).collect();
+            let base: Q = on_top_of.iter().map(|&i| &layers[i].share).sum::<Q>() + whole(1);
+            layers.push(Layer { other, share: &rate * base, rate, on_top_of });
+        };
+        if let VatRate::Percent(percent) = self.vat {
+            push(None, percent, vec![]);
+        }
+        for (place, other) in self.others.iter().enumerate() {
+            let Some((rate, on_vat, on_first)) = *other else { continue };
+            let mut on = vec![];
+            if on_vat {
+                on.push(None);
+            }
+            if on_first {
+                on.push(Some(0));
+            }
+            push(Some(place), rate, on);
+        }
+        layers
+    }
 }
 
 /// The start of a slice: all that conditions and prices ask for.
@@ -36,6 +90,8 @@ pub struct Moment {
     pub counts: BTreeMap<Measure, i128>,
     /// Drawn power, millionths of a kW.
     pub power: i128,
+    /// Drawn current, millionths of an ampere.
+    pub current: i128,
     /// Occupied places of all places.
     pub occupancy: (u32, u32),
 }
@@ -51,7 +107,7 @@ impl<'a> World<'a> {
     ) -> Self {
         let names = std::iter::once("spot").chain(tariff.feeds.iter().map(|f| f.name.as_str()));
         let feeds = names.map(|name| (name.to_owned(), Feed::new(tariff, name, files))).collect();
-        Self { tariff, session, standing, feeds, average_power: zero() }
+        Self { tariff, session, standing, feeds, average_power: zero(), cost_price: None }
     }
 
     /// The moment `ms` with these counters.
@@ -60,7 +116,10 @@ impl<'a> World<'a> {
         let power = self.session.power.iter().rev().find(|p| p.0 <= ms).map_or(0, |p| p.1);
         let occupancy =
             self.session.occupancy.iter().rev().find(|o| o.0 <= ms).map_or((0, 1), |o| (o.1, o.2));
-        Moment { ms, local: local(self.tariff.zone, ms), counts, power, occupancy }
+        let amps_per_kw = self.session.amps_per_kw.unwrap_or(0);
+        let current = super::number::fraction(power * amps_per_kw, MICRO).to_integer();
+        let current = i128::try_from(current).expect("a current fits");
+        Moment { ms, local: local(self.tariff.zone, ms), counts, power, current, occupancy }
     }
 
     /// The moment of plug-in, with the counters of `measures` at their opening values.
@@ -75,10 +134,14 @@ impl<'a> World<'a> {
     /// Where a counter starts in the day or month of `date`.
     #[must_use]
     pub fn opening(&self, measure: Measure, date: chrono::NaiveDate) -> i128 {
-        if measure.who == Who::Session || measure.counted != Counted::Energy {
+        if measure.who == Who::Session {
             return 0;
         }
-        self.standing.energy(measure.who, Period::of(measure.span, date))
+        let period = Period::of(measure.span, date);
+        match measure.counted {
+            Counted::Energy => self.standing.energy(measure.who, period),
+            counted => self.standing.time(measure.who, counted, period),
+        }
     }
 
     /// The first line that fits.
@@ -125,6 +188,12 @@ impl<'a> World<'a> {
                 let (occupied, of) = now.occupancy;
                 (i128::from(occupied) * 100 >= *percent * i128::from(of)) == *or_more
             }
+            Condition::Current(a, or_more) => (now.current >= *a) == *or_more,
+            Condition::WholeMonth(who, least) => {
+                let month = Period::of(Span::Month, local(self.tariff.zone, session.plugged_in).date);
+                self.standing.whole_month(*who, month) >= *least
+            }
+            Condition::Expired => session.reservation.is_some_and(|(_, _, expired)| expired),
         }
     }
 
@@ -137,13 +206,24 @@ impl<'a> World<'a> {
 
     /// The tax rate of a charge.
     #[must_use]
-    pub fn vat(&self, charge: Option<usize>, now: &Moment) -> VatRate {
+    pub fn vat(&self, charge: Option<usize>, now: &Moment) -> Taxed {
         let own = charge.and_then(|i| {
             let charge = &self.tariff.charges[i];
             self.tariff.vat_on.iter().find(|(reference, _): &&(ChargeRef, _)| charge.is(reference))
         });
         let cases = own.map_or(&self.tariff.vat, |(_, cases)| cases);
-        if cases.is_empty() { VatRate::None } else { *self.pick(cases, now) }
+        let mut vat = if cases.is_empty() { VatRate::None } else { *self.pick(cases, now) };
+        let mut others = [None; 2];
+        for (place, tax) in self.tariff.taxes.iter().enumerate() {
+            let on = |name: &str| tax.on_top_of.iter().any(|base| base == name);
+            let on_first = place > 0 && on(&self.tariff.taxes[0].name);
+            others[place] = Some((*self.pick(&tax.cases, now), on("VAT"), on_first));
+            // Why there is no VAT is told only where there is no tax at all.
+            if !matches!(vat, VatRate::Percent(_)) {
+                vat = VatRate::None;
+            }
+        }
+        Taxed { vat, others }
     }
 
     /// How much of a charge is free at its beginning, and by which counter.
@@ -168,11 +248,8 @@ impl<'a> World<'a> {
     }
 }
 
-/// A tax rate as a fraction: 0.25 for 25%.
+/// All taxes as a fraction of the net: 0.25 for 25%.
 #[must_use]
-pub fn tax_fraction(rate: VatRate) -> Q {
-    match rate {
-        VatRate::Percent(percent) => percent.value() / whole(100),
-        VatRate::None | VatRate::Exempt | VatRate::OutsideScope => zero(),
-    }
+pub fn tax_fraction(tax: Taxed) -> Q {
+    tax.layers().iter().map(|layer| &layer.share).sum()
 }

@@ -1,8 +1,11 @@
 //! What price files say at an instant.
 
+use super::calendar::{instants, local};
 use super::model::{FeedDecl, Tariff};
 use super::number::{Q, round, whole};
 use super::session::PriceFile;
+use chrono::{Datelike, Months};
+use chrono_tz::Tz;
 
 /// A price that nobody has published.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,8 +79,19 @@ impl<'a> Feed<'a> {
     pub fn hourly(&self, ms: i64) -> Result<Quote, Missing> {
         const HOUR: i64 = 3_600_000;
         let start = ms.div_euclid(HOUR) * HOUR;
-        let mut edges: Vec<i64> = self.edges().filter(|e| (start..start + HOUR).contains(e)).collect();
-        edges.extend([start, start + HOUR]);
+        self.mean(start, start + HOUR)
+    }
+
+    /// Its mean over the local month of `ms`.
+    pub fn monthly(&self, zone: Tz, ms: i64) -> Result<Quote, Missing> {
+        let first = local(zone, ms).date.with_day(1).expect("every month has a first");
+        let midnight = |date| instants(zone, date, 0)[0];
+        self.mean(midnight(first), midnight(first + Months::new(1)))
+    }
+
+    fn mean(&self, start: i64, end: i64) -> Result<Quote, Missing> {
+        let mut edges: Vec<i64> = self.edges().filter(|e| (start..end).contains(e)).collect();
+        edges.extend([start, end]);
         edges.sort_unstable();
         edges.dedup();
         let mut sum = whole(0);
@@ -87,6 +101,6 @@ impl<'a> Feed<'a> {
             sum += quote.value * whole(i128::from(piece[1] - piece[0]));
             includes_vat = quote.includes_vat;
         }
-        Ok(Quote { value: round(&(sum / whole(i128::from(HOUR))), 12), includes_vat })
+        Ok(Quote { value: round(&(sum / whole(i128::from(end - start))), 12), includes_vat })
     }
 }

@@ -25,6 +25,10 @@ fn value(world: &World<'_>, expr: &Expr, now: &Moment, tax: &Q) -> Result<Q, Mis
         }
         Expr::Feed(name) => in_basis(world, world.feeds[name].at(now.ms)?, &with_tax),
         Expr::Hourly(name) => in_basis(world, world.feeds[name].hourly(now.ms)?, &with_tax),
+        Expr::MonthMean(name) => {
+            in_basis(world, world.feeds[name].monthly(world.tariff.zone, now.ms)?, &with_tax)
+        }
+        Expr::CostPrice => world.cost_price.clone().ok_or(Missing)?,
         Expr::EnergyPrice => energy_price(world, now)?,
         Expr::AveragePower => world.average_power.clone(),
         Expr::Add(a, b) => of(a)? + of(b)?,
@@ -106,7 +110,9 @@ fn per_of(tariff: &Tariff, expr: &Expr) -> Option<Per> {
             let (_, cases) = tariff.prices.iter().find(|(n, _)| n == name)?;
             cases.iter().find_map(|case| per(tariff, &case.what))
         }
-        Expr::Feed(_) | Expr::Hourly(_) | Expr::EnergyPrice => Some(Per::Kwh),
+        Expr::Feed(_) | Expr::Hourly(_) | Expr::MonthMean(_) | Expr::CostPrice | Expr::EnergyPrice => {
+            Some(Per::Kwh)
+        }
         Expr::AveragePower => Some(Per::Hour),
         Expr::Mul(a, b) => match (of(a), of(b)) {
             (Some(Per::Hour), _) | (_, Some(Per::Hour)) => Some(Per::Hour),

@@ -21,8 +21,14 @@ pub struct Tariff {
     pub includes_vat: bool,
     /// Lines are cut at every local clock hour (60) or quarter (15).
     pub receipt_step: Option<u32>,
+    /// Not in force before; the start of that day.
+    pub valid_from: Option<NaiveDate>,
+    /// The list is said on top of another one, split up by this seed.
+    pub based: Option<u64>,
     /// VAT of every charge without a list of its own; empty means `none`.
     pub vat: Vec<Case<VatRate>>,
+    /// Taxes beside VAT, in file order.
+    pub taxes: Vec<TaxDecl>,
     /// VAT of single charges.
     pub vat_on: Vec<(ChargeRef, Vec<Case<VatRate>>)>,
     /// Named groups.
@@ -58,6 +64,17 @@ pub struct Case<T> {
     pub what: T,
     /// All must hold.
     pub when: Vec<Condition>,
+}
+
+/// A tax beside VAT.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TaxDecl {
+    /// Its name.
+    pub name: String,
+    /// Earlier taxes, or `VAT`, that are part of what it is worked out from.
+    pub on_top_of: Vec<String>,
+    /// Percent.
+    pub cases: Vec<Case<Dec>>,
 }
 
 /// A tax rate.
@@ -135,6 +152,10 @@ pub enum Kind {
     FeedIn,
     /// Once per bill.
     PaymentFee,
+    /// A reservation: once, or its time.
+    ReservationFee,
+    /// Import, booked for the property.
+    PayoutToSite,
 }
 
 impl Kind {
@@ -150,6 +171,8 @@ impl Kind {
             Self::StartFee => "start fee",
             Self::FeedIn => "feed-in",
             Self::PaymentFee => "payment fee",
+            Self::ReservationFee => "reservation fee",
+            Self::PayoutToSite => "payout to site",
         }
     }
 
@@ -370,6 +393,10 @@ pub enum Expr {
     Feed(String),
     /// A feed's mean over the clock hour.
     Hourly(String),
+    /// A feed's mean over the local month.
+    MonthMean(String),
+    /// What the plant's kWh cost.
+    CostPrice,
     /// The sum of the energy charges' prices.
     EnergyPrice,
     /// kW
@@ -445,6 +472,12 @@ pub enum Condition {
     Drawn(i128, OrMore),
     /// `while site X% occupied or more` / `while site less than X% occupied`, percent.
     Occupied(i128, OrMore),
+    /// `X A or more` / `below X A`, millionths of an ampere.
+    Current(i128, OrMore),
+    /// `whole month from X kWh per driver`, millionths of a kWh.
+    WholeMonth(Who, i128),
+    /// `when expired`
+    Expired,
 }
 
 /// On which side of a threshold.
@@ -474,6 +507,8 @@ pub enum Part {
     NthWeekday(u32, u32),
     /// `every day`
     EveryDay,
+    /// `public holidays`
+    PublicHolidays,
     /// Minutes of the day; an end not after the start runs over midnight.
     Hours(u32, u32),
     /// A period's name.

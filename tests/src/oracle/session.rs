@@ -1,7 +1,7 @@
 //! Sessions, price files and standings as plain data that print the JSON documents of the engine's input.
 
-use super::model::{Span, Who};
-use super::number::{Dec, print_micro};
+use super::model::{Counted, Span, Who};
+use super::number::{Dec, MICRO, fraction, print, print_micro, trim};
 use chrono::{DateTime, NaiveDate, Offset, SecondsFormat, TimeZone};
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
@@ -87,8 +87,49 @@ pub struct Session {
     pub power: Vec<(i64, i128)>,
     /// Occupied places of all places from then on.
     pub occupancy: Vec<(i64, u32, u32)>,
+    /// Amperes per kW: currents are told together with `power`.
+    pub amps_per_kw: Option<i128>,
+    /// From, until, expired.
+    pub reservation: Option<(i64, i64, bool)>,
+    /// A fact that the document does not tell.
+    pub hidden: Option<Hidden>,
     /// Codes entered.
     pub coupons: Vec<String>,
+}
+
+/// A fact that can be missing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hidden {
+    /// `charger`
+    Charger,
+    /// `site`
+    Site,
+    /// `connector.plug`
+    Plug,
+    /// `connector.type`
+    Type,
+    /// `connector.max_power_kw`
+    Rated,
+    /// `contract`
+    Contract,
+    /// `occupancy`
+    Occupancy,
+}
+
+impl Hidden {
+    /// As the engine names the field.
+    #[must_use]
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Charger => "charger",
+            Self::Site => "site",
+            Self::Plug => "connector.plug",
+            Self::Type => "connector.type",
+            Self::Rated => "connector.max_power_kw",
+            Self::Contract => "contract",
+            Self::Occupancy => "occupancy",
+        }
+    }
 }
 
 /// RFC 3339 in `zone`.
@@ -151,7 +192,13 @@ impl Session {
             map.insert("states".into(), states.collect());
         }
         if !self.power.is_empty() {
-            let power = self.power.iter().map(|(ms, p)| json!({"from": at(*ms), "kw": print_micro(*p)}));
+            let power = self.power.iter().map(|(ms, p)| {
+                let mut it = json!({"from": at(*ms), "kw": print_micro(*p)});
+                if let Some(amps) = self.amps_per_kw {
+                    it["a"] = print_micro(*p * amps / MICRO).into();
+                }
+                it
+            });
             map.insert("power".into(), power.collect());
         }
         if !self.occupancy.is_empty() {
@@ -161,6 +208,20 @@ impl Session {
         }
         if !self.coupons.is_empty() {
             map.insert("coupons".into(), json!(self.coupons));
+        }
+        if let Some((from, until, expired)) = self.reservation {
+            let it = json!({"from": at(from), "until": at(until), "expired": expired});
+            map.insert("reservation".into(), it);
+        }
+        if let Some(hidden) = self.hidden {
+            match hidden.field().split_once('.') {
+                Some((outer, inner)) => {
+                    map[outer].as_object_mut().unwrap().remove(inner);
+                }
+                None => {
+                    map.remove(hidden.field());
+                }
+            }
         }
         serde_json::to_string_pretty(&it).unwrap()
     }
@@ -227,7 +288,9 @@ impl Period {
         Self { span, first }
     }
 
-    fn word(&self) -> String {
+    /// As in names of counters.
+    #[must_use]
+    pub fn word(&self) -> String {
         match self.span {
             Span::Day => self.first.format("%Y-%m-%d").to_string(),
             _ => self.first.format("%Y-%m").to_string(),
@@ -242,21 +305,58 @@ pub struct Standing {
     pub energy: Vec<(Who, Period, i128)>,
     /// Money under a charge's limit, by its label.
     pub money: Vec<(Who, String, Period, Dec)>,
+    /// What a floor added to `money`.
+    pub lifts: Vec<(String, Period, Dec)>,
+    /// Milliseconds.
+    pub times: Vec<(Who, Counted, Period, i128)>,
+    /// Energy of the whole month as far as it is known, millionths of a kWh.
+    pub whole: Vec<(Who, Period, i128)>,
     /// Coupons redeemed by the driver.
     pub coupons: Vec<(String, u32)>,
+}
+
+/// The words of a counter of energy or time.
+#[must_use]
+pub fn counter(who: Who, counted: Counted, period: Period) -> String {
+    let what = match counted {
+        Counted::Energy => "energy",
+        Counted::Connected => "connected time",
+        Counted::Charging => "charging time",
+        Counted::Parking => "parking time",
+        Counted::Idle => "idle time",
+    };
+    format!("{} {what} {}", who_word(who), period.word())
+}
+
+/// `driver` or `site`.
+#[must_use]
+pub fn who_word(who: Who) -> &'static str {
+    if who == Who::Site { "site" } else { "driver" }
 }
 
 impl Standing {
     /// The document: counters by name.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let who = |who: &Who| if *who == Who::Site { "site" } else { "driver" };
+        let who = |who: &Who| who_word(*who);
         let mut it = Map::new();
         for (whose, period, micro) in &self.energy {
-            it.insert(format!("{} energy {}", who(whose), period.word()), print_micro(*micro).into());
+            it.insert(counter(*whose, Counted::Energy, *period), print_micro(*micro).into());
         }
         for (whose, label, period, money) in &self.money {
             it.insert(format!("{} limit {label} {}", who(whose), period.word()), money.to_string().into());
+        }
+        for (label, period, money) in &self.lifts {
+            it.insert(format!("driver lift {label} {}", period.word()), money.to_string().into());
+        }
+        for (whose, counted, period, ms) in &self.times {
+            // Seconds.
+            let seconds = trim(&print(&fraction(*ms, 1000), 3));
+            it.insert(counter(*whose, *counted, *period), seconds.into());
+        }
+        for (whose, month, micro) in &self.whole {
+            let name = format!("{} whole month energy {}", who(whose), month.word());
+            it.insert(name, print_micro(*micro).into());
         }
         for (code, times) in &self.coupons {
             it.insert(format!("driver coupon {code}"), times.to_string().into());
@@ -270,9 +370,21 @@ impl Standing {
         self.energy.iter().find(|e| e.0 == who && e.1 == period).map_or(0, |e| e.2)
     }
 
+    /// Opening time, milliseconds.
+    #[must_use]
+    pub fn time(&self, who: Who, counted: Counted, period: Period) -> i128 {
+        self.times.iter().find(|t| (t.0, t.1, t.2) == (who, counted, period)).map_or(0, |t| t.3)
+    }
+
+    /// What is known of the whole month's energy, millionths of a kWh.
+    #[must_use]
+    pub fn whole_month(&self, who: Who, month: Period) -> i128 {
+        self.whole.iter().find(|w| (w.0, w.1) == (who, month)).map_or(0, |w| w.2)
+    }
+
     /// Nothing has been used.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.energy.is_empty() && self.money.is_empty() && self.coupons.is_empty()
+        *self == Self::default()
     }
 }

@@ -184,6 +184,8 @@ fn uses_hourly(tariff: &Tariff) -> bool {
             | Expr::Number(_)
             | Expr::Named(_)
             | Expr::Feed(_)
+            | Expr::MonthMean(_)
+            | Expr::CostPrice
             | Expr::EnergyPrice
             | Expr::AveragePower => false,
             Expr::Add(a, b)
@@ -202,7 +204,9 @@ fn uses_hourly(tariff: &Tariff) -> bool {
     all.any(|case| matches!(&case.what, Price::Is(expr) if hourly(expr)))
 }
 
-fn counts_time(counted: Counted, state: State) -> bool {
+/// Whether time in a state is counted.
+#[must_use]
+pub fn counts_time(counted: Counted, state: State) -> bool {
     match counted {
         Counted::Energy => false,
         Counted::Connected => true,

@@ -12,18 +12,40 @@ const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 impl Tariff {
-    /// The tariff file.
+    /// The tariff as one file.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let mut writer = Writer {
-            tariff: self,
-            out: String::new(),
-            plain: self.style == 0,
-            rng: fastrand::Rng::with_seed(self.style),
-        };
-        writer.file();
-        writer.out
+        Writer::new(self).files(None).list
     }
+
+    /// The tariff as the list and, where it is said on top of another one, its base.
+    #[must_use]
+    pub fn to_files(&self) -> Files {
+        Writer::new(self).files(self.based)
+    }
+}
+
+/// A list, and what it is based on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Files {
+    /// The list itself.
+    pub list: String,
+    /// Its base, under the name [`BASE`].
+    pub base: Option<String>,
+}
+
+/// Name of the base list.
+pub const BASE: &str = "base.tariff";
+
+/// A statement of the file.
+struct Block {
+    /// How a base list may say it otherwise; none: only as it is.
+    otherwise: Option<String>,
+    /// Statements of one sort keep their order.
+    sort: u8,
+    /// Its words are `price` or `value`, which `set` replaces.
+    can_be_set: bool,
+    text: String,
 }
 
 struct Writer<'a> {
@@ -31,6 +53,7 @@ struct Writer<'a> {
     out: String,
     plain: bool,
     rng: fastrand::Rng,
+    blocks: Vec<Block>,
 }
 
 impl Writer<'_> {
@@ -53,17 +76,38 @@ impl Writer<'_> {
         }
     }
 
-    fn file(&mut self) {
+    fn new(tariff: &Tariff) -> Writer<'_> {
+        Writer {
+            tariff,
+            out: String::new(),
+            plain: tariff.style == 0,
+            rng: fastrand::Rng::with_seed(tariff.style),
+            blocks: vec![],
+        }
+    }
+
+    /// What was written since the last one becomes a statement.
+    fn block(&mut self, sort: u8, otherwise: impl Into<Option<String>>) {
+        let text = std::mem::take(&mut self.out);
+        let words = text.lines().find(|line| !line.starts_with('#') && !line.is_empty()).unwrap_or_default();
+        let can_be_set = words.starts_with("price ") || words.starts_with("value ");
+        self.blocks.push(Block { otherwise: otherwise.into(), sort, can_be_set, text });
+    }
+
+    fn files(mut self, based: Option<u64>) -> Files {
         let tariff = self.tariff;
-        self.line(&format!("tariff \"{}\"", tariff.name));
         self.line(&format!("  currency: {}", tariff.currency));
         self.line(&format!("  time zone:  {}", tariff.zone.name()));
+        if !tariff.vat.is_empty() || !tariff.taxes.is_empty() || tariff.includes_vat {
+            let word = if tariff.includes_vat { "including" } else { "excluding" };
+            self.line(&format!("  prices: {word} VAT"));
+        }
+        let basics = std::mem::take(&mut self.out);
         if let Some(area) = &tariff.area {
             self.line(&format!("  spot area: {area}"));
         }
-        if !tariff.vat.is_empty() || tariff.includes_vat {
-            let word = if tariff.includes_vat { "including" } else { "excluding" };
-            self.line(&format!("  prices: {word} VAT"));
+        if let Some(date) = tariff.valid_from {
+            self.line(&format!("  valid from: {date}"));
         }
         match tariff.receipt_step {
             Some(60) => self.line("  receipt lines: every hour"),
@@ -71,27 +115,63 @@ impl Writer<'_> {
             _ if self.sometimes(10) => self.line("  receipt lines: every price change"),
             _ => {}
         }
-        if tariff.vat.is_empty() {
-            self.line("VAT: none");
-        } else {
+        let settings = std::mem::take(&mut self.out);
+        self.statements();
+        let head = format!("tariff \"{}\"\n", tariff.name);
+        let Some(seed) = based else {
+            let all: String = self.blocks.into_iter().map(|block| block.text).collect();
+            return Files { list: format!("{head}{basics}{settings}{all}"), base: None };
+        };
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut base = format!("tariff \"Base\"\n{basics}");
+        let mut list = format!("{head}  based on: \"{BASE}\"\n");
+        let place = if rng.bool() { &mut base } else { &mut list };
+        place.push_str(&settings);
+        split(&mut rng, tariff, self.blocks, &mut base, &mut list);
+        Files { list, base: Some(base) }
+    }
+
+    fn statements(&mut self) {
+        let tariff = self.tariff;
+        let currency = &tariff.currency;
+        if !tariff.vat.is_empty() {
             self.list("VAT", &tariff.vat, Self::vat);
+            self.block(0, "VAT: 3%".to_owned());
+        } else if tariff.taxes.is_empty() || self.sometimes(3) {
+            self.line("VAT: none");
+            self.block(0, None);
+        }
+        for tax in &tariff.taxes {
+            let mut head = format!("tax \"{}\"", tax.name);
+            // The word `VAT` is no name.
+            let quoted = |name: &String| if name == "VAT" { format!("\"{name}\"") } else { name.clone() };
+            let bases: Vec<String> = tax.on_top_of.iter().map(quoted).collect();
+            if !bases.is_empty() {
+                let _ = write!(head, " on top of {}", bases.join(", "));
+            }
+            self.list(&head, &tax.cases, |_, rate| format!("{rate}%"));
+            self.block(1, format!("tax \"{}\": 1%", tax.name));
         }
         for (of, cases) in &tariff.vat_on {
             self.list(&format!("VAT on {}", charge_ref(of)), cases, Self::vat);
+            self.block(2, format!("VAT on {}: none", charge_ref(of)));
         }
         if !tariff.groups.is_empty() || tariff.default_group.is_some() {
             let mut names = tariff.groups.clone();
             names.extend(tariff.default_group.iter().map(|name| format!("everyone else {name}")));
             self.line(&format!("groups: {}", names.join(", ")));
+            self.block(3, "groups: nobody".to_owned());
         }
         for place in &tariff.places {
             let word = if place.sites { "sites" } else { "chargers" };
             let ids: Vec<String> = place.ids.iter().map(|id| format!("\"{id}\"")).collect();
             self.line(&format!("{word} {}: {}", place.name, ids.join(", ")));
+            self.block(4, format!("{word} {}: \"X-1\"", place.name));
         }
         for (name, windows) in &tariff.periods {
             let windows = self.windows(windows);
             self.line(&format!("period {name}: {windows}"));
+            self.block(5, format!("period {name}: Mon"));
         }
         for feed in &tariff.feeds {
             let basis = match feed.includes_vat {
@@ -101,30 +181,39 @@ impl Writer<'_> {
             };
             let holds = if feed.holds { ", holds until next" } else { "" };
             self.line(&format!("feed {}: {}{basis}{holds}", feed.name, feed.unit));
+            self.block(6, format!("feed {}: JPY/kWh", feed.name));
         }
         for (name, cases) in &tariff.prices {
             self.list(&format!("price {name}"), cases, Self::price);
+            self.block(7, format!("price {name}: set by each list"));
         }
         for (name, cases) in &tariff.values {
             self.list(&format!("value {name}"), cases, Self::allowance);
+            self.block(8, format!("value {name}: 3 h"));
         }
         for charge in &tariff.charges {
             let head = self.charge_head(charge);
             self.list(&head, &charge.cases, Self::price);
+            self.block(9, format!("{}: free", charge_ref(&charge.reference())));
         }
         if !tariff.total.is_empty() {
             let limits: Vec<String> = tariff.total.iter().map(|limit| self.limit(limit)).collect();
             self.line(&format!("total: {}", limits.join(", ")));
+            self.block(10, format!("total: at most 0.01 {currency}/session"));
         }
         for discount in &tariff.discounts {
             self.rebate("discount", discount);
+            let name = discount.name.as_ref().map_or_else(String::new, |name| format!(" \"{name}\""));
+            self.block(11, format!("discount{name}: 1%"));
         }
         if let Some(scope) = &tariff.coupon_scope {
             let scope: Vec<String> = scope.iter().map(charge_ref).collect();
             self.line(&format!("coupon applies to: {}", scope.join(", ")));
+            self.block(12, None);
         }
         for coupon in &tariff.coupons {
             self.rebate("coupon", coupon);
+            self.block(13, format!("coupon \"{}\": 1%", coupon.name.as_deref().unwrap_or_default()));
         }
     }
 
@@ -223,6 +312,8 @@ impl Writer<'_> {
             Expr::Number(number) => (3, number.to_string()),
             Expr::Named(name) | Expr::Feed(name) => (3, name.clone()),
             Expr::Hourly(name) => (3, format!("hourly {name}")),
+            Expr::MonthMean(name) => (3, format!("month mean of {name}")),
+            Expr::CostPrice => (3, "cost price".into()),
             Expr::EnergyPrice => (3, "energy price".into()),
             Expr::AveragePower => (3, "average-power".into()),
             Expr::Add(a, b) => (1, format!("{} + {}", self.expr(a, 1), self.expr(b, 2))),
@@ -365,6 +456,13 @@ impl Writer<'_> {
             Condition::Drawn(power, false) => format!("below {} kW", kw(power)),
             Condition::Occupied(percent, true) => format!("while site {percent}% occupied or more"),
             Condition::Occupied(percent, false) => format!("while site less than {percent}% occupied"),
+            Condition::Current(a, true) => format!("{} A or more", print_micro(*a)),
+            Condition::Current(a, false) => format!("below {} A", print_micro(*a)),
+            Condition::WholeMonth(who, least) => {
+                let who = super::session::who_word(*who);
+                format!("whole month from {} kWh per {who}", print_micro(*least))
+            }
+            Condition::Expired => "when expired".into(),
         }
     }
 
@@ -432,11 +530,59 @@ impl Writer<'_> {
                 format!("{nth} {} of month", WEEKDAYS[*day as usize])
             }
             Part::EveryDay => "every day".into(),
+            Part::PublicHolidays => "public holidays".into(),
             Part::Hours(a, b) => {
                 let end = if *b == 1440 && *a > 0 && self.sometimes(3) { 0 } else { *b };
                 format!("{}{dash}{}", clock(*a), clock(end))
             }
             Part::Named(name) => name.clone(),
+        }
+    }
+}
+
+/// Gives statements to a base list and to the list on top of it, so that both together say all of them.
+fn split(rng: &mut fastrand::Rng, tariff: &Tariff, blocks: Vec<Block>, base: &mut String, list: &mut String) {
+    let currency = &tariff.currency;
+    let mut gone = vec![
+        (format!("start fee \"Gone\": 1.00 {currency}/session"), "remove start fee \"Gone\""),
+        ("coupon \"GONE\": 50%".to_owned(), "remove coupon \"GONE\""),
+        ("discount \"Gone\": 50%".to_owned(), "remove discount \"Gone\""),
+        (format!("price gone: 1.00 {currency}/kWh"), "remove price gone"),
+    ];
+    if tariff.total.is_empty() {
+        gone.push((format!("total: at most 0.01 {currency}/session"), "remove total"));
+    }
+    for (statement, remove) in gone {
+        if rng.u32(0..4) == 0 {
+            let _ = writeln!(base, "{statement}");
+            let _ = writeln!(list, "{remove}");
+        }
+    }
+    // What only the list says stands behind all of its sort that the base says.
+    let mut own = vec![false; blocks.len()];
+    for (at, block) in blocks.iter().enumerate().rev() {
+        let last = blocks[at + 1..].iter().zip(&own[at + 1..]).all(|(b, own)| b.sort != block.sort || *own);
+        own[at] = last && rng.u32(0..3) == 0;
+    }
+    for (block, own) in blocks.into_iter().zip(own) {
+        match block.otherwise {
+            _ if own => list.push_str(&block.text),
+            Some(otherwise) if rng.u32(0..2) == 0 => {
+                let _ = writeln!(base, "{otherwise}");
+                let words = if block.can_be_set && rng.bool() { "set" } else { "change" };
+                let mut said = false;
+                for line in block.text.lines() {
+                    let statement = !said && !line.is_empty() && !line.starts_with('#');
+                    said |= statement;
+                    let line = match line.split_once(' ') {
+                        Some((_, rest)) if statement && words == "set" => format!("set {rest}"),
+                        _ if statement => format!("change {line}"),
+                        _ => line.to_owned(),
+                    };
+                    let _ = writeln!(list, "{line}");
+                }
+            }
+            _ => base.push_str(&block.text),
         }
     }
 }

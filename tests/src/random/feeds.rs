@@ -31,14 +31,20 @@ pub fn files(rng: &mut Rng, tariff: &Tariff, session: &Session) -> Vec<PriceFile
         files.push(file);
     }
     for feed in &tariff.feeds {
-        let exchange = feed.holds;
+        let exchange = feed.holds && feed.name != "index";
         files.push(PriceFile {
             feed: feed.name.clone(),
             area: None,
             unit: feed.unit.clone(),
             vat_included: feed.includes_vat.unwrap_or_else(|| rng.bool()),
             published: session.plugged_in - 20 * HOUR,
-            steps: if exchange { exchange_rates(rng, session) } else { steps(rng, session, false) },
+            steps: if feed.name == "index" {
+                index(rng, session)
+            } else if exchange {
+                exchange_rates(rng, session)
+            } else {
+                steps(rng, session, false)
+            },
         });
     }
     files
@@ -91,6 +97,19 @@ fn revised(rng: &mut Rng, file: &PriceFile) -> PriceFile {
     }
     let published = file.published + one(rng, &[-HOUR, HOUR]);
     PriceFile { steps, published, ..file.clone() }
+}
+
+/// A few values that hold, from the month before the session on; now and then a month has none at its beginning.
+fn index(rng: &mut Rng, session: &Session) -> Vec<(i64, i64, Dec)> {
+    let before = if chance(rng, 90) { 32 } else { 3 };
+    let mut at = session.plugged_in - before * 24 * HOUR - rng.i64(0..24 * HOUR);
+    let mut steps = vec![];
+    while at < session.end() + 32 * 24 * HOUR {
+        let next = at + rng.i64(24 * HOUR..15 * 24 * HOUR);
+        steps.push((at, next, price(rng, false)));
+        at = next;
+    }
+    steps
 }
 
 /// A rate a day, some days without one.

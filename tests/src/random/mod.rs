@@ -1,15 +1,25 @@
 //! Invents tariffs with sessions, price files and standings that go with them. The same seed gives the same pair for ever.
 
+mod conditions;
+mod counters;
+pub mod facts;
 pub mod feeds;
+pub mod month;
+mod prices;
 pub mod rebates;
 pub mod session;
 pub mod shrink;
 pub mod tariff;
 pub mod windows;
 
+use crate::oracle::bill::{Bill, bill_at_cost};
+use crate::oracle::calendar::local;
 use crate::oracle::model::Tariff;
+use crate::oracle::number::Dec;
 use crate::oracle::session::{PriceFile, Session, Standing};
+use crate::subject::Question;
 use fastrand::Rng;
+use rust_decimal::Decimal;
 
 /// All that a bill depends on.
 #[derive(Clone, PartialEq, Debug)]
@@ -22,9 +32,37 @@ pub struct Pair {
     pub files: Vec<PriceFile>,
     /// Opening counters.
     pub standing: Standing,
+    /// What the plant's kWh cost, where that is known.
+    pub cost: Option<Dec>,
 }
 
 impl Pair {
+    /// What the engine is asked.
+    #[must_use]
+    pub fn question(&self) -> Question {
+        Question {
+            files: self.tariff.to_files(),
+            session: self.session.to_json(),
+            feeds: self.files_json(),
+            standing: self.standing_json(),
+            cost: self.cost.map(|cost| Decimal::from_i128_with_scale(cost.units, cost.scale)),
+        }
+    }
+
+    /// The oracle's bill.
+    #[must_use]
+    pub fn bill(&self) -> Bill {
+        let cost = self.cost.map(Dec::value);
+        bill_at_cost(&self.tariff, &self.session, &self.files, &self.standing, cost)
+    }
+
+    /// Whether the list is in force at plug-in.
+    #[must_use]
+    pub fn in_force(&self) -> bool {
+        let day = local(self.tariff.zone, self.session.plugged_in).date;
+        self.tariff.valid_from.is_none_or(|from| from <= day)
+    }
+
     /// The price files as documents.
     #[must_use]
     pub fn files_json(&self) -> Vec<String> {
@@ -47,7 +85,8 @@ pub fn pair(seed: u64) -> Pair {
     let (tariff, standing) = tariff::tariff(&mut rng, &session, zone);
     let session = rebates::coupons_of(&mut rng, &tariff, session);
     let files = feeds::files(&mut rng, &tariff, &session);
-    Pair { tariff, session, files, standing }
+    let cost = chance(&mut rng, 80).then(|| Dec::new(rng.i128(1..20_000), 4));
+    Pair { tariff, session, files, standing, cost }
 }
 
 /// True `percent` times in a hundred.

@@ -18,13 +18,18 @@ pub fn add(rng: &mut Rng, tariff: &mut Tariff, standing: &mut Standing, session:
         }
     }
     if chance(rng, 22) {
-        coupon(rng, tariff, standing, session);
+        coupon(rng, tariff, standing, session, "SUMMER");
+        if chance(rng, 35) {
+            coupon(rng, tariff, standing, session, "TEN");
+        }
     }
     if chance(rng, 18) {
         let amount = Dec::new(rng.i128(2..500) * 10, 2);
         let floor = chance(rng, 40);
         let after_energy = (floor && chance(rng, 60)).then_some(MICRO);
-        tariff.total.push(Limit { floor, amount, span: Span::Session, per_driver: false, after_energy });
+        let span = one(rng, &[Span::Session, Span::Session, Span::Day, Span::Month]);
+        let per_driver = span != Span::Session && chance(rng, 60);
+        tariff.total.push(Limit { floor, amount, span, per_driver, after_energy });
         if floor && chance(rng, 40) {
             let amount = Dec::new(amount.units + 1000, 2);
             tariff.total.push(Limit {
@@ -40,7 +45,8 @@ pub fn add(rng: &mut Rng, tariff: &mut Tariff, standing: &mut Standing, session:
 
 /// Charges that may be lowered.
 fn charges(tariff: &Tariff) -> Vec<ChargeRef> {
-    let all = tariff.charges.iter().filter(|c| !matches!(c.kind, Kind::PaymentFee | Kind::FeedIn));
+    let not_lowered = |c: &&Charge| matches!(c.kind, Kind::PaymentFee | Kind::FeedIn | Kind::PayoutToSite);
+    let all = tariff.charges.iter().filter(|c| !not_lowered(c));
     all.map(Charge::reference).collect()
 }
 
@@ -77,14 +83,14 @@ fn discount(rng: &mut Rng, tariff: &Tariff, session: &Session, name: Option<Stri
     Some(Rebate { name, gives, of, when, not_with_coupon: chance(rng, 30), times_per_driver: None })
 }
 
-fn coupon(rng: &mut Rng, tariff: &mut Tariff, standing: &mut Standing, session: &Session) {
+fn coupon(rng: &mut Rng, tariff: &mut Tariff, standing: &mut Standing, session: &Session, code: &str) {
     let charges = charges(tariff);
     let energy: Vec<&_> = tariff.charges.iter().filter(|c| c.kind == Kind::Energy).collect();
     if energy.is_empty() {
         return;
     }
     let plain = energy.len() == 1 && energy[0].after.is_none();
-    if chance(rng, 25) {
+    if tariff.coupons.is_empty() && chance(rng, 25) {
         tariff.coupon_scope = Some(some(rng, &charges));
     }
     let gives = match rng.u32(0..3) {
@@ -102,11 +108,11 @@ fn coupon(rng: &mut Rng, tariff: &mut Tariff, standing: &mut Standing, session: 
     if let Some(most) = times_per_driver {
         let redeemed = rng.u32(0..=most);
         if redeemed > 0 {
-            standing.coupons.push(("SUMMER".into(), redeemed));
+            standing.coupons.push((code.into(), redeemed));
         }
     }
     tariff.coupons.push(Rebate {
-        name: Some("SUMMER".into()),
+        name: Some(code.into()),
         gives,
         of,
         when,
@@ -118,5 +124,11 @@ fn coupon(rng: &mut Rng, tariff: &mut Tariff, standing: &mut Standing, session: 
 /// The session with the coupons that its driver enters.
 pub fn coupons_of(rng: &mut Rng, tariff: &Tariff, session: Session) -> Session {
     let codes = tariff.coupons.iter().filter_map(|c| c.name.clone());
-    Session { coupons: codes.filter(|_| chance(rng, 75)).collect(), ..session }
+    let mut coupons: Vec<String> = codes.filter(|_| chance(rng, 75)).collect();
+    if !coupons.is_empty() && chance(rng, 8) {
+        let again = one(rng, &coupons);
+        coupons.push(again);
+    }
+    rng.shuffle(&mut coupons);
+    Session { coupons, ..session }
 }

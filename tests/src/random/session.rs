@@ -3,7 +3,7 @@
 use super::{chance, one};
 use crate::oracle::calendar::clock_changes;
 use crate::oracle::number::MICRO;
-use crate::oracle::session::{Reading, Session, State};
+use crate::oracle::session::{Hidden, Reading, Session, State};
 use chrono::{NaiveDate, TimeZone};
 use chrono_tz::Tz;
 use fastrand::Rng;
@@ -46,7 +46,11 @@ pub fn session(rng: &mut Rng) -> (Session, Tz) {
             let changes = clock_changes(zone, midnight(1, 2), midnight(12, 30));
             if changes.is_empty() { midnight(7, 1) } else { one(rng, &changes) - rng.i64(0..length + 1) }
         }
-        40..55 => midnight(rng.u32(1..13), 1) - rng.i64(0..length + 1),
+        // Near public holidays.
+        40..45 => midnight(1, 1) - rng.i64(0..length + 1),
+        45..50 => midnight(12, 27) - rng.i64(0..3 * DAY),
+        50..55 => midnight(3, 22) + rng.i64(0..80 * DAY),
+        55..65 => midnight(rng.u32(1..13), 1) - rng.i64(0..length + 1),
         _ => midnight(1, 1) + rng.i64(0..364 * DAY),
     };
     let from = wanted.div_euclid(grain) * grain;
@@ -79,6 +83,12 @@ pub fn session(rng: &mut Rng) -> (Session, Tz) {
         unplugged: (!chance(rng, 5)).then_some(to),
         power: if chance(rng, 45) { power(rng, &phases) } else { vec![] },
         occupancy: if chance(rng, 35) { occupancy(rng, from, to, grain) } else { vec![] },
+        amps_per_kw: chance(rng, 40).then(|| one(rng, &[1_450_000, 4_348_000, 2_500_000])),
+        reservation: chance(rng, 20).then(|| reservation(rng, from)),
+        hidden: chance(rng, 6).then(|| {
+            use Hidden::{Charger, Contract, Occupancy, Plug, Rated, Site, Type};
+            one(rng, &[Charger, Contract, Occupancy, Plug, Rated, Site, Type])
+        }),
         readings,
         has_export,
         states,
@@ -93,6 +103,14 @@ pub fn session(rng: &mut Rng) -> (Session, Tz) {
         session.occupancy.retain(|o| o.0 <= end);
     }
     (session, zone)
+}
+
+/// From, until and whether it ran out: until plug-in, or some time before.
+fn reservation(rng: &mut Rng, plugged_in: i64) -> (i64, i64, bool) {
+    let expired = chance(rng, 30);
+    let until = if expired { plugged_in - rng.i64(0..30) * 10 * MINUTE } else { plugged_in };
+    let length = one(rng, &[0, 1, 1000, 15 * MINUTE, 45 * MINUTE, 90 * MINUTE, 5 * HOUR, 30 * HOUR]);
+    (until - rng.i64(length / 2..=length), until, expired)
 }
 
 fn phases(rng: &mut Rng, from: i64, to: i64, grain: i64) -> Vec<Phase> {

@@ -71,6 +71,12 @@ fn candidates(pair: &Pair) -> Vec<Pair> {
     v.without(|p| &mut p.tariff.periods);
     v.without(|p| &mut p.tariff.places);
     v.change(|p| p.tariff.coupon_scope = None);
+    v.change(|p| p.tariff.based = None);
+    v.change(|p| p.tariff.valid_from = None);
+    v.without(|p| &mut p.tariff.taxes);
+    v.change(|p| p.session.reservation = None);
+    v.change(|p| p.session.hidden = None);
+    v.change(|p| p.session.amps_per_kw = None);
     v.change(|p| p.tariff.receipt_step = None);
     v.change(|p| {
         p.tariff.groups.clear();
@@ -136,7 +142,7 @@ fn prices(v: &mut Variants<'_>, list: impl Fn(&mut Tariff) -> &mut Vec<Case<Pric
 fn simpler(tariff: &Tariff, expr: &Expr) -> Vec<Expr> {
     let mut all = match expr {
         Expr::Rate(_) | Expr::Number(_) | Expr::Named(_) | Expr::EnergyPrice | Expr::AveragePower => vec![],
-        Expr::Feed(_) | Expr::Hourly(_) => vec![],
+        Expr::Feed(_) | Expr::Hourly(_) | Expr::MonthMean(_) | Expr::CostPrice => vec![],
         // Factors have other units than their product; brackets around one are kept.
         Expr::Mul(..) => vec![],
         Expr::Add(a, b)
@@ -166,6 +172,9 @@ fn session(v: &mut Variants<'_>) {
     v.without(|p| &mut p.standing.energy);
     v.without(|p| &mut p.standing.money);
     v.without(|p| &mut p.standing.coupons);
+    v.without(|p| &mut p.standing.lifts);
+    v.without(|p| &mut p.standing.times);
+    v.without(|p| &mut p.standing.whole);
     v.without(|p| &mut p.files);
     for i in 0..v.pair.files.len() {
         // Prices at the edges may go; a gap would make the bill pending.

@@ -62,7 +62,8 @@ fn days(rng: &mut Rng, tariff: &Tariff, session: &Session) -> Part {
             let day = |d: NaiveDate| (d.month(), d.day().min(28));
             Part::Yearly(day(near), day(end))
         }
-        17..19 => {
+        17 => Part::PublicHolidays,
+        18 => {
             let nth = if chance(rng, 30) { 5 } else { ((near.day() - 1) / 7 + 1).min(4) };
             Part::NthWeekday(nth, near.weekday().num_days_from_monday())
         }
@@ -88,7 +89,9 @@ pub fn window(rng: &mut Rng, tariff: &Tariff, session: &Session) -> Window {
         parts.push(Part::Named(name));
     }
     let except = chance(rng, 18).then(|| {
-        let part = if chance(rng, 40) {
+        let part = if chance(rng, 15) {
+            vec![Part::PublicHolidays]
+        } else if chance(rng, 40) {
             let day = rng.u32(0..7);
             vec![Part::Weekdays(day, day)]
         } else if chance(rng, 20) {
