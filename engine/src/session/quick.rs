@@ -63,16 +63,16 @@ fn reading<'t>(mut text: &'t [u8], times: &mut Times) -> Option<(Reading, &'t [u
         text = spaces(text);
         if let Some(rest) = text.strip_prefix(b"\"at\"") {
             let (value, rest) = time(after(after(rest, b':')?, b'"')?)?;
-            (at, text) = (once(at, times.read(value)?)?, rest);
+            (at, text) = (once(at.is_some(), times.read(value)?)?, rest);
         } else if let Some(rest) = text.strip_prefix(b"\"import_kwh\"") {
             let (value, rest) = energy(after(after(rest, b':')?, b'"')?)?;
-            (import, text) = (once(import, value)?, rest);
+            (import, text) = (once(import.is_some(), value)?, rest);
         } else if let Some(rest) = text.strip_prefix(b"\"export_kwh\"") {
             let (value, rest) = energy(after(after(rest, b':')?, b'"')?)?;
-            (export, text) = (once(export, value)?, rest);
+            (export, text) = (once(export.is_some(), value)?, rest);
         } else {
             let (value, rest) = number(after(text.strip_prefix(b"\"segment\"")?, b':')?)?;
-            (segment, text) = (once(segment, value)?, rest);
+            (segment, text) = (once(segment.is_some(), value)?, rest);
         }
         text = match spaces(text) {
             [b',', rest @ ..] => rest,
@@ -86,8 +86,8 @@ fn reading<'t>(mut text: &'t [u8], times: &mut Times) -> Option<(Reading, &'t [u
 }
 
 // A field that stands there for the first time.
-fn once<T>(before: Option<T>, value: T) -> Option<Option<T>> {
-    before.is_none().then_some(Some(value))
+fn once<T>(known: bool, value: T) -> Option<Option<T>> {
+    (!known).then_some(Some(value))
 }
 
 // The time behind a quotation mark, not looked at yet, and what follows the next one.

@@ -1,0 +1,119 @@
+//! The API under `/api/v1`: what the gateway knows, for programs and pages. Described by `/api/openapi.json`.
+//!
+//! Every request speaks for one organisation: the one its key belongs to. Times go out as RFC 3339 with the offset of the
+//! site, money, energy and power as strings with plain decimals.
+
+pub mod access;
+mod bills;
+mod chargers;
+mod events;
+mod incidents;
+mod keys;
+mod openapi;
+mod orders;
+mod prices;
+mod problem;
+mod sessions;
+pub mod words;
+
+pub use access::{Access, Caller, Role};
+pub use problem::Problem;
+
+use crate::store::{OrgId, Store};
+use axum::Router;
+use axum::routing::{get, post};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use takst_engine::tariff::Zone;
+use takst_engine::units::Instant;
+
+/// A future on the heap, for traits that are used through a pointer.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What the API asks of the rest of the gateway.
+pub trait House: Send + Sync + 'static {
+    /// The clock of a site; none when it is not known.
+    fn zone(&self, org: &OrgId, site: &str) -> Option<Arc<Zone>>;
+
+    /// Carries out a command that a person gave, written as `kind` and its fields; what came of it as JSON.
+    fn order<'a>(
+        &'a self,
+        org: &'a OrgId,
+        charger: &'a str,
+        order: serde_json::Value,
+        by: &'a str,
+    ) -> Later<'a, Result<serde_json::Value, Problem>>;
+
+    /// Takes in a price document as a person or program sends it; how many prices changed.
+    fn prices<'a>(
+        &'a self,
+        org: &'a OrgId,
+        feed: &'a str,
+        area: Option<&'a str>,
+        document: &'a str,
+    ) -> Later<'a, Result<u64, Problem>>;
+
+    /// Lets a held session go to billing (`release`), or decides that it is never billed.
+    fn decide<'a>(
+        &'a self,
+        org: &'a OrgId,
+        session: &'a str,
+        release: bool,
+        reason: &'a str,
+        by: &'a str,
+    ) -> Later<'a, Result<(), Problem>>;
+
+    /// The receipt of a bill as text or as a page.
+    fn receipt(&self, bill: &crate::store::Bill, page: bool) -> Result<String, Problem>;
+
+    /// What a running session costs so far, in minor units and the currency's code and digits.
+    fn cost(&self, org: &OrgId, session: &str) -> Option<(i64, String, u8)>;
+
+    /// The set-up in force, as JSON.
+    fn setup(&self, org: &OrgId) -> serde_json::Value;
+}
+
+/// What every request is answered from.
+#[derive(Clone)]
+pub struct Api {
+    /// The storage.
+    pub store: Store,
+    /// Who may ask.
+    pub access: Arc<Access>,
+    /// The rest of the gateway.
+    pub house: Arc<dyn House>,
+}
+
+impl Api {
+    // An instant on the clock of a site, or in UTC.
+    fn text(&self, org: &OrgId, site: Option<&str>, at: Instant) -> String {
+        words::time(site.and_then(|site| self.house.zone(org, site)).as_deref(), at)
+    }
+}
+
+/// All addresses of the API.
+pub fn router(api: Api) -> Router {
+    let v1 = Router::new()
+        .route("/sessions", get(sessions::list))
+        .route("/sessions/{id}", get(sessions::one))
+        .route("/sessions/{id}/release", post(sessions::release))
+        .route("/sessions/{id}/never", post(sessions::never))
+        .route("/bills", get(bills::list))
+        .route("/bills/{id}", get(bills::one))
+        .route("/bills/{id}/receipt", get(bills::receipt))
+        .route("/chargers", get(chargers::list))
+        .route("/chargers/{id}", get(chargers::one))
+        .route("/chargers/{id}/frames", get(chargers::frames))
+        .route("/chargers/{id}/commands", get(chargers::commands).post(orders::give))
+        .route("/incidents", get(incidents::list))
+        .route("/incidents/{id}", get(incidents::one))
+        .route("/prices/{feed}", get(prices::list).post(prices::put))
+        .route("/events", get(events::stream))
+        .route("/setup", get(keys::setup))
+        .route("/keys", get(keys::list).post(keys::make))
+        .route("/keys/{id}", axum::routing::delete(keys::revoke))
+        .route("/audit", get(keys::audit))
+        .fallback(problem::no_such_address);
+    Router::new().nest("/api/v1", v1).route("/api/openapi.json", get(openapi::document)).with_state(api)
+}

@@ -1,0 +1,246 @@
+//! Chargers, what they said and what they were told.
+
+use super::access::Wish;
+use super::{Api, Caller, Problem, words};
+use crate::store::{Charger, Command, ConnectorState, FrameSearch, Registration};
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use takst_engine::calendar_time::utc_text;
+use utoipa::{IntoParams, ToSchema};
+
+/// A page of chargers.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Page {
+    /// Behind the charger with this id.
+    pub after: Option<String>,
+    /// Chargers in the answer, up to 500.
+    pub limit: Option<i64>,
+}
+
+/// A charger.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChargerDoc {
+    /// Its identity.
+    pub id: String,
+    /// `pending`, `accepted`, `rejected`.
+    #[schema(value_type = String)]
+    pub registration: Registration,
+    /// It has a connection.
+    pub online: bool,
+    /// `ocpp1.6`, `ocpp2.0.1`, `ocpp2.1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    /// From its last boot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vendor: Option<String>,
+    /// From its last boot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// From its last boot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+    /// From its last boot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<String>,
+    /// When it last booted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_boot: Option<String>,
+    /// When it was last heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<String>,
+    /// Its clock minus ours, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_ahead_s: Option<String>,
+    /// Its connectors.
+    pub connectors: Vec<ConnectorDoc>,
+}
+
+/// A connector.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConnectorDoc {
+    /// EVSE number; connector number in OCPP 1.6. 0 is the charger as a whole.
+    pub evse: i64,
+    /// Connector of the EVSE.
+    pub connector: i64,
+    /// `Available`, `Charging`, `Faulted`, ...
+    pub status: String,
+    /// Since when, by the charger's clock.
+    pub since: String,
+    /// The fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub fault: Option<Value>,
+}
+
+impl From<ConnectorState> for ConnectorDoc {
+    fn from(row: ConnectorState) -> Self {
+        Self {
+            evse: row.evse,
+            connector: row.connector,
+            status: row.status,
+            since: utc_text(row.since),
+            fault: row.error.and_then(|error| serde_json::from_str(&error).ok()),
+        }
+    }
+}
+
+pub(super) fn document(row: Charger, connectors: Vec<ConnectorState>) -> ChargerDoc {
+    ChargerDoc {
+        online: row.connection.is_some(),
+        id: row.id,
+        registration: row.registration,
+        protocol: row.protocol,
+        vendor: row.vendor,
+        model: row.model,
+        serial: row.serial,
+        firmware: row.firmware,
+        last_boot: row.last_boot.map(utc_text),
+        last_seen: row.last_seen.map(utc_text),
+        clock_ahead_s: row.skew_ms.map(|ms| takst_engine::exact::print_decimal(i128::from(ms), 3, true)),
+        connectors: connectors.into_iter().map(ConnectorDoc::from).collect(),
+    }
+}
+
+/// Chargers by id.
+#[utoipa::path(get, path = "/api/v1/chargers", tag = "chargers", params(Page),
+    responses((status = 200, body = Vec<ChargerDoc>), (status = "4XX", body = Problem)))]
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<Json<Vec<ChargerDoc>>, Problem> {
+    caller.wants(Wish::SeeChargers)?;
+    let limit = page.limit.unwrap_or(100).clamp(1, 500);
+    let mut reader = api.store.read().await?;
+    let mut documents = Vec::new();
+    for row in reader.chargers(&caller.org, page.after.as_deref(), limit).await? {
+        let connectors = reader.connectors(&caller.org, &row.id).await?;
+        documents.push(document(row, connectors));
+    }
+    Ok(Json(documents))
+}
+
+/// One charger.
+#[utoipa::path(get, path = "/api/v1/chargers/{id}", tag = "chargers", params(("id" = String, Path)),
+    responses((status = 200, body = ChargerDoc), (status = "4XX", body = Problem)))]
+pub(super) async fn one(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<ChargerDoc>, Problem> {
+    caller.wants(Wish::SeeChargers)?;
+    let mut reader = api.store.read().await?;
+    let row = reader.charger(&caller.org, &id).await?.ok_or_else(|| Problem::missing("charger", &id))?;
+    let connectors = reader.connectors(&caller.org, &id).await?;
+    Ok(Json(document(row, connectors)))
+}
+
+/// Which raw frames.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Search {
+    /// With this text in them.
+    pub contains: Option<String>,
+    /// At this time or later (RFC 3339).
+    pub from: Option<String>,
+    /// Before this time.
+    pub until: Option<String>,
+    /// Before the frame with this number.
+    pub before: Option<i64>,
+    /// Frames in the answer, up to 1000.
+    pub limit: Option<i64>,
+}
+
+/// One frame on the wire.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FrameDoc {
+    /// Its number among the charger's frames.
+    pub seq: i64,
+    /// When.
+    pub at: String,
+    /// `in` from the charger, `out` to it.
+    pub direction: &'static str,
+    /// The text, as it was.
+    pub body: String,
+}
+
+/// The newest raw frames first.
+#[utoipa::path(get, path = "/api/v1/chargers/{id}/frames", tag = "chargers", params(("id" = String, Path), Search),
+    responses((status = 200, body = Vec<FrameDoc>), (status = "4XX", body = Problem)))]
+pub(super) async fn frames(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(search): Query<Search>,
+) -> Result<Json<Vec<FrameDoc>>, Problem> {
+    caller.wants(Wish::SeeChargers)?;
+    let time = |text: &Option<String>| match text {
+        Some(text) => words::read_time(text).map(Some).map_err(Problem::bad),
+        None => Ok(None),
+    };
+    let limit = search.limit.unwrap_or(100).clamp(1, 1_000);
+    let (from, until) = (time(&search.from)?, time(&search.until)?);
+    let filter = FrameSearch { from, until, contains: search.contains, before: search.before };
+    let rows = api.store.read().await?.frames(&caller.org, &id, &filter, limit).await?;
+    let document = |row: crate::store::Frame| FrameDoc {
+        seq: row.seq,
+        at: utc_text(row.at),
+        direction: row.direction.as_str(),
+        body: row.body,
+    };
+    Ok(Json(rows.into_iter().map(document).collect()))
+}
+
+/// A command and what came of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CommandDoc {
+    /// Its id.
+    pub id: String,
+    /// `reset`, `unlock`, ...
+    pub kind: String,
+    /// `queued`, `sent`, `answered`, `failed`, `expired`.
+    pub status: &'static str,
+    /// What to do.
+    #[schema(value_type = Object)]
+    pub order: Value,
+    /// What came of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub outcome: Option<Value>,
+    /// When it was given.
+    pub given: String,
+    /// By whom.
+    pub by: String,
+}
+
+impl From<Command> for CommandDoc {
+    fn from(row: Command) -> Self {
+        Self {
+            id: row.id,
+            kind: row.kind,
+            status: row.status.as_str(),
+            order: serde_json::from_str(&row.document).unwrap_or_default(),
+            outcome: row.outcome.and_then(|outcome| serde_json::from_str(&outcome).ok()),
+            given: utc_text(row.created_at),
+            by: row.created_by,
+        }
+    }
+}
+
+/// The newest commands first.
+#[utoipa::path(get, path = "/api/v1/chargers/{id}/commands", tag = "chargers", params(("id" = String, Path)),
+    responses((status = 200, body = Vec<CommandDoc>), (status = "4XX", body = Problem)))]
+pub(super) async fn commands(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<CommandDoc>>, Problem> {
+    caller.wants(Wish::SeeChargers)?;
+    let rows = api.store.read().await?.commands(&caller.org, &id, None, 100).await?;
+    Ok(Json(rows.into_iter().map(CommandDoc::from).collect()))
+}

@@ -1,0 +1,35 @@
+//! The description of the API.
+
+use super::{bills, chargers, events, incidents, keys, orders, prices, sessions};
+use axum::Json;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Takst", description = "What the gateway knows. Times are RFC 3339; money, energy and power are strings with plain decimals.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    paths(
+        sessions::list, sessions::one, sessions::release, sessions::never, bills::list, bills::one, bills::receipt,
+        chargers::list, chargers::one, chargers::frames, chargers::commands, orders::give, incidents::list,
+        incidents::one, prices::list, prices::put, events::stream, keys::list, keys::make, keys::revoke, keys::audit,
+        keys::setup,
+    ),
+    modifiers(&Keys),
+    security(("key" = [])),
+)]
+struct Description;
+
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("takst_ID_SECRET").build();
+        let components = description.components.get_or_insert_default();
+        components.add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}
+
+/// `/api/openapi.json`.
+pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(Description::openapi())
+}

@@ -1,0 +1,85 @@
+//! Price feeds: what is known, and what is sent in.
+
+use super::access::Wish;
+use super::{Api, Caller, Problem, words};
+use crate::clock::now;
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use serde::{Deserialize, Serialize};
+use takst_engine::calendar_time::utc_text;
+use takst_engine::units::{DAY_MS, Instant};
+use utoipa::{IntoParams, ToSchema};
+
+/// Which prices.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Wanted {
+    /// Price area.
+    pub area: Option<String>,
+    /// From this time on (RFC 3339); a day ago without it.
+    pub from: Option<String>,
+    /// Before this time; two days ahead without it.
+    pub until: Option<String>,
+}
+
+/// A price.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PriceDoc {
+    /// Start.
+    pub from: String,
+    /// End.
+    pub to: String,
+    /// A plain decimal.
+    pub price: String,
+    /// As in `EUR/MWh`.
+    pub unit: String,
+}
+
+/// The prices of a feed as they stand.
+#[utoipa::path(get, path = "/api/v1/prices/{feed}", tag = "prices", params(("feed" = String, Path), Wanted),
+    responses((status = 200, body = Vec<PriceDoc>), (status = "4XX", body = Problem)))]
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(feed): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Vec<PriceDoc>>, Problem> {
+    caller.wants(Wish::SeeSessions)?;
+    let time = |text: &Option<String>, other: i64| match text {
+        Some(text) => words::read_time(text).map_err(Problem::bad),
+        None => Ok(Instant(other)),
+    };
+    let (from, until) = (time(&wanted.from, now().0 - DAY_MS)?, time(&wanted.until, now().0 + 2 * DAY_MS)?);
+    let series = (feed.as_str(), wanted.area.as_deref().unwrap_or_default());
+    let rows = api.store.read().await?.prices(&caller.org, series, from, until).await?;
+    let document = |row: crate::store::PricePoint| PriceDoc {
+        from: utc_text(row.from_at),
+        to: utc_text(row.to_at),
+        price: row.price,
+        unit: row.unit,
+    };
+    Ok(Json(rows.into_iter().map(document).collect()))
+}
+
+/// How many prices a document changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Taken {
+    /// New ones, and such as say something else than before.
+    pub changed: u64,
+}
+
+/// Takes in a price document: ours, ENTSO-E's XML, Nord Pool's or hvakosterstrommen's JSON.
+#[utoipa::path(post, path = "/api/v1/prices/{feed}", tag = "prices", params(("feed" = String, Path), Wanted),
+    request_body = String, responses((status = 200, body = Taken), (status = "4XX", body = Problem)))]
+pub(super) async fn put(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(feed): Path<String>,
+    Query(wanted): Query<Wanted>,
+    document: String,
+) -> Result<Json<Taken>, Problem> {
+    caller.wants(Wish::Decide)?;
+    let changed = api.house.prices(&caller.org, &feed, wanted.area.as_deref(), &document).await?;
+    Ok(Json(Taken { changed }))
+}

@@ -1,0 +1,263 @@
+//! Sessions with their bills.
+
+use super::access::Wish;
+use super::{Api, Caller, Problem, words};
+use crate::store::{Billing, Reader, Session, SessionCursor, SessionFilter, SessionStatus};
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+/// Sessions in one answer at the most.
+const MOST: i64 = 200;
+
+/// Which sessions.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Wanted {
+    /// Of this charger.
+    pub charger: Option<String>,
+    /// At this site.
+    pub site: Option<String>,
+    /// Of this driver.
+    pub driver: Option<String>,
+    /// Begun with this token.
+    pub token: Option<String>,
+    /// `running`, `ended`, `ended-inferred`, `orphan`.
+    pub status: Option<String>,
+    /// Held back from automatic billing.
+    pub hold: Option<bool>,
+    /// Plugged in at this time or later (RFC 3339).
+    pub from: Option<String>,
+    /// Plugged in before this time.
+    pub until: Option<String>,
+    /// Sessions in the answer, up to 200.
+    pub limit: Option<i64>,
+    /// The next page: `next` of the last answer is sent in the header `Takst-Next`.
+    pub after: Option<String>,
+}
+
+/// A session.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SessionDoc {
+    /// Its id.
+    pub id: String,
+    /// Where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// The charger.
+    pub charger: String,
+    /// EVSE number; connector number in OCPP 1.6.
+    pub evse: i64,
+    /// The token that began it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// The driver's key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver: Option<String>,
+    /// The charger's transaction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<String>,
+    /// RFC 3339.
+    pub plugged_in: String,
+    /// When the charger's transaction began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started: Option<String>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+    /// RFC 3339; none while the car is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unplugged: Option<String>,
+    /// Energy taken so far.
+    pub energy_kwh: String,
+    /// `running`, `ended`, `ended-inferred`, `orphan`.
+    #[schema(value_type = String)]
+    pub status: SessionStatus,
+    /// `open`, `due`, `pending`, `billed`, `never`.
+    #[schema(value_type = String)]
+    pub billing: Billing,
+    /// What is odd about it, each with its reason.
+    #[schema(value_type = Vec<Object>)]
+    pub flags: Value,
+    /// Held back from automatic billing, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
+    /// What it costs so far, while it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
+    /// The tariff and its version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tariff: Option<TariffDoc>,
+    /// What is known of the bill while a price is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub preview: Option<Value>,
+    /// Its bills, the newest last.
+    #[schema(value_type = Vec<Object>)]
+    pub bills: Vec<Value>,
+}
+
+/// Money.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Cost {
+    /// ISO 4217.
+    pub currency: String,
+    /// All taxes in.
+    pub total: String,
+}
+
+/// A tariff.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TariffDoc {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of the compiled tariff.
+    pub version: String,
+}
+
+/// The newest sessions first.
+#[utoipa::path(get, path = "/api/v1/sessions", tag = "sessions", params(Wanted),
+    responses((status = 200, body = Vec<SessionDoc>), (status = "4XX", body = Problem)))]
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Query(wanted): Query<Wanted>,
+) -> Result<([(&'static str, String); 1], Json<Vec<SessionDoc>>), Problem> {
+    caller.wants(Wish::SeeSessions)?;
+    let time = |text: &Option<String>| match text {
+        Some(text) => words::read_time(text).map(Some).map_err(Problem::bad),
+        None => Ok(None),
+    };
+    let status = match wanted.status.as_deref() {
+        None => None,
+        Some(word) => Some(serde_json::from_value(Value::String(word.to_owned())).map_err(|_| {
+            Problem::bad(format!("`{word}` is no status")).help("running, ended, ended-inferred or orphan")
+        })?),
+    };
+    let filter = SessionFilter {
+        charger: wanted.charger.clone(),
+        site: wanted.site.clone(),
+        driver: wanted.driver.clone(),
+        token: wanted.token.clone(),
+        status,
+        hold: wanted.hold,
+        from: time(&wanted.from)?,
+        until: time(&wanted.until)?,
+        ..SessionFilter::default()
+    };
+    let after = wanted.after.as_deref().map(cursor).transpose()?;
+    let limit = wanted.limit.unwrap_or(50).clamp(1, MOST);
+    let mut reader = api.store.read().await?;
+    let rows = reader.sessions(&caller.org, &filter, after.as_ref(), limit).await?;
+    let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == limit);
+    let next = rows.last().filter(|_| full).map(|last| format!("{}~{}", last.plugged_in.0, last.id));
+    let mut documents = Vec::with_capacity(rows.len());
+    for row in rows {
+        documents.push(document(&api, &mut reader, &caller, row).await?);
+    }
+    Ok(([("takst-next", next.unwrap_or_default())], Json(documents)))
+}
+
+fn cursor(text: &str) -> Result<SessionCursor, Problem> {
+    let parts = text.split_once('~').and_then(|(at, id)| Some((at.parse().ok()?, id.to_owned())));
+    let (at, id) = parts.ok_or_else(|| Problem::bad("`after` is not what an earlier answer gave"))?;
+    Ok(SessionCursor { plugged_in: takst_engine::units::Instant(at), id })
+}
+
+/// One session.
+#[utoipa::path(get, path = "/api/v1/sessions/{id}", tag = "sessions", params(("id" = String, Path)),
+    responses((status = 200, body = SessionDoc), (status = "4XX", body = Problem)))]
+pub(super) async fn one(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<SessionDoc>, Problem> {
+    caller.wants(Wish::SeeSessions)?;
+    let mut reader = api.store.read().await?;
+    let row = reader.session(&caller.org, &id).await?.ok_or_else(|| Problem::missing("session", &id))?;
+    Ok(Json(document(&api, &mut reader, &caller, row).await?))
+}
+
+pub(super) async fn document(
+    api: &Api,
+    reader: &mut Reader,
+    caller: &Caller,
+    row: Session,
+) -> Result<SessionDoc, Problem> {
+    let org = &caller.org;
+    let bills = reader.session_bills(org, &row.id).await?;
+    let preview = match row.billing {
+        Billing::Pending => reader.preview(org, &row.id).await?,
+        _ => None,
+    };
+    let site = row.site.clone();
+    let text = |at| api.text(org, site.as_deref(), at);
+    let cost = match row.status {
+        SessionStatus::Running => api.house.cost(org, &row.id),
+        _ => None,
+    };
+    Ok(SessionDoc {
+        plugged_in: text(row.plugged_in),
+        started: row.started_at.map(text),
+        stopped: row.stopped_at.map(text),
+        unplugged: row.unplugged.map(text),
+        energy_kwh: words::energy(row.energy.unwrap_or_default()),
+        flags: serde_json::from_str(&row.flags).unwrap_or_default(),
+        held: row.hold.then(|| row.hold_reason.clone().unwrap_or_default()),
+        cost: cost.map(|(total, currency, digits)| Cost { currency, total: words::money(total, digits) }),
+        tariff: row
+            .tariff_name
+            .zip(row.tariff_version)
+            .map(|(name, version)| TariffDoc { name, version }),
+        preview: preview.and_then(|preview| serde_json::from_str(&preview.document).ok()),
+        bills: bills.iter().filter_map(|bill| serde_json::from_str(&bill.document).ok()).collect(),
+        id: row.id,
+        site: row.site,
+        charger: row.charger,
+        evse: row.evse,
+        token: row.token,
+        driver: row.driver,
+        transaction: row.transaction_ref,
+        status: row.status,
+        billing: row.billing,
+    })
+}
+
+/// Why somebody decides.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// For the audit log and whoever asks later.
+    pub reason: String,
+}
+
+/// Lets a held session go to billing.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/release", tag = "sessions", params(("id" = String, Path)),
+    request_body = Decision, responses((status = 204), (status = "4XX", body = Problem)))]
+pub(super) async fn release(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Json(decision): Json<Decision>,
+) -> Result<axum::http::StatusCode, Problem> {
+    caller.wants(Wish::Decide)?;
+    api.house.decide(&caller.org, &id, true, &decision.reason, &caller.who).await?;
+    Ok(axum::http::StatusCode::NO_CONTENT)
+}
+
+/// Decides that a session is never billed.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/never", tag = "sessions", params(("id" = String, Path)),
+    request_body = Decision, responses((status = 204), (status = "4XX", body = Problem)))]
+pub(super) async fn never(
+    State(api): State<Api>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Json(decision): Json<Decision>,
+) -> Result<axum::http::StatusCode, Problem> {
+    caller.wants(Wish::Decide)?;
+    api.house.decide(&caller.org, &id, false, &decision.reason, &caller.who).await?;
+    Ok(axum::http::StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,268 @@
+//! Bills: sessions that are over become bills with a number, once. Absent: prices made up for missing ones, and any change of
+//! a bill that went out.
+//!
+//! ```text
+//! session due ──▶ counters locked ──▶ priced ──┬─▶ bill: number, counters, event, in one commit
+//!                                              ├─▶ preview: a price is missing; the feed wakes it
+//!                                              └─▶ held: it cannot be priced; somebody must look
+//! a bill, and the session, a feed or the tariff is another one now ──▶ correction beside it
+//! ```
+//!
+//! Two that work on the same session, a crash between two steps, the same work done twice: a session has one bill, its first
+//! revision, and numbers have no holes, because number, bill and counters stand or fall with one commit.
+
+mod affected;
+mod again;
+mod counters;
+mod decide;
+mod first;
+mod issued;
+mod run;
+mod session;
+mod verify;
+mod work;
+
+pub use affected::Affected;
+pub use decide::Decision;
+pub use issued::{Head, from_json, minor, printed_number};
+pub use session::{session_text, state_word};
+pub use verify::Verdict;
+pub use work::Hashes;
+
+use crate::store::{self, Bill, Incident, Lane, NewEvent, OrgId, Store, Tx, WaitingFor, new_id};
+use serde_json::json;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use takst_engine::Prepared;
+use takst_engine::units::Instant;
+use tokio::sync::Notify;
+use work::Ready;
+
+/// Compiled tariffs by version.
+pub trait Tariffs: Send + Sync + 'static {
+    /// The tariff with this hash, if it is known.
+    fn prepared(&self, version: &str) -> Option<Arc<Prepared>>;
+}
+
+/// Who issues bills.
+pub trait Sellers: Send + Sync + 'static {
+    /// The seller with this key.
+    fn seller(&self, org: &OrgId, seller: &str) -> Option<Seller>;
+}
+
+/// A legal entity that issues bills.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Seller {
+    /// Its key.
+    pub id: String,
+    /// Its name on the bill.
+    pub name: String,
+    /// Number in the register of companies.
+    pub company_number: Option<String>,
+    /// VAT number.
+    pub vat_number: Option<String>,
+    /// Lines of its address.
+    pub address: Vec<String>,
+    /// Where drivers write to or call.
+    pub contact: Vec<String>,
+    /// What its bill numbers begin with, as in `KOTI-`; a series of numbers of its own.
+    pub series: String,
+}
+
+/// How bills are made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Options {
+    /// Corrections are issued without anybody being asked, unless money has been given back before.
+    pub correct_automatically: bool,
+}
+
+/// What became of a session.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// It has its bill now.
+    Billed(Box<Bill>),
+    /// There was a bill; this is what changed in it.
+    Corrected(Box<Bill>),
+    /// Prices are missing.
+    Pending(Vec<WaitingFor>),
+    /// It cannot be priced; why.
+    Held(String),
+    /// There was a bill, and it is still right.
+    Unchanged,
+    /// There was a bill, and it would be another one now; somebody has to decide. Why.
+    Undecided(String),
+    /// There is nothing to do.
+    NotDue,
+}
+
+/// Issues bills. Copies share what they know.
+#[derive(Clone)]
+pub struct Billing {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    setup: Arc<Setup>,
+    options: Options,
+    wake: Notify,
+}
+
+struct Setup {
+    tariffs: Arc<dyn Tariffs>,
+    sellers: Arc<dyn Sellers>,
+    // What follows from a tariff alone, by version.
+    ready: Mutex<HashMap<String, Arc<Ready>>>,
+}
+
+impl Setup {
+    fn ready(&self, version: &str) -> Option<Arc<Ready>> {
+        let mut known = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ready) = known.get(version) {
+            return Some(Arc::clone(ready));
+        }
+        let ready = Arc::new(Ready::of(self.tariffs.prepared(version)?));
+        // Versions come and go; what is dropped is worked out again.
+        if known.len() >= 1000 {
+            known.clear();
+        }
+        known.insert(version.to_owned(), Arc::clone(&ready));
+        Some(ready)
+    }
+}
+
+impl Billing {
+    /// Bills from this storage.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        tariffs: Arc<dyn Tariffs>,
+        sellers: Arc<dyn Sellers>,
+        options: Options,
+    ) -> Self {
+        let setup = Arc::new(Setup { tariffs, sellers, ready: Mutex::default() });
+        Self { inner: Arc::new(Inner { store, setup, options, wake: Notify::new() }) }
+    }
+
+    /// Bills all sessions that are due, oldest first; what became of each.
+    ///
+    /// # Errors
+    /// When the storage fails. What was billed before that stays billed, and the rest is still due.
+    pub async fn bill_due(&self, org: &OrgId, now: Instant) -> Result<Vec<(String, Outcome)>, store::Error> {
+        const AT_ONCE: i64 = 500;
+        let mut done = Vec::new();
+        loop {
+            let due = self.inner.store.read().await?.due_sessions(org, AT_ONCE).await?;
+            let mut went_on = false;
+            for session in &due {
+                let outcome = self.bill_one(org, session, now).await?;
+                went_on |= outcome != Outcome::NotDue;
+                done.push((session.id.clone(), outcome));
+            }
+            if due.is_empty() || !went_on {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// Bills a session, if it is due.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub async fn bill_session(&self, org: &OrgId, session: &str, now: Instant) -> Result<Outcome, store::Error> {
+        let stored = self.inner.store.read().await?.session(org, session).await?;
+        match stored {
+            Some(stored) => self.bill_one(org, &stored, now).await,
+            None => Ok(Outcome::NotDue),
+        }
+    }
+
+    async fn bill_one(
+        &self,
+        org: &OrgId,
+        stored: &store::Session,
+        now: Instant,
+    ) -> Result<Outcome, store::Error> {
+        const ATTEMPTS: usize = 5;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let job = self.job(org, &stored.id, now);
+            let lane = Lane::charger(org, &stored.charger);
+            let result = self.inner.store.write(lane, async move |tx| first::bill(tx, &job).await).await;
+            let reason = match result {
+                Err(store::Error::Refused(reason)) if reason == CHANGED && attempt < ATTEMPTS => continue,
+                // Somebody else was faster: his bill is found at the next look.
+                Err(store::Error::Conflict(_)) if attempt < ATTEMPTS => continue,
+                // Would be so for ever, and must not stand in the way of others.
+                Err(store::Error::Refused(reason) | store::Error::Corrupt(reason) | store::Error::Conflict(reason)) => {
+                    reason
+                }
+                result => return result,
+            };
+            let job = self.job(org, &stored.id, now);
+            let lane = Lane::charger(org, &stored.charger);
+            return self
+                .inner
+                .store
+                .write(lane, async move |tx| first::hold(tx, &job, &format!("it could not be billed: {reason}")).await)
+                .await;
+        }
+    }
+
+    fn job(&self, org: &OrgId, session: &str, now: Instant) -> Job {
+        Job {
+            setup: Arc::clone(&self.inner.setup),
+            options: self.inner.options,
+            org: org.clone(),
+            session: session.to_owned(),
+            bill: new_id(),
+            now,
+        }
+    }
+}
+
+// What a unit refuses with when the session was changed while it was billed; it is done again.
+const CHANGED: &str = "the session was changed while it was billed";
+
+// One unit of work: everything it needs that must be the same when it runs again.
+struct Job {
+    setup: Arc<Setup>,
+    options: Options,
+    org: OrgId,
+    session: String,
+    // The id that a bill would have.
+    bill: String,
+    now: Instant,
+}
+
+impl Job {
+    fn event(&self, kind: &str, document: &serde_json::Value) -> NewEvent {
+        NewEvent {
+            at: self.now,
+            kind: kind.to_owned(),
+            subject: self.session.clone(),
+            document: document.to_string(),
+        }
+    }
+
+    // The bill would be another one now, and nobody is to change it by himself.
+    async fn undecided(&self, tx: &mut Tx, why: &str) -> Result<Outcome, store::Error> {
+        let incident = Incident {
+            id: new_id(),
+            charger: None,
+            subject: self.session.clone(),
+            kind: "bill.differs".to_owned(),
+            severity: "warning".to_owned(),
+            opened_at: self.now,
+            closed_at: None,
+            document: json!({ "session": self.session, "reason": why }).to_string(),
+        };
+        if tx.open_incident(&self.org, &incident).await?.1 {
+            let document = json!({ "session": self.session, "incident": "bill.differs", "reason": why });
+            tx.log_event(&self.org, self.event("incident.opened", &document));
+        }
+        tx.set_billing(&self.org, &self.session, store::Billing::Billed).await?;
+        Ok(Outcome::Undecided(why.to_owned()))
+    }
+}

@@ -1,0 +1,201 @@
+//! The first bill of a session, in one unit of work.
+
+use super::counters::{Scope, closed};
+use super::issued::{Head, to_json};
+use super::work::{Hashes, Subject, Trouble, Worked};
+use super::{CHANGED, Job, Outcome, Seller, again};
+use crate::store::{
+    self, Bill, BillKind, Billing, NewBill, Preview, StandingChange, Tx, WaitingFor,
+};
+use serde_json::json;
+use takst_engine::Standing;
+use takst_engine::calendar_time::utc_text;
+use takst_engine::document::Document;
+use takst_engine::tariff::Zone;
+
+/// Bills a session that is due.
+pub(super) async fn bill(tx: &mut Tx, job: &Job) -> Result<Outcome, store::Error> {
+    let Some(stored) = tx.session(&job.org, &job.session).await? else { return Ok(Outcome::NotDue) };
+    if stored.billing != Billing::Due || stored.hold {
+        return Ok(Outcome::NotDue);
+    }
+    let bills = tx.session_bills(&job.org, &job.session).await?;
+    let result = if bills.is_empty() {
+        issue(tx, job, stored).await
+    } else {
+        again::by_itself(tx, job, stored, bills).await
+    };
+    match result {
+        Ok(outcome) => Ok(outcome),
+        Err(Trouble::Hold(reason)) => hold(tx, job, &reason).await,
+        Err(Trouble::Store(error)) => Err(error),
+    }
+}
+
+/// Holds a session back, and says why.
+pub(super) async fn hold(tx: &mut Tx, job: &Job, reason: &str) -> Result<Outcome, store::Error> {
+    tx.set_hold(&job.org, &job.session, true, (reason, "gateway"), job.now).await?;
+    let document = json!({ "session": job.session, "by": "billing", "reason": reason });
+    tx.log_event(&job.org, job.event("session.suspect", &document));
+    Ok(Outcome::Held(reason.to_owned()))
+}
+
+async fn issue(tx: &mut Tx, job: &Job, stored: store::Session) -> Result<Outcome, Trouble> {
+    let as_read = stored.updated_at;
+    let seller = seller(job, &stored)?;
+    if stored.unplugged.is_none() {
+        return Err(Trouble::Hold("nobody knows when it ended".to_owned()));
+    }
+    let subject = Subject::read(tx, &job.org, &job.setup, stored, None).await?;
+    let scopes = lock(tx, job, &subject).await?;
+    let opening = subject.opening(&scopes.iter().map(|scope| scope.stands.clone()).collect::<Vec<_>>());
+    let worked = subject.price(tx, &job.org, &opening, None).await?;
+    if !worked.bill.is_final() {
+        return pending(tx, job, &subject, &worked).await;
+    }
+    let moves = scopes
+        .into_iter()
+        .map(|scope| {
+            let closing =
+                closed(scope.scope, &scope.stands, &opening, &worked.document.standing, subject.days);
+            scope.change(&closing)
+        })
+        .collect::<Vec<_>>();
+    let revision = Revision { kind: BillKind::Bill, number: 1, corrects: None, event: "bill.issued" };
+    let zone = subject.ready.zone();
+    let issued =
+        put(tx, job, &seller, zone, revision, &worked.document, &worked.hashes(), &moves).await?;
+    unchanged(tx, job, as_read).await?;
+    Ok(Outcome::Billed(Box::new(issued)))
+}
+
+/// Who issues the bill.
+pub(super) fn seller(job: &Job, stored: &store::Session) -> Result<Seller, Trouble> {
+    let seller = stored.seller.as_deref().ok_or_else(|| {
+        Trouble::Hold("nobody is named who issues its bill; give its site a `seller`".to_owned())
+    })?;
+    job.setup
+        .sellers
+        .seller(&job.org, seller)
+        .ok_or_else(|| Trouble::Hold(format!("its seller `{seller}` is not set up")))
+}
+
+/// A scope of counters, locked.
+pub(super) struct Locked {
+    pub scope: Scope,
+    pub name: String,
+    pub row: store::Standing,
+    pub stands: Standing,
+}
+
+impl Locked {
+    pub fn change(self, closing: &Standing) -> StandingChange {
+        let closing = serde_json::to_string(closing).unwrap_or_default();
+        StandingChange { scope: self.name, opening: self.row, closing }
+    }
+}
+
+/// Locks the scopes of a session; in the order of their names, so that nobody waits in a circle.
+pub(super) async fn lock(tx: &mut Tx, job: &Job, subject: &Subject) -> Result<Vec<Locked>, Trouble> {
+    let mut locked = Vec::with_capacity(subject.scopes.len());
+    for (scope, name) in &subject.scopes {
+        let row = tx.lock_standing(&job.org, name, job.now).await?;
+        let stands = parse(&row.document)?;
+        locked.push(Locked { scope: *scope, name: name.clone(), row, stands });
+    }
+    Ok(locked)
+}
+
+/// Counters as they are stored.
+pub(super) fn parse(document: &str) -> Result<Standing, Trouble> {
+    Standing::from_json(document)
+        .map_err(|error| Trouble::Store(store::Error::Corrupt(format!("counters: {error}"))))
+}
+
+/// Keeps what can be said so far, and what is waited for.
+pub(super) async fn pending(
+    tx: &mut Tx,
+    job: &Job,
+    subject: &Subject,
+    worked: &Worked,
+) -> Result<Outcome, Trouble> {
+    let waiting = subject.missing(tx, &job.org, &worked.bill).await?;
+    let before = tx.preview_waits(&job.org, &job.session).await?;
+    let document = serde_json::to_string(&worked.document).unwrap_or_default();
+    let preview = Preview { session: job.session.clone(), document, updated_at: job.now };
+    tx.put_preview(&job.org, &preview, &waiting).await?;
+    if before != waiting {
+        let wait = |wait: &WaitingFor| {
+            json!({ "feed": wait.feed, "area": wait.area, "until": utc_text(wait.until) })
+        };
+        let document =
+            json!({ "session": job.session, "waits_for": waiting.iter().map(wait).collect::<Vec<_>>() });
+        tx.log_event(&job.org, job.event("bill.pending", &document));
+    }
+    Ok(Outcome::Pending(waiting))
+}
+
+/// Which bill of a session.
+pub(super) struct Revision {
+    pub kind: BillKind,
+    pub number: i64,
+    pub corrects: Option<String>,
+    pub event: &'static str,
+}
+
+/// Gives a document its number and keeps it, with all that goes with it.
+#[expect(clippy::too_many_arguments, reason = "everything that stands or falls with a bill")]
+pub(super) async fn put(
+    tx: &mut Tx,
+    job: &Job,
+    seller: &Seller,
+    zone: &Zone,
+    revision: Revision,
+    document: &Document,
+    hashes: &Hashes,
+    moves: &[StandingChange],
+) -> Result<Bill, Trouble> {
+    let Revision { kind, number, corrects, event } = revision;
+    let total = super::issued::minor(&document.total)
+        .ok_or_else(|| Trouble::Hold(format!("its total `{}` is no amount", document.total)))?;
+    let new = NewBill {
+        id: job.bill.clone(),
+        session: Some(job.session.clone()),
+        seller: seller.id.clone(),
+        series: seller.series.clone(),
+        kind,
+        revision: number,
+        corrects: corrects.clone(),
+        issued_at: job.now,
+        status: document.status.to_owned(),
+        currency: document.currency.clone(),
+        total,
+        hashes: serde_json::to_string(hashes).unwrap_or_default(),
+    };
+    let document = Document { corrects, revision: u32::try_from(number).unwrap_or(u32::MAX), ..document.clone() };
+    let told = json!({
+        "session": job.session, "bill": job.bill, "seller": seller.id, "kind": kind.as_str(),
+        "total": document.total, "currency": document.currency, "energy_kwh": document.energy_kwh,
+    });
+    let event = job.event(event, &told);
+    let make = |number: i64| {
+        let head = Head::new(&seller.series, number, &seller.id, job.now, zone);
+        to_json(&head, &job.bill, &document).map_err(store::Error::Corrupt)
+    };
+    Ok(tx.issue_bill(&job.org, &new, moves, event, make).await?)
+}
+
+/// Refuses when the session was changed since it was read: possible where several programs share a database. From here to
+/// the commit its row is locked.
+pub(super) async fn unchanged(
+    tx: &mut Tx,
+    job: &Job,
+    as_read: takst_engine::units::Instant,
+) -> Result<(), Trouble> {
+    let now = tx.session(&job.org, &job.session).await?;
+    if now.is_some_and(|now| now.updated_at == as_read) {
+        Ok(())
+    } else {
+        Err(Trouble::Store(store::Error::refused(CHANGED)))
+    }
+}

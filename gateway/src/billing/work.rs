@@ -1,0 +1,213 @@
+//! What a session comes to, worked out from what is stored.
+
+use super::counters::{Counted, Days, Scope, opening};
+use super::session::{session_text, span};
+use super::Setup;
+use crate::feeds::{LoadError, Loaded, Need, Publication, load, needs};
+use crate::store::{self, OrgId, Reader, WaitingFor};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use takst_engine::calendar_time::INSTANTS;
+use takst_engine::document::{Document, inputs};
+use takst_engine::session::Session;
+use takst_engine::tariff::Zone;
+use takst_engine::units::Instant;
+use takst_engine::{Bill, Prepared, Pricing, Standing, price};
+
+/// A tariff with what billing wants to know of it.
+pub(super) struct Ready {
+    pub prepared: Arc<Prepared>,
+    pub needs: Vec<Need>,
+    pub counted: Counted,
+}
+
+impl Ready {
+    pub fn of(prepared: Arc<Prepared>) -> Self {
+        let (needs, counted) = (needs(prepared.tariff()), Counted::by(prepared.tariff()));
+        Self { prepared, needs, counted }
+    }
+
+    pub fn zone(&self) -> &Zone {
+        &self.prepared.tariff().zone
+    }
+}
+
+/// Why a session could not be priced.
+pub(super) enum Trouble {
+    /// It will not be better by itself.
+    Hold(String),
+    Store(store::Error),
+}
+
+impl From<store::Error> for Trouble {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// What a bill was made from: kept with it, so that it can be worked out again.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Hashes {
+    /// Version of the tariff.
+    pub tariff: String,
+    /// Of the session document.
+    pub session: String,
+    /// Of the prices.
+    pub prices: String,
+    /// Of the opening counters.
+    pub standing: String,
+    /// Where the prices were taken from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub publications: Vec<Publication>,
+    /// Of a refund: what was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund: Option<RefundTerms>,
+    /// Who decided, where somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What a refund was asked to give back.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RefundTerms {
+    /// Kinds or labels of charges; none: the whole bill.
+    pub charges: Option<Vec<String>>,
+    /// As it stands on the document.
+    pub reason: String,
+}
+
+/// A session that is ready to be priced.
+pub(super) struct Subject {
+    pub stored: store::Session,
+    pub session: Session,
+    pub text: String,
+    pub ready: Arc<Ready>,
+    pub days: Days,
+    /// Whose counters it reads, and their names.
+    pub scopes: Vec<(Scope, String)>,
+}
+
+/// What it comes to.
+pub(super) struct Worked {
+    pub bill: Bill,
+    pub document: Document,
+    pub publications: Vec<Publication>,
+}
+
+impl Worked {
+    pub fn hashes(&self) -> Hashes {
+        Hashes {
+            tariff: self.document.tariff.version.clone(),
+            session: self.document.inputs.session.clone(),
+            prices: self.document.inputs.prices.clone(),
+            standing: self.document.inputs.standing.clone(),
+            publications: self.publications.clone(),
+            ..Hashes::default()
+        }
+    }
+}
+
+impl Subject {
+    /// Reads a session and its parts. `version`: another tariff than its own.
+    pub async fn read(
+        reader: &mut Reader,
+        org: &OrgId,
+        setup: &Setup,
+        stored: store::Session,
+        version: Option<&str>,
+    ) -> Result<Self, Trouble> {
+        let version = version.or(stored.tariff_version.as_deref()).ok_or_else(|| {
+            Trouble::Hold("no tariff was in force where and when it began; assign one, or name one".to_owned())
+        })?;
+        let ready = setup.ready(version).ok_or_else(|| {
+            Trouble::Hold(format!("its tariff ({version}) is not known any more; name another one"))
+        })?;
+        let parts = reader.session_parts(org, &stored.id).await?;
+        let session = crate::sessions::to_engine(&stored, &parts).map_err(Trouble::Hold)?;
+        let (from, until) = span(&session);
+        if !INSTANTS.contains(&from.0) || !INSTANTS.contains(&until.0) {
+            return Err(Trouble::Hold("its times lie outside the years 2000 to 2099".to_owned()));
+        }
+        let text = session_text(&session);
+        let days = Days::of(ready.zone(), (from, until));
+        let currency = ready.prepared.tariff().currency.code.as_str();
+        let seller = stored.seller.as_deref().unwrap_or_default();
+        let scopes =
+            ready.counted.scopes(seller, currency, stored.driver.as_deref(), stored.site.as_deref());
+        Ok(Self { stored, session, text, ready, days, scopes })
+    }
+
+    /// The counters it opens with, of what stands in its scopes.
+    pub fn opening(&self, stands: &[Standing]) -> Standing {
+        let scopes = self.scopes.iter().map(|(scope, _)| *scope);
+        let all: Vec<(Scope, Standing)> = scopes.zip(stands.iter().cloned()).collect();
+        opening(&all, self.days)
+    }
+
+    /// Prices it. `only`: with no other prices than these.
+    pub async fn price(
+        &self,
+        reader: &mut Reader,
+        org: &OrgId,
+        opening: &Standing,
+        only: Option<&[Publication]>,
+    ) -> Result<Worked, Trouble> {
+        let ready = &self.ready;
+        let loaded = load(reader, org, &ready.needs, ready.zone(), span(&self.session), only).await;
+        let Loaded { book, publications } = loaded.map_err(|error| match error {
+            LoadError::Store(error) => Trouble::Store(error),
+            LoadError::Prices(error) => Trouble::Hold(error.to_string()),
+        })?;
+        let failed = |error: takst_engine::PriceError| Trouble::Hold(error.to_string());
+        let pricing = Pricing::new(&ready.prepared, &book).map_err(failed)?;
+        let bill = price(&pricing, &self.session, opening).map_err(failed)?;
+        let inputs = inputs(&pricing, self.text.as_bytes(), opening);
+        let document = bill.document(&pricing, &self.session, inputs);
+        Ok(Worked { bill, document, publications })
+    }
+
+    /// Which prices are missing for the slices without one.
+    pub async fn missing(
+        &self,
+        reader: &mut Reader,
+        org: &OrgId,
+        bill: &Bill,
+    ) -> Result<Vec<WaitingFor>, store::Error> {
+        let mut waiting: Vec<WaitingFor> = Vec::new();
+        for need in &self.ready.needs {
+            let areas = match &need.area {
+                Some(area) => vec![area.clone(), String::new()],
+                None => vec![String::new()],
+            };
+            for slice in &bill.pending {
+                let (from, until) = if need.month {
+                    need.range(self.ready.zone(), slice.from, slice.to)
+                } else {
+                    (slice.from, Instant(slice.to.0.max(slice.from.0 + 1)))
+                };
+                let mut known = from;
+                for area in &areas {
+                    known = known.max(reader.prices_known_until(org, (&need.feed, area), from).await?);
+                }
+                if known >= until && need.area.is_some() {
+                    continue;
+                }
+                let area = need.area.clone().unwrap_or_default();
+                match waiting.iter_mut().find(|wait| wait.feed == need.feed && wait.area == area) {
+                    Some(wait) => wait.until = wait.until.max(until),
+                    None => waiting.push(WaitingFor { feed: need.feed.clone(), area, until }),
+                }
+            }
+        }
+        if waiting.is_empty() {
+            // No feed is missing: the plant's cost per kWh is, which the month brings.
+            let area = self.stored.site.clone().unwrap_or_default();
+            let (_, until) = span(&self.session);
+            waiting.push(WaitingFor { feed: "cost price".to_owned(), area, until });
+        }
+        Ok(waiting)
+    }
+}

@@ -1,0 +1,229 @@
+//! What the desk asks others: the set-up for its rules, live pricing for costs, price feeds for the price that is shown.
+
+use crate::chargers::model::Message;
+use crate::ocpp::{Dialect, Habits};
+use crate::sessions::{Touched, Waits};
+use crate::store::OrgId;
+use futures_util::future::BoxFuture;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use takst_engine::session::Plug;
+use takst_engine::tariff::Contract;
+use takst_engine::units::Instant;
+use takst_engine::{PriceBook, Prepared};
+
+/// The set-up, as far as the desk needs it. Every answer is that of the set-up in force at the moment of the question.
+pub trait Rules: Send + Sync + 'static {
+    /// The chargers with this identity, letters in either case; the exact spelling first. More than one when organisations share it.
+    fn find(&self, identity: &str) -> Vec<Arc<ChargerRules>>;
+
+    /// A charger of an organisation. Also one that the set-up does not name but let in as unknown.
+    fn charger(&self, org: &OrgId, charger: &str) -> Option<Arc<ChargerRules>>;
+
+    /// What becomes of a charger that nobody named.
+    fn unknown(&self) -> Unknown;
+
+    /// Who may charge, and how sessions end.
+    fn house(&self, org: &OrgId) -> Arc<House>;
+
+    /// The tariff that is in force for `asked` at `at`.
+    fn tariff_at(&self, org: &OrgId, asked: &Asker<'_>, at: Instant) -> Option<TariffChoice>;
+}
+
+/// What becomes of a charger that nobody named.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unknown {
+    /// It is turned away.
+    Refuse,
+    /// It may connect and is kept waiting (`Pending`) until somebody decides.
+    Hold(OrgId),
+    /// It may work at once.
+    Accept(OrgId),
+}
+
+/// One charger, as it is set up.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChargerRules {
+    /// Whose it is.
+    pub org: OrgId,
+    /// Its id.
+    pub id: String,
+    /// Where it stands.
+    pub site: Option<String>,
+    /// How it has to prove who it is.
+    pub security: Security,
+    /// The only protocol it may speak.
+    pub pinned: Option<Dialect>,
+    /// It offers no subprotocol and speaks 1.6.
+    pub assume_16: bool,
+    /// What is particular about its firmware.
+    pub habits: Habits,
+    /// Seconds between pings; none where the charger does not stand them.
+    pub ping_s: Option<u64>,
+    /// How many raw frames are kept.
+    pub frames_kept: i64,
+    /// Its EVSEs (1.6: connectors).
+    pub evses: Vec<EvseRules>,
+    /// Everybody may charge here: the token that stands for everybody.
+    pub free_vend: Option<String>,
+    /// It may not work: it is told `Rejected`.
+    pub rejected: bool,
+}
+
+/// An EVSE of a charger; in OCPP 1.6 a connector.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct EvseRules {
+    /// Its number.
+    pub evse: i64,
+    /// Id of its connector on bills.
+    pub connector: Option<String>,
+    /// AC or DC.
+    pub plug: Option<Plug>,
+    /// `Type2`, `CCS`, ...
+    pub kind: Option<String>,
+    /// Rated power, millionths of a kW.
+    pub max_power: Option<i64>,
+    /// Phases.
+    pub phases: Option<u8>,
+}
+
+/// How a charger has to prove who it is.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Security {
+    /// 0: not at all; 1: password; 2: password over TLS; 3: client certificate.
+    pub profile: u8,
+    /// The user name of Basic authentication; none: its identity.
+    pub user: Option<String>,
+    /// Its passwords, any of which is right: the text itself, of which the charger may also send the bytes that it spells in hex, or the
+    /// other way round.
+    pub passwords: Vec<String>,
+}
+
+/// Who may charge, and how sessions end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct House {
+    /// A token that is not on the list may charge, as an ad-hoc driver.
+    pub accept_unknown_tokens: bool,
+    /// How many sessions a token may have at once; 0: any number.
+    pub sessions_per_token: usize,
+    /// The group whose tokens may stop any session (`MasterPassGroupId`).
+    pub master_group: Option<String>,
+    /// The most an ad-hoc session may cost, minor units of the tariff's currency.
+    pub ad_hoc_ceiling: Option<i64>,
+    /// Seconds between heartbeats.
+    pub heartbeat_s: i64,
+    /// Seconds until a charger that waits to be accepted asks again.
+    pub retry_s: i64,
+    /// How long is waited for what.
+    pub waits: Waits,
+    /// What a connector of unknown power may give, millionths of a kW.
+    pub assumed_power: i64,
+    /// Languages of drivers, best first.
+    pub languages: Vec<String>,
+}
+
+impl Default for House {
+    fn default() -> Self {
+        Self {
+            accept_unknown_tokens: false,
+            sessions_per_token: 1,
+            master_group: None,
+            ad_hoc_ceiling: None,
+            heartbeat_s: 300,
+            retry_s: 60,
+            waits: Waits::default(),
+            assumed_power: 500_000_000,
+            languages: Vec::new(),
+        }
+    }
+}
+
+/// Who wants to charge where.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// The site.
+    pub site: Option<&'a str>,
+    /// The charger.
+    pub charger: &'a str,
+    /// The EVSE.
+    pub evse: i64,
+    /// The driver's groups.
+    pub groups: &'a [String],
+    /// How he comes.
+    pub contract: Contract,
+}
+
+/// A tariff for a session.
+#[derive(Clone, Debug)]
+pub struct TariffChoice {
+    /// Its name in the set-up.
+    pub name: String,
+    /// The compiled tariff; its version is the session's.
+    pub prepared: Arc<Prepared>,
+    /// Who issues the bill.
+    pub seller: String,
+}
+
+/// The cost of a session so far.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cost {
+    /// Tax included.
+    pub total: Decimal,
+    /// For the charger's display.
+    pub message: Option<Message>,
+    /// The same in other languages.
+    pub more: Vec<Message>,
+}
+
+/// Who knows what a session costs.
+pub trait CostSource: Send + Sync + 'static {
+    /// The cost of a session so far; all of it once it has ended. None when it is not known.
+    fn cost(&self, org: &OrgId, session: &str) -> Option<Cost>;
+}
+
+/// Who is told that a session has changed.
+pub trait SessionSink: Send + Sync + 'static {
+    /// A commit has touched a session. The answer to the charger waits for this, so that its cost is up to date: be quick.
+    fn touched<'a>(&'a self, org: &'a OrgId, session: &'a str, touched: Touched) -> BoxFuture<'a, ()>;
+}
+
+/// Who has the price feeds.
+pub trait Prices: Send + Sync + 'static {
+    /// The prices known now.
+    fn book(&self, org: &OrgId) -> Arc<PriceBook>;
+}
+
+/// Nobody: no costs, no feeds, nothing is told. For tests and for chargers without prices.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nobody;
+
+impl CostSource for Nobody {
+    fn cost(&self, _: &OrgId, _: &str) -> Option<Cost> {
+        None
+    }
+}
+
+impl SessionSink for Nobody {
+    fn touched<'a>(&'a self, _: &'a OrgId, _: &'a str, _: Touched) -> BoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+impl Prices for Nobody {
+    fn book(&self, _: &OrgId) -> Arc<PriceBook> {
+        Arc::default()
+    }
+}
+
+/// What the desk has learnt of a charger (column `profile`).
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Learnt {
+    /// A password that was set on the charger by command, as SHA-256 in hex.
+    pub password: Option<String>,
+    /// The charger has come back with it: older ones are worth nothing.
+    pub password_seen: bool,
+    /// Start and meter values count differently (see [`crate::sessions`]).
+    pub mixed_registers: bool,
+}

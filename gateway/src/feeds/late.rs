@@ -1,0 +1,92 @@
+//! Feeds that should have come: an alert, never a guess.
+
+use super::intake::subject;
+use crate::store::{self, Incident, Lane, NewEvent, OrgId, Store, new_id};
+use serde_json::json;
+use takst_engine::calendar_time::{INSTANTS, LocalTime, start_of_day, utc_text};
+use takst_engine::tariff::Zone;
+use takst_engine::units::Instant;
+
+/// When prices of a feed are expected: by `by_minute` of each local day those of the whole next day are there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Expected {
+    /// `spot`, ...
+    pub feed: String,
+    /// Price area; empty when the feed has none.
+    pub area: String,
+    /// Minute of the local day, 0-1439.
+    pub by_minute: u16,
+    /// The clock by which that is meant.
+    pub zone: Zone,
+}
+
+impl Expected {
+    // Up to when prices must be known now.
+    fn needed_until(&self, now: Instant) -> Option<(Instant, Instant)> {
+        if !INSTANTS.contains(&now.0) {
+            return None;
+        }
+        let local = LocalTime::at(&self.zone, now.0);
+        let days = if local.minute >= self.by_minute { 2 } else { 1 };
+        let today = start_of_day(&self.zone, local.day);
+        Some((Instant(today), Instant(start_of_day(&self.zone, local.day + days))))
+    }
+}
+
+/// Opens an incident for each feed that is late and closes those of feeds that have come; how many are late.
+///
+/// # Errors
+/// When the storage fails.
+pub async fn check_late(
+    store: &Store,
+    org: &OrgId,
+    expected: &[Expected],
+    now: Instant,
+) -> Result<usize, store::Error> {
+    let mut late = 0;
+    for feed in expected {
+        let Some((today, needed)) = feed.needed_until(now) else { continue };
+        let known = store.read().await?.prices_known_until(org, (&feed.feed, &feed.area), today).await?;
+        let is_late = known < needed;
+        late += usize::from(is_late);
+        let (org, feed) = (org.clone(), feed.clone());
+        let lane = Lane::org(&org);
+        store
+            .write(lane, async move |tx| {
+                let subject = subject(&feed.feed, &feed.area);
+                let document = json!({
+                    "feed": feed.feed, "area": feed.area, "known_until": utc_text(known), "needed_until": utc_text(needed),
+                })
+                .to_string();
+                let event = |kind: &str| NewEvent {
+                    at: now,
+                    kind: kind.to_owned(),
+                    subject: subject.clone(),
+                    document: document.clone(),
+                };
+                if !is_late {
+                    if tx.close_incident(&org, &subject, "feed.late", now).await?.is_some() {
+                        tx.log_event(&org, event("incident.closed"));
+                    }
+                    return Ok(());
+                }
+                let incident = Incident {
+                    id: new_id(),
+                    charger: None,
+                    subject: subject.clone(),
+                    kind: "feed.late".to_owned(),
+                    severity: "warning".to_owned(),
+                    opened_at: now,
+                    closed_at: None,
+                    document: document.clone(),
+                };
+                if tx.open_incident(&org, &incident).await?.1 {
+                    tx.log_event(&org, event("feed.late"));
+                    tx.log_event(&org, event("incident.opened"));
+                }
+                Ok(())
+            })
+            .await?;
+    }
+    Ok(late)
+}

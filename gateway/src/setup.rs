@@ -1,0 +1,41 @@
+//! What an operator sets up: TOML files in, a checked set-up out, with every mistake shown where it stands.
+//!
+//! Absent from here: clocks, sockets, the database, async. Only `files`, `tariffs` and the look-up of secrets touch the disk; what is in
+//! force where is worked out by pure functions. `gateway/SETUP.md` is the manual, and a test runs every example in it.
+//!
+//! The way through: [`Files::read`] finds the texts, [`Files::load`] checks them all and compiles the tariffs ([`Loaded`]),
+//! [`Loaded::changes_since`] says what is new, [`Catalogue::take_in`] puts changed tariffs in force, and [`Setup`] answers questions.
+
+mod catalogue;
+mod change;
+mod check;
+mod codes;
+mod edit;
+mod files;
+mod load;
+mod merge;
+mod model;
+mod node;
+mod read;
+mod report;
+mod resolve;
+mod secret;
+mod tariffs;
+mod values;
+
+pub use catalogue::{BEGINNING, Catalogue, Version};
+pub use change::{Change, FieldChange, What, changes};
+pub use codes::CODES;
+pub use edit::EditError;
+pub use files::{API_FILE, FilePath, Files, PEOPLE_FILE};
+pub use load::{Environment, Loaded};
+pub use model::{
+    Address, Assignment, Charger, Connector, Contract, Document, Driver, Effective, Feed, FeedSource, Group, Habits, Limits,
+    Model, Organisation, Person, Plan, Plug, RunningSessions, Security, Seller, Settings, Site, Subprotocol, Token, TokenKind,
+    TokenState, TokensOffline, UnknownChargers, UnknownPolicy, UnknownTokens,
+};
+pub use report::Problems;
+pub use resolve::{At, FirmwareHabits, InForce, Level, Setup, TokenVerdict, Unknown};
+pub use secret::{Password, Secrets, hash_password};
+pub use tariffs::{BasedOn, Bundle, TariffFile};
+pub use values::{Amount, Id, Local, Offset, Power, TimeOfDay, TimeSpan, Until, Zone};

@@ -1,0 +1,328 @@
+//! The files of a set-up: which belong to it, what is in them, and writing changes back. The only reading of the disk besides
+//! tariffs and secrets.
+
+use super::node::Node;
+use super::read::Field;
+use super::report::{More as _, Place, Problems, Report};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+/// The file that changes through the API go to when what they are about stands nowhere yet.
+pub const API_FILE: &str = "api.toml";
+/// The same for who drivers are: personal data stands alone.
+pub const PEOPLE_FILE: &str = "people.toml";
+
+const MOST_FILES: usize = 1_000;
+const MOST_DEPTH: usize = 8;
+const LARGEST: usize = 16 << 20;
+const LARGEST_SUM: usize = 64 << 20;
+
+/// A path in a set-up, relative to the set-up's own folder.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[serde(transparent)]
+pub struct FilePath(String);
+
+impl FilePath {
+    /// The path, with `/` between its parts.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for FilePath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Field for FilePath {
+    const WANTED: &'static str = "a path in quotes, relative to this file";
+
+    fn read(node: &Node, report: &mut Report) -> Option<Self> {
+        String::read(node, report).map(|path| Self(report.beside(node.at.source, &path)))
+    }
+}
+
+/// `path` as seen from `folder`, without `.` and with `..` resolved where possible.
+pub(crate) fn join(folder: &str, path: &str) -> String {
+    let path = path.replace('\\', "/");
+    let whole = if path.starts_with('/') || folder.is_empty() { path } else { format!("{folder}/{path}") };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in whole.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    let joined = parts.join("/");
+    if whole.starts_with('/') { format!("/{joined}") } else { joined }
+}
+
+/// The texts of a set-up.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Files {
+    /// Where relative paths start.
+    folder: PathBuf,
+    /// By path relative to the folder: the text now, and as it is on the disk.
+    texts: BTreeMap<String, Text>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Text {
+    now: String,
+    on_disk: Option<String>,
+}
+
+impl Files {
+    /// Reads the set-up at `path`: a file with those that it includes and `api.toml` and `people.toml` beside it, or all `*.toml` files
+    /// below a folder.
+    ///
+    /// # Errors
+    /// Files that are missing, too large, too many, or not text.
+    pub fn read(path: &Path) -> Result<Self, Problems> {
+        let mut reading = Reading { folder: PathBuf::new(), texts: BTreeMap::new(), sum: 0, report: Report::default() };
+        if path.is_dir() {
+            reading.folder = path.to_owned();
+            reading.add_folder("", 0, None);
+        } else {
+            reading.folder = path.parent().map(Path::to_owned).unwrap_or_default();
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            reading.add_file(&name, None);
+            for beside in [API_FILE, PEOPLE_FILE] {
+                if reading.folder.join(beside).is_file() {
+                    reading.add_file(beside, None);
+                }
+            }
+        }
+        let Reading { folder, texts, report, .. } = reading;
+        let problems = report.finish();
+        if problems.has_errors() {
+            return Err(problems);
+        }
+        let texts = texts.into_iter().map(|(name, text)| (name, Text { on_disk: Some(text.clone()), now: text }));
+        Ok(Self { folder, texts: texts.collect() })
+    }
+
+    /// A set-up of texts that are not on the disk, by path relative to `folder`.
+    #[must_use]
+    pub fn of_texts(folder: &Path, texts: &[(&str, &str)]) -> Self {
+        let text = |(name, text): &(&str, &str)| {
+            let text = Text { now: (*text).to_owned(), on_disk: None };
+            (join("", name), text)
+        };
+        Self { folder: folder.to_owned(), texts: texts.iter().map(text).collect() }
+    }
+
+    /// Where relative paths start.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The texts by path relative to the folder.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.texts.iter().map(|(name, text)| (name.as_str(), text.now.as_str()))
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.texts.get(name).map(|text| text.now.as_str())
+    }
+
+    pub(crate) fn put(&mut self, name: &str, now: String) {
+        match self.texts.get_mut(name) {
+            Some(text) => text.now = now,
+            None => {
+                self.texts.insert(name.to_owned(), Text { now, on_disk: None });
+            }
+        }
+    }
+
+    /// Writes the texts that were changed, each at once or not at all.
+    ///
+    /// # Errors
+    /// When a file has been changed by somebody else since it was read, or cannot be written. Files before it in the order of their
+    /// names are written then.
+    pub fn save(&mut self) -> Result<Vec<PathBuf>, String> {
+        let mut written = Vec::new();
+        let changed = |text: &Text| text.on_disk.as_deref() != Some(text.now.as_str());
+        // All are looked at before the first is written.
+        for (name, text) in self.texts.iter().filter(|(_, text)| changed(text)) {
+            let path = self.folder.join(name);
+            let found = std::fs::read_to_string(&path).ok();
+            if found != text.on_disk {
+                return Err(format!("`{}` was changed by somebody else; read the set-up again", path.display()));
+            }
+        }
+        for (name, text) in self.texts.iter_mut().filter(|(_, text)| changed(text)) {
+            let path = self.folder.join(name);
+            write(&path, &text.now).map_err(|error| format!("`{}` cannot be written: {error}", path.display()))?;
+            text.on_disk = Some(text.now.clone());
+            written.push(path);
+        }
+        Ok(written)
+    }
+}
+
+// A reader sees the old text or the new one, also after a power cut.
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    if let Ok(about) = std::fs::metadata(path) {
+        file.as_file().set_permissions(about.permissions())?;
+    }
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    std::fs::File::open(folder)?.sync_all()
+}
+
+struct Reading {
+    folder: PathBuf,
+    texts: BTreeMap<String, String>,
+    sum: usize,
+    report: Report,
+}
+
+impl Reading {
+    // Where to point when a file is the trouble itself.
+    fn place(&mut self, name: &str, from: Option<Place>) -> Place {
+        from.unwrap_or_else(|| {
+            let source = self.report.source(self.folder.join(name).display().to_string(), String::new());
+            Place { source, ..Place::default() }
+        })
+    }
+
+    fn fail(&mut self, code: &'static str, name: &str, from: Option<Place>, message: String, help: &str) {
+        let at = self.place(name, from);
+        self.report.error(code, at, message).advise(help);
+    }
+
+    fn add_folder(&mut self, name: &str, depth: usize, from: Option<Place>) {
+        let path = self.folder.join(name);
+        let entries = match std::fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) => {
+                let message = format!("the folder `{}` cannot be read: {}", path.display(), why(&error));
+                return self.fail("S001", name, from, message, "check its name and who may read it");
+            }
+        };
+        let mut inside: Vec<(String, bool)> = entries
+            .flatten()
+            .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path().is_dir()))
+            .filter(|(file, _)| !file.starts_with('.'))
+            .collect();
+        inside.sort();
+        for (file, is_dir) in inside {
+            let inner = join(name, &file);
+            if is_dir && depth < MOST_DEPTH {
+                self.add_folder(&inner, depth + 1, from);
+            } else if !is_dir && Path::new(&file).extension().is_some_and(|ending| ending == "toml") {
+                self.add_file(&inner, from);
+            }
+        }
+    }
+
+    fn add_file(&mut self, name: &str, from: Option<Place>) {
+        let name = join("", name);
+        if self.texts.contains_key(&name) {
+            return;
+        }
+        let path = self.folder.join(&name);
+        if self.texts.len() >= MOST_FILES || self.sum > LARGEST_SUM {
+            let message = format!("more than {MOST_FILES} files or {} MiB in all", LARGEST_SUM >> 20);
+            return self.fail("S003", &name, from, message, "put what belongs together into one file");
+        }
+        let bytes = match read(&path, LARGEST) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let message = format!("`{}` cannot be read: {}", path.display(), why(&error));
+                return self.fail("S001", &name, from, message, "check its name and who may read it");
+            }
+        };
+        if bytes.len() > LARGEST {
+            let message = format!("`{}` is larger than {} MiB", path.display(), LARGEST >> 20);
+            return self.fail("S003", &name, from, message, "divide it into several files");
+        }
+        let Ok(text) = String::from_utf8(bytes) else {
+            let message = format!("`{}` is not UTF-8 text", path.display());
+            return self.fail("S002", &name, from, message, "save it as UTF-8");
+        };
+        let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+        self.sum += text.len();
+        self.texts.insert(name.clone(), text.clone());
+        self.include(&name, text);
+    }
+
+    // What a file includes, without reading the rest of it: what is wrong there is said later.
+    fn include(&mut self, name: &str, text: String) {
+        if !text.contains("include") {
+            return;
+        }
+        let mut quiet = Report::default();
+        let node = super::node::toml(&text, 0, &mut quiet);
+        let Some(include) = node.get("include") else { return };
+        let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+        let source = self.report.source(self.folder.join(name).display().to_string(), text);
+        for entry in include.list() {
+            let Some(wanted) = entry.text() else { continue };
+            let wanted = join(&folder, wanted);
+            let from = Some(Place { source, span: entry.at.span });
+            if self.folder.join(&wanted).is_dir() {
+                self.add_folder(&wanted, 1, from);
+            } else {
+                self.add_file(&wanted, from);
+            }
+        }
+    }
+}
+
+/// The bytes of a file, at most one more than `limit`.
+pub(crate) fn read(path: &Path, limit: usize) -> std::io::Result<Vec<u8>> {
+    let about = std::fs::metadata(path)?;
+    if about.is_dir() {
+        return Err(std::io::ErrorKind::IsADirectory.into());
+    }
+    // A pipe or device could be read for ever.
+    if !about.is_file() {
+        return Err(std::io::Error::other("it is no ordinary file"));
+    }
+    let file = std::fs::File::open(path)?;
+    let mut bytes = Vec::new();
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Why something cannot be read, for people.
+pub(crate) fn why(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "it does not exist".into(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".into(),
+        std::io::ErrorKind::IsADirectory => "it is a folder".into(),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_seen_from_its_file() {
+        for (folder, path, joined) in [
+            ("", "a.tariff", "a.tariff"),
+            ("sites", "../tariffs/./a.tariff", "tariffs/a.tariff"),
+            ("", "../../a.tariff", "../../a.tariff"),
+            ("sites", "/etc/a.tariff", "/etc/a.tariff"),
+            ("a/b", "..\\..\\..\\c", "../c"),
+        ] {
+            assert_eq!(join(folder, path), joined);
+        }
+    }
+}

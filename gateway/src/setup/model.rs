@@ -1,0 +1,141 @@
+//! What an operator sets up, as plain data. Every struct is a table in the files and an object in JSON, with the same keys.
+
+mod charger;
+mod people;
+mod settings;
+mod tariff;
+
+pub use charger::{Charger, Connector, Habits, Model, Plug, Security, Subprotocol, UnknownChargers, UnknownPolicy};
+pub use people::{Contract, Driver, Group, Person, Plan, Token, TokenKind, TokenState};
+pub use settings::{Effective, Limits, Settings, TokensOffline, UnknownTokens};
+pub use tariff::{Assignment, Feed, FeedSource, RunningSessions};
+
+use super::read::{defaulted, section};
+use super::values::{Id, Zone};
+use serde::Serialize;
+
+defaulted! {
+    /// Who runs all this. Every row of the database belongs to it.
+    pub struct Organisation {
+        /// Its key in the database; never change it.
+        id: Id = Id::of_word("main"),
+        /// For people.
+        name: Option<String> = None,
+        /// The zone of times that belong to no site.
+        time_zone: Zone = Zone(chrono_tz::Tz::UTC),
+        /// What becomes of a charger that nobody knows and no site takes. `accept` needs a site.
+        unknown_chargers: UnknownPolicy = UnknownPolicy::Refuse,
+    }
+}
+
+section! {
+    /// A postal address.
+    pub struct Address {
+        /// Street and number.
+        street: Option<String>,
+        /// Postal code.
+        postcode: Option<String>,
+        /// Town.
+        city: Option<String>,
+        /// Two letters, as in `FI`.
+        country: Option<String>,
+    }
+}
+
+section! {
+    /// A legal entity that issues bills.
+    pub struct Seller {
+        /// Its key; bills name it.
+        id: Id,
+        /// Its name on the bill.
+        name: String,
+        /// Number in the register of companies.
+        company_number: Option<String>,
+        /// VAT number, as in `FI12345678`.
+        vat_number: Option<String>,
+        /// Its address on the bill.
+        address: Address,
+        /// Where drivers write to.
+        email: Option<String>,
+        /// Where drivers call.
+        phone: Option<String>,
+        /// What its bill numbers begin with, as in `KOTI-`.
+        bill_series: Option<String>,
+        /// Where payouts go: an IBAN or the account number of the country.
+        payout_account: Option<String>,
+    }
+}
+
+section! {
+    /// A place with chargers, in one time zone, behind one meter.
+    pub struct Site {
+        /// Its key; tariffs, sessions and bills name it.
+        id: Id,
+        /// For people.
+        name: String,
+        /// Where it is.
+        address: Address,
+        /// Its clock.
+        time_zone: Zone,
+        /// Who issues its bills.
+        seller: Id,
+        /// The grid's metering point in front of all chargers.
+        metering_point: Option<String>,
+        /// Whose spot prices count here, as in `NO1`.
+        price_area: Option<String>,
+        /// How many cars can charge at once; without it the connectors are counted.
+        places: Option<u32>,
+        /// Chargers that nobody knows and that belong here.
+        unknown_chargers: Option<UnknownChargers>,
+        /// Settings of this site.
+        settings: Settings,
+    }
+    hints {
+        "tariff" => "tariffs have a section of their own: `[[tariff]]` with `file` and `site`",
+        "price" => "tariffs have a section of their own: `[[tariff]]` with `file` and `site`",
+        "charger" => "chargers have a section of their own: `[[charger]]` with `site`",
+    }
+}
+
+/// The whole set-up of an organisation, without personal data and without secrets in the clear.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Document {
+    /// Who runs it.
+    pub organisation: Organisation,
+    /// Settings of all sites.
+    #[serde(skip_serializing_if = "super::read::is_left_out")]
+    pub settings: Settings,
+    /// Bounds of the gateway itself.
+    #[serde(skip_serializing_if = "super::read::is_left_out")]
+    pub limits: Limits,
+    /// Who issues bills.
+    #[serde(rename = "seller", skip_serializing_if = "Vec::is_empty")]
+    pub sellers: Vec<Seller>,
+    /// Where chargers stand.
+    #[serde(rename = "site", skip_serializing_if = "Vec::is_empty")]
+    pub sites: Vec<Site>,
+    /// The chargers.
+    #[serde(rename = "charger", skip_serializing_if = "Vec::is_empty")]
+    pub chargers: Vec<Charger>,
+    /// How makes of chargers behave.
+    #[serde(rename = "model", skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<Model>,
+    /// Groups of drivers, the one that counts first first.
+    #[serde(rename = "group", skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+    /// Plans of chargers.
+    #[serde(rename = "plan", skip_serializing_if = "Vec::is_empty")]
+    pub plans: Vec<Plan>,
+    /// Drivers, as keys.
+    #[serde(rename = "driver", skip_serializing_if = "Vec::is_empty")]
+    pub drivers: Vec<Driver>,
+    /// What drivers identify themselves with.
+    #[serde(rename = "token", skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<Token>,
+    /// Which tariff where.
+    #[serde(rename = "tariff", skip_serializing_if = "Vec::is_empty")]
+    pub tariffs: Vec<Assignment>,
+    /// Where prices come from.
+    #[serde(rename = "feed", skip_serializing_if = "Vec::is_empty")]
+    pub feeds: Vec<Feed>,
+}

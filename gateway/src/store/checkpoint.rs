@@ -1,0 +1,66 @@
+//! Moving SQLite's log into its file beside the writer, so that no commit waits for it.
+//!
+//! By itself SQLite does it inside some commit, which then takes many times as long. Here a second connection
+//! does it while commits go on; what came in the meantime is little, and moving that is the writer's part,
+//! because only a log that is moved as a whole can be begun again.
+
+use super::open::Place;
+use super::sql::Conn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::mpsc;
+
+/// The writer's side.
+pub(super) struct Checkpointer {
+    ask: mpsc::Sender<()>,
+    nearly: Arc<AtomicBool>,
+    writes: u64,
+}
+
+/// Changes after which the log is moved: some ten megabytes.
+const WRITES: u64 = 5000;
+
+/// Moves what it can without making anybody wait.
+pub(super) const MOVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+
+impl Checkpointer {
+    /// Starts the other side; it ends with this one.
+    pub fn start(place: &Place) -> Self {
+        // One wish is enough: what comes while it is fulfilled is counted for the next.
+        let (ask, asked) = mpsc::channel(1);
+        let nearly = Arc::new(AtomicBool::new(false));
+        tokio::spawn(serve(place.clone(), asked, Arc::clone(&nearly)));
+        Self { ask, nearly, writes: 0 }
+    }
+
+    /// After a commit of so many changes.
+    pub fn committed(&mut self, writes: u64) {
+        self.writes += writes;
+        if self.writes >= WRITES && self.ask.try_send(()).is_ok() {
+            self.writes = 0;
+        }
+    }
+
+    /// Whether little is left to move, once.
+    pub fn nearly_done(&self) -> bool {
+        self.nearly.swap(false, Ordering::AcqRel)
+    }
+}
+
+async fn serve(place: Place, mut asked: mpsc::Receiver<()>, nearly: Arc<AtomicBool>) {
+    let mut conn: Option<Conn> = None;
+    while asked.recv().await.is_some() {
+        if conn.is_none() {
+            conn = place.connect().await.ok();
+        }
+        let Some(open) = &mut conn else { continue };
+        match open.fetch_one(MOVE, Vec::new()).await {
+            Ok(_) => nearly.store(true, Ordering::Release),
+            // The log grows until SQLite does it inside a commit.
+            Err(error) => {
+                tracing::warn!(%error, "the log of the database could not be moved into its file");
+                conn = None;
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What chargers reported, as received. Everything else about sessions can be worked out again from here.
+
+use super::error::Error;
+use super::record::{OrgId, Record as _, all, key, key_of, one, record};
+use super::sql::{Reader, args};
+use super::tx::Tx;
+use takst_engine::units::Instant;
+
+record! {
+    /// Something a charger reported.
+    Fact {
+        /// [`super::new_id`]: sorts in the order of receipt.
+        id: String,
+        /// `start`, `stop`, `meter`, `status`, ...
+        kind: String,
+        /// When it happened by the charger's clock.
+        station_at: Option<Instant>,
+        /// When it arrived.
+        received_at: Instant,
+        /// What makes two reports the same; none when every report is its own.
+        dedupe: Option<String>,
+        /// JSON.
+        document: String,
+        /// The session it belongs to.
+        session: Option<String>,
+        /// JSON of what the charger was answered: the same report again gets the same answer.
+        answer: Option<String>,
+    }
+}
+
+/// What became of a fact.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Appended {
+    /// It is new and kept.
+    New,
+    /// It was there. This is how it was kept then, with its answer.
+    Known(Box<Fact>),
+}
+
+impl Tx {
+    /// Keeps a fact, unless one of this charger with the same `dedupe` is there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn append_fact(&mut self, org: &OrgId, charger: &str, fact: &Fact) -> Result<Appended, Error> {
+        let Fact { id, kind, station_at, received_at, dedupe, document, session, answer } = fact.clone();
+        let dedupe = key_of(dedupe.as_deref());
+        let sql = "INSERT INTO station_fact (org, charger, id, kind, station_at, received_at, dedupe, document, session, answer)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
+        let values = args![
+            key(charger),
+            id.clone(),
+            kind,
+            station_at,
+            received_at,
+            dedupe.clone(),
+            document,
+            session,
+            answer
+        ];
+        if self.run(org, sql, values).await? == 1 {
+            return Ok(Appended::New);
+        }
+        let sql = format!(
+            "SELECT {} FROM station_fact WHERE org = $1 AND charger = $2 AND (dedupe = $3 OR id = $4) ORDER BY id LIMIT 1",
+            Fact::COLUMNS
+        );
+        let row = self.row(org, &sql, args![key(charger), dedupe, id]).await?;
+        let known = one(row.as_ref())?;
+        known
+            .map(|fact| Appended::Known(Box::new(fact)))
+            .ok_or_else(|| Error::Corrupt("a fact was kept and is gone".to_owned()))
+    }
+
+    /// Notes what a charger was answered to a fact, and the session it belongs to; `None` leaves what is
+    /// there.
+    ///
+    /// # Errors
+    /// [`Error::Missing`].
+    pub async fn settle_fact(
+        &mut self,
+        org: &OrgId,
+        charger: &str,
+        fact: &str,
+        session: Option<&str>,
+        answer: Option<&str>,
+    ) -> Result<(), Error> {
+        let sql = "UPDATE station_fact SET session = COALESCE($4, session), answer = COALESCE($5, answer)
+                   WHERE org = $1 AND charger = $2 AND id = $3";
+        self.must(org, ("fact", fact), sql, args![key(charger), fact, session, answer]).await
+    }
+}
+
+impl Reader {
+    /// The fact of a charger with this `dedupe`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_fact(
+        &mut self,
+        org: &OrgId,
+        charger: &str,
+        dedupe: &str,
+    ) -> Result<Option<Fact>, Error> {
+        let sql = format!(
+            "SELECT {} FROM station_fact WHERE org = $1 AND charger = $2 AND dedupe = $3",
+            Fact::COLUMNS
+        );
+        one(self.row(org, &sql, args![key(charger), key(dedupe)]).await?.as_ref())
+    }
+
+    /// Up to `limit` facts of a charger after the fact `after`, in the order of receipt.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn facts(
+        &mut self,
+        org: &OrgId,
+        charger: &str,
+        after: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<Fact>, Error> {
+        let sql = format!(
+            "SELECT {} FROM station_fact WHERE org = $1 AND charger = $2 AND id > $3 ORDER BY id LIMIT $4",
+            Fact::COLUMNS
+        );
+        all(&self.rows(org, &sql, args![key(charger), after.unwrap_or_default(), limit]).await?)
+    }
+
+    /// Up to `limit` facts of a session after the fact `after`, in the order of receipt.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn session_facts(
+        &mut self,
+        org: &OrgId,
+        session: &str,
+        after: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<Fact>, Error> {
+        let sql = format!(
+            "SELECT {} FROM station_fact WHERE org = $1 AND session = $2 AND id > $3 ORDER BY id LIMIT $4",
+            Fact::COLUMNS
+        );
+        all(&self.rows(org, &sql, args![session, after.unwrap_or_default(), limit]).await?)
+    }
+}

@@ -1,0 +1,180 @@
+//! Incidents: what is wrong with a charger or a feed, since when, and what was done about it.
+
+use super::error::Error;
+use super::record::{OrgId, Record as _, all, key, key_of, one, record};
+use super::sql::{Reader, args};
+use super::tx::Tx;
+use takst_engine::units::Instant;
+
+record! {
+    /// Something that is or was wrong.
+    Incident {
+        /// [`super::new_id`].
+        id: String,
+        /// The charger, if it is about one.
+        charger: Option<String>,
+        /// What exactly: a charger, a connector, a feed.
+        subject: String,
+        /// `offline`, `faulted`, `clock`, ...
+        kind: String,
+        /// `warning`, `error`, ...
+        severity: String,
+        /// Since when.
+        opened_at: Instant,
+        /// Until when.
+        closed_at: Option<Instant>,
+        /// JSON.
+        document: String,
+    }
+}
+
+record! {
+    /// Something that happened in an incident.
+    IncidentEvent {
+        /// 1, 2, 3, ... within the incident.
+        seq: i64,
+        /// When.
+        at: Instant,
+        /// `opened`, `restart`, `note`, `closed`, ...
+        kind: String,
+        /// JSON.
+        document: String,
+    }
+}
+
+impl Tx {
+    /// Opens an incident, unless one of this kind is open for its subject: then that one is returned, and
+    /// `false`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_incident(
+        &mut self,
+        org: &OrgId,
+        incident: &Incident,
+    ) -> Result<(Incident, bool), Error> {
+        let Incident { id, charger, subject, kind, severity, opened_at, closed_at: _, document } =
+            incident.clone();
+        let sql = "INSERT INTO incident (org, id, charger, subject, kind, severity, opened_at, document) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                   ON CONFLICT (org, subject, kind) WHERE closed_at IS NULL DO NOTHING";
+        let subject = key(&subject);
+        let values = args![
+            id,
+            key_of(charger.as_deref()),
+            subject.clone(),
+            kind.clone(),
+            severity,
+            opened_at,
+            document
+        ];
+        let new = self.run(org, sql, values).await? == 1;
+        let sql = format!(
+            "SELECT {} FROM incident WHERE org = $1 AND subject = $2 AND kind = $3 AND closed_at IS NULL",
+            Incident::COLUMNS
+        );
+        let open = one(self.row(org, &sql, args![subject, kind]).await?.as_ref())?;
+        Ok((open.ok_or_else(|| Error::Corrupt("an incident was opened and is gone".to_owned()))?, new))
+    }
+
+    /// Closes the open incident of this subject and kind; the incident, if there was one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn close_incident(
+        &mut self,
+        org: &OrgId,
+        subject: &str,
+        kind: &str,
+        at: Instant,
+    ) -> Result<Option<Incident>, Error> {
+        let sql = format!(
+            "UPDATE incident SET closed_at = $4 WHERE org = $1 AND subject = $2 AND kind = $3 AND closed_at IS NULL RETURNING {}",
+            Incident::COLUMNS
+        );
+        one(self.returning(org, &sql, args![key(subject), kind, at]).await?.as_ref())
+    }
+
+    /// Writes down what happened in an incident; its number.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn add_incident_event(
+        &mut self,
+        org: &OrgId,
+        incident: &str,
+        at: Instant,
+        kind: &str,
+        document: &str,
+    ) -> Result<i64, Error> {
+        let sql = "INSERT INTO incident_event (org, incident, seq, at, kind, document)
+                   SELECT $1, $2, COALESCE(MAX(seq), 0) + 1, $3, $4, $5 FROM incident_event WHERE org = $1 AND incident = $2
+                   RETURNING seq";
+        let row = self.returning(org, sql, args![incident, at, kind, document]).await?;
+        row.ok_or_else(|| Error::Corrupt("an incident gave no number".to_owned()))?.get(0)
+    }
+}
+
+impl Reader {
+    /// An incident.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn incident(&mut self, org: &OrgId, id: &str) -> Result<Option<Incident>, Error> {
+        let sql = format!("SELECT {} FROM incident WHERE org = $1 AND id = $2", Incident::COLUMNS);
+        one(self.row(org, &sql, args![id]).await?.as_ref())
+    }
+
+    /// All open incidents, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_incidents(&mut self, org: &OrgId) -> Result<Vec<Incident>, Error> {
+        let sql = format!(
+            "SELECT {} FROM incident WHERE org = $1 AND closed_at IS NULL ORDER BY opened_at, id",
+            Incident::COLUMNS
+        );
+        all(&self.rows(org, &sql, args![]).await?)
+    }
+
+    /// Up to `limit` incidents behind `after` (opening time and id of the last one seen), newest first; of
+    /// one charger when stated.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn incidents(
+        &mut self,
+        org: &OrgId,
+        charger: Option<&str>,
+        after: Option<(Instant, &str)>,
+        limit: i64,
+    ) -> Result<Vec<Incident>, Error> {
+        let mut sql = format!("SELECT {} FROM incident WHERE org = $1", Incident::COLUMNS);
+        let mut values = args![limit];
+        if let Some(charger) = charger {
+            sql.push_str(" AND charger = $3");
+            values.extend(args![key(charger)]);
+        }
+        if let Some((at, id)) = after {
+            sql.push_str(&format!(" AND (opened_at, id) < (${}, ${})", values.len() + 2, values.len() + 3));
+            values.extend(args![at, id]);
+        }
+        sql.push_str(" ORDER BY opened_at DESC, id DESC LIMIT $2");
+        all(&self.rows(org, &sql, values).await?)
+    }
+
+    /// What happened in an incident, in order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn incident_events(
+        &mut self,
+        org: &OrgId,
+        incident: &str,
+    ) -> Result<Vec<IncidentEvent>, Error> {
+        let sql = format!(
+            "SELECT {} FROM incident_event WHERE org = $1 AND incident = $2 ORDER BY seq",
+            IncidentEvent::COLUMNS
+        );
+        all(&self.rows(org, &sql, args![incident]).await?)
+    }
+}

@@ -1,0 +1,216 @@
+//! Steps of price feeds. Nothing is overwritten: a later publication covers an earlier one, which stays for
+//! looking up what a bill was made from.
+
+use super::error::Error;
+use super::record::{OrgId, Record as _, all, record};
+use super::sql::{Reader, args, places};
+use super::tx::Tx;
+use takst_engine::units::{DAY_MS, Instant};
+
+record! {
+    /// One step of a feed, as published.
+    PricePoint {
+        /// `spot`, ...
+        feed: String,
+        /// Price area; empty when the feed has none.
+        area: String,
+        /// Start.
+        from_at: Instant,
+        /// End.
+        to_at: Instant,
+        /// When it was published; when it arrived, if the source does not say.
+        published: Instant,
+        /// A plain decimal in `unit`.
+        price: String,
+        /// As in `EUR/MWh`.
+        unit: String,
+        /// Whether VAT is in it.
+        vat_included: bool,
+        /// `entsoe`, `nordpool`, a file, ...
+        source: String,
+        /// When it arrived.
+        received_at: Instant,
+    }
+}
+
+/// No step is longer: a search backwards in time ends there.
+const LONGEST_STEP: i64 = 400 * DAY_MS;
+
+impl Tx {
+    /// Keeps steps. A step that is there with the same publication time is replaced; how many were new or
+    /// said something else than before: 0 means that no bill can change.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when a step does not end after it starts, or lasts longer than 400 days.
+    pub async fn put_prices(&mut self, org: &OrgId, points: &[PricePoint]) -> Result<u64, Error> {
+        let sql = format!(
+            "INSERT INTO price_point (org, {}) VALUES ($1, {}) ON CONFLICT (org, feed, area, from_at, published) DO UPDATE
+             SET to_at = excluded.to_at, price = excluded.price, unit = excluded.unit, vat_included = excluded.vat_included,
+             source = excluded.source, received_at = excluded.received_at
+             WHERE price_point.to_at <> excluded.to_at OR price_point.price <> excluded.price OR price_point.unit <> excluded.unit
+             OR price_point.vat_included <> excluded.vat_included",
+            PricePoint::COLUMNS,
+            places(2, 10)
+        );
+        let mut changed = 0;
+        for point in points {
+            let length = point.to_at.0.checked_sub(point.from_at.0);
+            if !length.is_some_and(|length| (1..=LONGEST_STEP).contains(&length)) {
+                return Err(Error::refused(format!(
+                    "a step of the feed `{}` must end after it starts, within 400 days: {} to {} (ms)",
+                    point.feed, point.from_at.0, point.to_at.0
+                )));
+            }
+            changed += self.run(org, &sql, point.values()).await?;
+        }
+        Ok(changed)
+    }
+}
+
+impl Reader {
+    /// All steps that touch the time from `from` to `until`, of every publication; by publication, then by
+    /// time. A price book takes them in this order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn published_prices(
+        &mut self,
+        org: &OrgId,
+        (feed, area): (&str, &str),
+        from: Instant,
+        until: Instant,
+    ) -> Result<Vec<PricePoint>, Error> {
+        let sql = format!(
+            "SELECT {} FROM price_point WHERE org = $1 AND feed = $2 AND area = $3 AND from_at < $5 AND from_at > $6 AND to_at > $4
+             ORDER BY published, from_at",
+            PricePoint::COLUMNS
+        );
+        let earliest = from.0.saturating_sub(LONGEST_STEP).saturating_sub(1);
+        all(&self.rows(org, &sql, args![feed, area, from, until, earliest]).await?)
+    }
+
+    /// The prices from `from` to `until` as they stand: ascending, without overlaps, a later publication in
+    /// place of an earlier one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn prices(
+        &mut self,
+        org: &OrgId,
+        series: (&str, &str),
+        from: Instant,
+        until: Instant,
+    ) -> Result<Vec<PricePoint>, Error> {
+        Ok(covered(self.published_prices(org, series, from, until).await?))
+    }
+
+    /// Up to when a feed has prices without a gap, from `from` on; `from` itself when there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn prices_known_until(
+        &mut self,
+        org: &OrgId,
+        series: (&str, &str),
+        from: Instant,
+    ) -> Result<Instant, Error> {
+        let mut known = from;
+        // Day by day, so that years of prices are not read at once.
+        loop {
+            let window = Instant(known.0.saturating_add(7 * DAY_MS));
+            let before = known;
+            for step in self.prices(org, series, known, window).await? {
+                if step.from_at <= known && step.to_at > known {
+                    known = step.to_at;
+                }
+            }
+            if known == before || known < window {
+                return Ok(known);
+            }
+        }
+    }
+
+    /// The feeds and areas there are prices of.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn feeds(&mut self, org: &OrgId) -> Result<Vec<(String, String)>, Error> {
+        let sql = "SELECT DISTINCT feed, area FROM price_point WHERE org = $1 ORDER BY feed, area";
+        let rows = self.rows(org, sql, args![]).await?;
+        rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+    }
+}
+
+/// Lays steps over each other in their order: the last one is on top.
+fn covered(points: Vec<PricePoint>) -> Vec<PricePoint> {
+    let mut series: std::collections::BTreeMap<Instant, PricePoint> = std::collections::BTreeMap::new();
+    for point in points {
+        // Of what lies below: a step that began earlier and reaches in, and all that begin inside.
+        let earlier = series.range(..point.from_at).next_back().map(|(from, _)| *from);
+        let inside: Vec<Instant> = series.range(point.from_at..point.to_at).map(|(from, _)| *from).collect();
+        for from in earlier.into_iter().chain(inside) {
+            let Some(below) = series.remove(&from) else { continue };
+            if below.from_at < point.from_at {
+                let to_at = below.to_at.min(point.from_at);
+                series.insert(below.from_at, PricePoint { to_at, ..below.clone() });
+            }
+            if below.to_at > point.to_at {
+                series.insert(point.to_at, PricePoint { from_at: point.to_at, ..below });
+            }
+        }
+        series.insert(point.from_at, point);
+    }
+    series.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(from: i64, to: i64, price: &str) -> PricePoint {
+        PricePoint {
+            feed: "spot".to_owned(),
+            area: "FI".to_owned(),
+            from_at: Instant(from),
+            to_at: Instant(to),
+            published: Instant(0),
+            price: price.to_owned(),
+            unit: "EUR/MWh".to_owned(),
+            vat_included: false,
+            source: "test".to_owned(),
+            received_at: Instant(0),
+        }
+    }
+
+    /// Painting single minutes is the same, only slower.
+    #[test]
+    fn later_steps_cover_earlier_ones_like_paint() {
+        let mut seed = 7_u64;
+        let mut random = |below: i64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            i64::try_from(seed >> 33).unwrap() % below
+        };
+        for _ in 0..2000 {
+            let mut paint = vec![None; 60];
+            let mut points = Vec::new();
+            for layer in 0..random(8) {
+                let from = random(59);
+                let to = from + 1 + random(59 - from);
+                for minute in from..to {
+                    paint[usize::try_from(minute).unwrap()] = Some(layer.to_string());
+                }
+                points.push(point(from, to, &layer.to_string()));
+            }
+            let mut shown = vec![None; 60];
+            let mut end = i64::MIN;
+            for step in covered(points) {
+                assert!(step.from_at.0 >= end && step.to_at > step.from_at);
+                end = step.to_at.0;
+                for minute in step.from_at.0..step.to_at.0 {
+                    shown[usize::try_from(minute).unwrap()] = Some(step.price.clone());
+                }
+            }
+            assert_eq!(shown, paint);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The open transaction that a unit of work is given.
+
+use super::error::{Error, Trouble};
+use super::events::NewEvent;
+use super::record::OrgId;
+use super::sql::{Reader, Row, Value, with_org};
+use std::collections::HashMap;
+use std::ops::{Deref, DerefMut};
+
+/// Changes things, inside a unit of work of [`super::Store::write`]. Everything a [`Reader`] can look up can
+/// be looked up here too, and sees the unit's own changes.
+pub struct Tx {
+    pub(super) reader: Reader,
+    /// Waiting for the end of the group, where they get their numbers.
+    pub(super) events: Vec<(OrgId, NewEvent)>,
+    /// Whether the running unit has changed anything yet.
+    pub(super) wrote: bool,
+    /// Changes since the transaction began.
+    pub(super) writes: u64,
+    /// Transaction numbers that were set aside for this lane: next and end.
+    pub(super) blocks: HashMap<OrgId, (i64, i64)>,
+}
+
+impl Tx {
+    pub(super) fn new(reader: Reader) -> Self {
+        Self { reader, events: Vec::new(), wrote: false, writes: 0, blocks: HashMap::new() }
+    }
+
+    /// Runs a change; the number of rows it met.
+    pub(super) async fn run(&mut self, org: &OrgId, sql: &str, values: Vec<Value>) -> Result<u64, Error> {
+        self.wrote = true;
+        self.writes += 1;
+        let values = with_org(org, sql, values);
+        let done = self.reader.conn.execute(sql, values).await;
+        self.reader.noting(done)
+    }
+
+    /// Runs a change that gives a row back.
+    pub(super) async fn returning(
+        &mut self,
+        org: &OrgId,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<Option<Row>, Error> {
+        self.wrote = true;
+        self.writes += 1;
+        self.reader.row(org, sql, values).await
+    }
+
+    /// A change that must meet a row.
+    pub(super) async fn must(
+        &mut self,
+        org: &OrgId,
+        (what, id): (&'static str, &str),
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<(), Error> {
+        match self.run(org, sql, values).await? {
+            0 => Err(Error::Missing { what, id: id.to_owned() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The next number of a sequence of the organisation, `step` further. The row stays locked until the
+    /// commit.
+    pub(super) async fn advance(&mut self, org: &OrgId, name: &str, step: i64) -> Result<i64, Error> {
+        let row = self
+            .returning(
+                org,
+                "INSERT INTO sequence (org, name, value) VALUES ($1, $2, $3)
+                 ON CONFLICT (org, name) DO UPDATE SET value = sequence.value + excluded.value RETURNING value",
+                super::sql::args![name, step],
+            )
+            .await?;
+        row.ok_or_else(|| Error::Corrupt(format!("sequence `{name}` gave nothing")))?.get(0)
+    }
+
+    /// Writes many rows of a table with as few statements as the databases allow. `tail` is what follows the
+    /// values.
+    pub(super) async fn insert_rows(
+        &mut self,
+        org: &OrgId,
+        head: &str,
+        rows: Vec<Vec<Value>>,
+        tail: &str,
+    ) -> Result<u64, Error> {
+        // Few distinct numbers of rows, so that the cache of prepared statements is of use.
+        const SIZES: [usize; 4] = [64, 16, 4, 1];
+        let mut met = 0;
+        let mut rows = rows.into_iter();
+        while let Some(size) = SIZES.into_iter().find(|size| *size <= rows.len()) {
+            let mut sql = format!("{head} VALUES ");
+            let mut values = Vec::new();
+            for (index, row) in rows.by_ref().take(size).enumerate() {
+                let comma = if index == 0 { "" } else { ", " };
+                sql.push_str(&format!("{comma}($1, {})", super::sql::places(values.len() + 2, row.len())));
+                values.extend(row);
+            }
+            sql.push(' ');
+            sql.push_str(tail);
+            met += self.run(org, &sql, values).await?;
+        }
+        Ok(met)
+    }
+
+    /// Starts a unit: forgets what is known of the one before.
+    pub(super) fn begin_unit(&mut self) {
+        self.reader.trouble = None;
+        self.wrote = false;
+    }
+
+    /// What was prepared in memory is of no use after a rollback.
+    pub(super) fn rolled_back(&mut self, events: usize) {
+        self.events.truncate(events);
+        self.blocks.clear();
+        self.begin_unit();
+    }
+
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        self.reader.trouble
+    }
+
+    /// A statement of the writer itself (begin, commit, savepoint).
+    pub(super) async fn control(&mut self, sql: &str) -> Result<(), sqlx::Error> {
+        self.reader.conn.execute(sql, Vec::new()).await.map(drop)
+    }
+}
+
+impl Deref for Tx {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        &self.reader
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Reader {
+        &mut self.reader
+    }
+}

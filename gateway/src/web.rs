@@ -1,0 +1,130 @@
+//! The operator's page at `/`: rendered here, kept fresh by the event stream and one small script.
+
+mod page;
+mod parts;
+
+use crate::api::access::Wish;
+use crate::api::{Api, Caller, Problem};
+use crate::clock::now;
+use crate::store::{Bill, BillFilter, Charger, ConnectorState, Incident, Session, SessionFilter, SessionStatus};
+use axum::extract::{Form, State};
+use axum::http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::Router;
+use serde::Deserialize;
+use takst_engine::units::Instant;
+
+/// Chargers on the page at the most; who has more looks at them by site in the API.
+const MOST_CHARGERS: i64 = 500;
+
+/// What the page shows.
+pub(crate) struct View {
+    pub at: Instant,
+    pub chargers: Vec<(Charger, Vec<ConnectorState>)>,
+    pub running: Vec<Running>,
+    pub incidents: Vec<Incident>,
+    pub bills: Vec<Bill>,
+    pub held: Vec<Session>,
+}
+
+/// A session under way with its cost so far, as text.
+pub(crate) struct Running {
+    pub session: Session,
+    pub cost: Option<String>,
+}
+
+/// The pages.
+pub fn router(api: Api) -> Router {
+    Router::new()
+        .route("/", get(home))
+        .route("/now", get(fragment))
+        .route("/login", get(login).post(enter))
+        .route("/logout", post(leave))
+        .route("/page.css", get(style))
+        .route("/page.js", get(script))
+        .with_state(api)
+}
+
+async fn view(api: &Api, caller: &Caller) -> Result<View, Problem> {
+    caller.wants(Wish::SeeSessions)?;
+    let org = &caller.org;
+    let mut reader = api.store.read().await?;
+    let mut chargers = Vec::new();
+    for charger in reader.chargers(org, None, MOST_CHARGERS).await? {
+        let connectors = reader.connectors(org, &charger.id).await?;
+        chargers.push((charger, connectors));
+    }
+    let of = |status| SessionFilter { status: Some(status), ..SessionFilter::default() };
+    let running = reader.sessions(org, &of(SessionStatus::Running), None, 200).await?;
+    let held = SessionFilter { hold: Some(true), ..SessionFilter::default() };
+    let held = reader.sessions(org, &held, None, 20).await?;
+    let incidents = reader.open_incidents(org).await?;
+    let bills = reader.bills(org, &BillFilter::default(), None, 12).await?;
+    drop(reader);
+    let cost = |session: &Session| {
+        let (total, currency, digits) = api.house.cost(org, &session.id)?;
+        Some(format!("{} {currency}", crate::api::words::money(total, digits)))
+    };
+    let running = running.into_iter().map(|session| Running { cost: cost(&session), session }).collect();
+    Ok(View { at: now(), chargers, running, incidents, bills, held })
+}
+
+async fn home(State(api): State<Api>, caller: Result<Caller, Problem>) -> Response {
+    let caller = match caller {
+        Ok(caller) => caller,
+        Err(_) => return (StatusCode::SEE_OTHER, [(LOCATION, "/login")]).into_response(),
+    };
+    match view(&api, &caller).await {
+        Ok(view) => fresh(page::home(&view).into_string()),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+// The changing part of the page alone.
+async fn fragment(State(api): State<Api>, caller: Caller) -> Result<Response, Problem> {
+    Ok(fresh(parts::all(&view(&api, &caller).await?).into_string()))
+}
+
+fn fresh(page: String) -> Response {
+    ([(CACHE_CONTROL, "no-store")], Html(page)).into_response()
+}
+
+async fn login() -> Response {
+    fresh(page::login(None).into_string())
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    key: String,
+}
+
+// The key itself is the cookie: out of reach of scripts and of other sites' pages.
+async fn enter(State(api): State<Api>, Form(entry): Form<Entry>) -> Response {
+    let key = entry.key.trim();
+    match api.access.check(&api.store, key).await {
+        Ok(_) => cookie(&format!("takst={key}; Path=/; HttpOnly; SameSite=Strict; Max-Age=43200")),
+        Err(problem) => {
+            (StatusCode::UNAUTHORIZED, Html(page::login(Some(&problem.title)).into_string())).into_response()
+        }
+    }
+}
+
+async fn leave() -> Response {
+    cookie("takst=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0")
+}
+
+fn cookie(text: &str) -> Response {
+    let value = HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("takst=; Max-Age=0"));
+    let headers: [(HeaderName, HeaderValue); 2] = [(SET_COOKIE, value), (LOCATION, HeaderValue::from_static("/"))];
+    (StatusCode::SEE_OTHER, headers).into_response()
+}
+
+async fn style() -> impl IntoResponse {
+    ([("content-type", "text/css; charset=utf-8")], include_str!("web/page.css"))
+}
+
+async fn script() -> impl IntoResponse {
+    ([("content-type", "text/javascript; charset=utf-8")], include_str!("web/page.js"))
+}

@@ -1,0 +1,230 @@
+//! The changing parts of the page.
+
+use super::{Running, View};
+use crate::store::{Bill, Charger, ConnectorState, Incident, Registration, Session};
+use maud::{Markup, html};
+use serde_json::Value;
+use takst_engine::calendar_time::utc_text;
+use takst_engine::units::{HOUR_MS, Instant, MINUTE_MS};
+
+/// All of them.
+pub(super) fn all(view: &View) -> Markup {
+    html! {
+        (chargers(view))
+        (running(view))
+        @if !view.incidents.is_empty() { (incidents(view)) }
+        @if !view.held.is_empty() { (held(&view.held)) }
+        (bills(view))
+    }
+}
+
+fn chargers(view: &View) -> Markup {
+    let online = view.chargers.iter().filter(|(charger, _)| charger.connection.is_some()).count();
+    html! {
+        section {
+            h2 { "Chargers " small { (online) " of " (view.chargers.len()) " connected" } }
+            @if view.chargers.is_empty() { p.none { "None yet. A charger connects to /ocpp/ and its identity." } }
+            div.tiles {
+                @for (charger, connectors) in &view.chargers { (tile(charger, connectors, view.at)) }
+            }
+        }
+    }
+}
+
+fn tile(charger: &Charger, connectors: &[ConnectorState], at: Instant) -> Markup {
+    let worst = connectors.iter().map(|connector| look(&connector.status)).max_by_key(|look| rank(look));
+    let class = match (charger.connection.is_some(), charger.registration) {
+        (false, _) => "",
+        (true, Registration::Accepted) => worst.unwrap_or("good"),
+        (true, Registration::Pending | Registration::Rejected) => "idle",
+    };
+    let state: Vec<String> = connectors
+        .iter()
+        .filter(|connector| connector.evse != 0)
+        .map(|connector| connector.status.clone())
+        .collect();
+    let said = match (charger.connection.is_some(), charger.registration) {
+        (_, Registration::Pending) => "waits for approval".to_owned(),
+        (_, Registration::Rejected) => "refused".to_owned(),
+        (false, _) => match charger.last_seen {
+            Some(seen) => format!("offline for {}", length(at.0 - seen.0)),
+            None => "never seen".to_owned(),
+        },
+        (true, _) if state.is_empty() => "connected".to_owned(),
+        (true, _) => state.join(", "),
+    };
+    let model = [charger.vendor.as_deref(), charger.model.as_deref()];
+    let model: Vec<&str> = model.into_iter().flatten().collect();
+    html! {
+        div class={ "tile " (class) } {
+            b title=(charger.id) { (charger.id) }
+            span { (said) } br;
+            span { (model.join(" ")) @if let Some(protocol) = &charger.protocol { " · " (protocol) } }
+        }
+    }
+}
+
+fn look(status: &str) -> &'static str {
+    match status {
+        "Faulted" | "Unavailable" => "bad",
+        "Charging" => "busy",
+        "SuspendedEV" | "SuspendedEVSE" | "Finishing" | "Preparing" | "Occupied" => "idle",
+        _ => "good",
+    }
+}
+
+fn rank(look: &str) -> u8 {
+    match look {
+        "bad" => 3,
+        "busy" => 2,
+        "idle" => 1,
+        _ => 0,
+    }
+}
+
+fn running(view: &View) -> Markup {
+    html! {
+        section {
+            h2 { "Charging now " small { (view.running.len()) } }
+            @if view.running.is_empty() { p.none { "No car is plugged in." } } @else {
+                table {
+                    tr { th { "charger" } th { "token" } th { "since" } th.figure { "time" } th.figure { "kWh" } th.figure { "cost so far" } th { "tariff" } }
+                    @for Running { session, cost } in &view.running {
+                        tr {
+                            td { (session.charger) " / " (session.evse) }
+                            td { (session.token.as_deref().unwrap_or("–")) }
+                            td { (clock(session.plugged_in)) }
+                            td.figure { (length(view.at.0 - session.plugged_in.0)) }
+                            td.figure { (kwh(session)) }
+                            td.figure { (cost.as_deref().unwrap_or("–")) }
+                            td { (session.tariff_name.as_deref().unwrap_or("none")) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn kwh(session: &Session) -> String {
+    takst_engine::exact::print_decimal(i128::from(session.energy.unwrap_or_default().0 / 10_000), 2, false)
+}
+
+fn incidents(view: &View) -> Markup {
+    html! {
+        section {
+            h2 { "Incidents " small { (view.incidents.len()) " open" } }
+            table {
+                tr { th { "since" } th { "what" } th { "about" } th { "severity" } }
+                @for incident in &view.incidents { (incident_row(incident)) }
+            }
+        }
+    }
+}
+
+fn incident_row(incident: &Incident) -> Markup {
+    html! {
+        tr {
+            td { (clock(incident.opened_at)) }
+            td { (incident.kind) }
+            td.wide { (incident.subject) }
+            td { (incident.severity) }
+        }
+    }
+}
+
+fn held(sessions: &[Session]) -> Markup {
+    html! {
+        section {
+            h2 { "Held back " small { "somebody has to decide before these are billed" } }
+            table {
+                tr { th { "charger" } th { "plugged in" } th.figure { "kWh" } th { "why" } }
+                @for session in sessions {
+                    tr {
+                        td { (session.charger) " / " (session.evse) }
+                        td { (clock(session.plugged_in)) }
+                        td.figure { (kwh(session)) }
+                        td.wide { (session.hold_reason.as_deref().unwrap_or("–")) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn bills(view: &View) -> Markup {
+    html! {
+        section {
+            h2 { "Last bills" }
+            @if view.bills.is_empty() { p.none { "None yet." } } @else {
+                table {
+                    tr { th { "number" } th { "issued" } th { "kind" } th.figure { "total" } th { "made of" } th {} }
+                    @for bill in &view.bills { (bill_row(bill)) }
+                }
+            }
+        }
+    }
+}
+
+fn bill_row(bill: &Bill) -> Markup {
+    let document: Value = serde_json::from_str(&bill.document).unwrap_or_default();
+    let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let list = |field: &str| document.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
+    let charges = list("charges");
+    let made: Vec<String> =
+        charges.iter().map(|charge| format!("{} {}", text(charge, "label"), text(charge, "amount"))).collect();
+    html! {
+        tr {
+            td { (bill.series) (bill.number) }
+            td { (clock(bill.issued_at)) }
+            td { (bill.kind.as_str()) }
+            td.figure { (text(&document, "total")) " " (bill.currency) }
+            td.wide {
+                details {
+                    summary { (made.join(", ")) }
+                    table {
+                        tr { th { "from" } th { "to" } th { "what" } th.figure { "quantity" } th.figure { "price" } th.figure { "amount" } th { "by line" } }
+                        @for line in list("lines") {
+                            tr {
+                                td { (minute(&text(&line, "from"))) }
+                                td { (minute(&text(&line, "to"))) }
+                                td { (text(&line, "label")) }
+                                td.figure { (text(&line, "quantity")) " " (text(&line, "unit")) }
+                                td.figure { (text(&line, "unit_price")) }
+                                td.figure { (short(&text(&line, "amount"))) }
+                                td { (text(&line, "rule")) }
+                            }
+                        }
+                    }
+                }
+            }
+            td { a href={ "/api/v1/bills/" (bill.id) "/receipt" } { "receipt" } }
+        }
+    }
+}
+
+// `2025-03-10 17:00` of an RFC 3339 time.
+fn minute(text: &str) -> String {
+    text.get(..16).unwrap_or(text).replace('T', " ")
+}
+
+// An exact amount to four decimals, for the eye.
+fn short(amount: &str) -> String {
+    match amount.split_once('.') {
+        Some((whole, rest)) => format!("{whole}.{}", rest.get(..4).unwrap_or(rest)),
+        None => amount.to_owned(),
+    }
+}
+
+fn clock(at: Instant) -> String {
+    minute(&utc_text(at)) + " UTC"
+}
+
+fn length(ms: i64) -> String {
+    let ms = ms.max(0);
+    match ms / HOUR_MS {
+        0 => format!("{} min", ms / MINUTE_MS),
+        hours if hours < 48 => format!("{hours} h {:02} min", ms / MINUTE_MS % 60),
+        hours => format!("{} days", hours / 24),
+    }
+}
