@@ -219,8 +219,12 @@ pub(crate) fn assemble<'a>(
         work.discounts(!coupons.is_empty())?;
         work.coupons(coupons)?;
     }
-    work.total_limits()?;
-    work.payment_fee()?;
+    if !tariff.total_limits.is_empty() {
+        work.total_limits()?;
+    }
+    if !pricing.p.payment_fees.is_empty() {
+        work.payment_fee()?;
+    }
     work.finish(ended, payouts, buffers)
 }
 
@@ -232,7 +236,9 @@ impl<'a> Assembly<'a, '_> {
 
     fn finish(mut self, ended: bool, payouts: Vec<Row>, buffers: &mut Buffers) -> Result<Bill, PriceError> {
         self.close_counters();
-        self.pending.sort_by_key(|slice| (slice.from, slice.charge));
+        if self.pending.len() > 1 {
+            self.pending.sort_by_key(|slice| (slice.from, slice.charge));
+        }
         let mut taxes = std::mem::take(&mut buffers.taxes);
         let (net, total) = taxes_of(self.pricing, &self.rows, &mut taxes).map_err(self.overflow(0))?;
         self.buckets.clear();
