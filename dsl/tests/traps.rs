@@ -160,3 +160,19 @@ fn what_an_operator_writes_on_the_first_day() {
     let found = compile(main, &mut |_| Err("no files".into())).diagnostics;
     assert_eq!(found.iter().map(|found| found.code).collect::<Vec<_>>(), ["E021"]);
 }
+
+#[test]
+fn a_tax_may_stand_on_vat() {
+    let list = "tax \"City\" on top of VAT: 2%\n\nenergy: 0.50 EUR/kWh\n";
+    let quoted = list.replace("of VAT", "of \"VAT\"");
+    for text in [list, &quoted] {
+        let compiled = compiled(text);
+        assert!(compiled.diagnostics.is_empty(), "{:#?}", compiled.diagnostics);
+        let classes = compiled.tariff.unwrap().tax_classes;
+        assert!(
+            classes
+                .iter()
+                .any(|class| class.taxes.iter().any(|tax| tax.label == "City" && tax.on_top_of == [0]))
+        );
+    }
+}
