@@ -22,10 +22,10 @@ pub use problem::Problem;
 use crate::store::{OrgId, Store};
 use axum::Router;
 use axum::routing::{get, post};
+use chrono_tz::Tz;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use takst_engine::tariff::Zone;
 use takst_engine::units::Instant;
 
 /// A future on the heap, for traits that are used through a pointer.
@@ -34,7 +34,7 @@ pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// What the API asks of the rest of the gateway.
 pub trait House: Send + Sync + 'static {
     /// The clock of a site; none when it is not known.
-    fn zone(&self, org: &OrgId, site: &str) -> Option<Arc<Zone>>;
+    fn zone(&self, org: &OrgId, site: &str) -> Option<Tz>;
 
     /// Carries out a command that a person gave, written as `kind` and its fields; what came of it as JSON.
     fn order<'a>(
@@ -88,7 +88,7 @@ pub struct Api {
 impl Api {
     // An instant on the clock of a site, or in UTC.
     fn text(&self, org: &OrgId, site: Option<&str>, at: Instant) -> String {
-        words::time(site.and_then(|site| self.house.zone(org, site)).as_deref(), at)
+        words::time(site.and_then(|site| self.house.zone(org, site)), at)
     }
 }
 

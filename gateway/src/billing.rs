@@ -29,6 +29,10 @@ pub use session::{session_text, state_word};
 pub use verify::Verdict;
 pub use work::Hashes;
 
+pub(crate) use counters::{Days, opening};
+pub(crate) use session::span;
+pub(crate) use work::Ready;
+
 use crate::store::{self, Bill, Incident, Lane, NewEvent, OrgId, Store, Tx, WaitingFor, new_id};
 use serde_json::json;
 use std::collections::HashMap;
@@ -36,7 +40,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use takst_engine::Prepared;
 use takst_engine::units::Instant;
 use tokio::sync::Notify;
-use work::Ready;
 
 /// Compiled tariffs by version.
 pub trait Tariffs: Send + Sync + 'static {
@@ -134,12 +137,7 @@ impl Setup {
 impl Billing {
     /// Bills from this storage.
     #[must_use]
-    pub fn new(
-        store: Store,
-        tariffs: Arc<dyn Tariffs>,
-        sellers: Arc<dyn Sellers>,
-        options: Options,
-    ) -> Self {
+    pub fn new(store: Store, tariffs: Arc<dyn Tariffs>, sellers: Arc<dyn Sellers>, options: Options) -> Self {
         let setup = Arc::new(Setup { tariffs, sellers, ready: Mutex::default() });
         Self { inner: Arc::new(Inner { store, setup, options, wake: Notify::new() }) }
     }
@@ -169,7 +167,12 @@ impl Billing {
     ///
     /// # Errors
     /// When the storage fails.
-    pub async fn bill_session(&self, org: &OrgId, session: &str, now: Instant) -> Result<Outcome, store::Error> {
+    pub async fn bill_session(
+        &self,
+        org: &OrgId,
+        session: &str,
+        now: Instant,
+    ) -> Result<Outcome, store::Error> {
         let stored = self.inner.store.read().await?.session(org, session).await?;
         match stored {
             Some(stored) => self.bill_one(org, &stored, now).await,
@@ -195,9 +198,11 @@ impl Billing {
                 // Somebody else was faster: his bill is found at the next look.
                 Err(store::Error::Conflict(_)) if attempt < ATTEMPTS => continue,
                 // Would be so for ever, and must not stand in the way of others.
-                Err(store::Error::Refused(reason) | store::Error::Corrupt(reason) | store::Error::Conflict(reason)) => {
-                    reason
-                }
+                Err(
+                    store::Error::Refused(reason)
+                    | store::Error::Corrupt(reason)
+                    | store::Error::Conflict(reason),
+                ) => reason,
                 result => return result,
             };
             let job = self.job(org, &stored.id, now);
@@ -205,7 +210,9 @@ impl Billing {
             return self
                 .inner
                 .store
-                .write(lane, async move |tx| first::hold(tx, &job, &format!("it could not be billed: {reason}")).await)
+                .write(lane, async move |tx| {
+                    first::hold(tx, &job, &format!("it could not be billed: {reason}")).await
+                })
                 .await;
         }
     }

@@ -1,19 +1,26 @@
 //! The command line: one verb, one file. What is read and worked out lives in the other crates.
 
+mod backup;
 mod check;
 mod completions;
 mod diagnostics;
 mod diff;
 mod explain;
+mod export;
 mod failure;
 mod files;
 mod fmt;
 mod ir;
-mod layout;
+mod key;
+pub(crate) mod layout;
 mod month;
 mod out;
+mod pki;
+mod place;
 mod price;
-mod receipt;
+pub(crate) mod receipt;
+mod restore;
+mod simulate;
 mod stream;
 mod table;
 mod tariffs;
@@ -54,6 +61,15 @@ pub enum Format {
     Human,
     /// JSON for programs.
     Json,
+    /// A JSON document on each line: only for what is exported.
+    #[value(skip)]
+    Jsonl,
+    /// A table: only for what is exported.
+    #[value(skip)]
+    Csv,
+    /// The same: only for what is exported.
+    #[value(skip)]
+    Parquet,
 }
 
 /// When colour is used.
@@ -78,6 +94,12 @@ enum Verb {
     Diff(diff::Diff),
     Month(month::Month),
     Ir(ir::Ir),
+    Simulate(simulate::Simulate),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    Export(export::Export),
+    Key(key::Key),
+    Pki(pki::Pki),
     Completions(completions::Completions),
 }
 
@@ -114,6 +136,12 @@ fn run(verb: &Verb, out: &mut Out) -> Result<Exit, Failure> {
         Verb::Diff(diff) => diff.run(out),
         Verb::Month(month) => month.run(out),
         Verb::Ir(ir) => ir.run(out),
+        Verb::Simulate(simulate) => simulate.run(out),
+        Verb::Backup(backup) => backup.run(out),
+        Verb::Restore(restore) => restore.run(out),
+        Verb::Export(export) => export.run(out),
+        Verb::Key(key) => key.run(out),
+        Verb::Pki(pki) => pki.run(out),
         Verb::Completions(completions) => completions.run(&mut Arguments::command(), out),
     }
 }

@@ -4,8 +4,8 @@ mod counters;
 mod line;
 mod tape;
 
-pub use counters::Counters;
 pub(crate) use counters::Count;
+pub use counters::Counters;
 pub(crate) use line::{Closing, Early, Line, Order};
 pub(crate) use tape::Tape;
 
@@ -79,7 +79,11 @@ impl Hub {
         within: Duration,
     ) -> Result<Outcome, Unsent> {
         let line = self.line(org, charger).ok_or(Unsent::NotConnected)?;
-        let call = line.link.dialect.write_command(&command).map_err(|error| Unsent::Unsayable(error.to_string()))?;
+        let call = line
+            .link
+            .dialect
+            .write_command(&command)
+            .map_err(|error| Unsent::Unsayable(error.to_string()))?;
         let deadline = Moment::now() + within;
         let (reply, answer) = oneshot::channel();
         line.order(Order { call, when: (&command).into(), deadline, reply })?;
@@ -95,7 +99,7 @@ impl Hub {
     /// Whether the charger has a connection.
     #[must_use]
     pub fn is_connected(&self, org: &OrgId, charger: &str) -> bool {
-        self.line(org, charger).is_some()
+        self.line(org, charger).is_some_and(|line| line.is_open())
     }
 
     /// The connection of a charger.
@@ -153,8 +157,11 @@ impl Hub {
 
     /// The connection is the charger's from now on; an older one is told to end and returned.
     pub(crate) fn enter(&self, line: Arc<Line>) -> Option<Arc<Line>> {
-        let older =
-            self.lines_mut().entry(line.link.org.clone()).or_default().insert(line.link.charger.clone(), line);
+        let older = self
+            .lines_mut()
+            .entry(line.link.org.clone())
+            .or_default()
+            .insert(line.link.charger.clone(), line);
         if let Some(older) = &older {
             self.count(Count::Replaced);
             older.close(Closing { code: Closing::NORMAL, why: "a newer connection took over".to_owned() });

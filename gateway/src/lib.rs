@@ -5,20 +5,28 @@
 )]
 
 pub mod api;
+pub mod billing;
 pub mod chargers;
 mod cli;
-pub mod ocpp;
-pub mod sessions;
-mod prices;
-pub mod billing;
+mod clock;
+pub mod desk;
+pub mod export;
 pub mod feeds;
+pub mod house;
+pub mod hub;
+pub mod link;
+pub mod live;
+pub mod monitor;
+pub mod ocpp;
+pub mod pki;
+mod prices;
+pub mod receipts;
+pub mod serve;
+pub mod sessions;
+pub mod setup;
+pub mod simulate;
 pub mod store;
 pub mod tls;
-pub mod serve;
-pub mod pki;
-pub mod link;
-pub mod hub;
-mod clock;
 pub mod web;
 
 /// Runs the program with the arguments of the process.

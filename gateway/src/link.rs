@@ -90,6 +90,7 @@ pub struct Received {
 
 /// What becomes of a report.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and nearly all are answers")]
 pub enum Reply {
     /// The answer; what it promises is on the disk.
     Answer(Answer),

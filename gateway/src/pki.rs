@@ -7,9 +7,9 @@ mod folder;
 use crate::tls::REVOKED;
 use folder::{Folder, Lock};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertificateSigningRequestParams, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
-    PublicKeyData, RevocationReason, RevokedCertParams, SerialNumber,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertificateSigningRequestParams,
+    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    PKCS_ECDSA_P256_SHA256, PublicKeyData, RevocationReason, RevokedCertParams, SerialNumber,
 };
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -100,8 +100,10 @@ impl Authority {
         let key = new_key()?;
         let mut params = parameters(name, now, CA_DAYS);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
-        let certificate = params.self_signed(&key).map_err(|error| unable("the authority's certificate", &error))?;
+        params.key_usages =
+            vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+        let certificate =
+            params.self_signed(&key).map_err(|error| unable("the authority's certificate", &error))?;
         folder.write(CA_KEY, &key.serialize_pem())?;
         folder.write(CA, &certificate.pem())?;
         drop(lock);
@@ -126,10 +128,12 @@ impl Authority {
             )));
         }
         let certificate = folder.read(CA)?;
-        let key = KeyPair::from_pem(&folder.read(CA_KEY)?)
-            .map_err(|error| PkiError::Io(format!("{} cannot be read: {error}", folder.path(CA_KEY).display())))?;
-        let issuer = Issuer::from_ca_cert_pem(&certificate, key)
-            .map_err(|error| PkiError::Io(format!("{} cannot be read: {error}", folder.path(CA).display())))?;
+        let key = KeyPair::from_pem(&folder.read(CA_KEY)?).map_err(|error| {
+            PkiError::Io(format!("{} cannot be read: {error}", folder.path(CA_KEY).display()))
+        })?;
+        let issuer = Issuer::from_ca_cert_pem(&certificate, key).map_err(|error| {
+            PkiError::Io(format!("{} cannot be read: {error}", folder.path(CA).display()))
+        })?;
         Ok(Self { folder, certificate, issuer })
     }
 
@@ -285,8 +289,9 @@ impl Authority {
             revoked_certs,
             key_identifier_method: KeyIdMethod::Sha256,
         };
-        let revocations =
-            revocations.signed_by(&self.issuer).map_err(|error| unable("the list of revoked certificates", &error))?;
+        let revocations = revocations
+            .signed_by(&self.issuer)
+            .map_err(|error| unable("the list of revoked certificates", &error))?;
         let pem = revocations.pem().map_err(|error| unable("the list of revoked certificates", &error))?;
         self.folder.write(REVOKED, &pem).map(drop)
     }
@@ -300,7 +305,9 @@ fn charger_parameters(charger: &str, now: Instant, days: u32) -> Result<Certific
     // The bound of X.509 for a common name.
     const LONGEST: usize = 64;
     if charger.is_empty() || charger.chars().count() > LONGEST || charger.chars().any(char::is_control) {
-        return Err(PkiError::Input(format!("the id of a charger in a certificate has 1 to {LONGEST} characters")));
+        return Err(PkiError::Input(format!(
+            "the id of a charger in a certificate has 1 to {LONGEST} characters"
+        )));
     }
     let mut params = parameters(charger, now, days);
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];

@@ -171,8 +171,12 @@ impl<D: Desk> Serve<D> {
             spawn(&mut tasks, task, end.clone());
         }
         let seats = Seats::new(limits.clone());
-        let told =
-            pages::Told { hub: hub.clone(), store: store.clone(), seats: Arc::clone(&seats), stop: stop.clone() };
+        let told = pages::Told {
+            hub: hub.clone(),
+            store: store.clone(),
+            seats: Arc::clone(&seats),
+            stop: stop.clone(),
+        };
         let door = Arc::new(Door {
             desk,
             hub: hub.clone(),
@@ -197,7 +201,20 @@ impl<D: Desk> Serve<D> {
             tracing::warn!(%address, "this address is served without encryption; others can read and change what is sent");
         }
         tracing::info!(?addresses, ?tls_addresses, database = store.place(), "takst serves");
-        Ok(Running { addresses, tls_addresses, hub, store, seats, tls, reload, patience, doors, rest, listeners, tasks })
+        Ok(Running {
+            addresses,
+            tls_addresses,
+            hub,
+            store,
+            seats,
+            tls,
+            reload,
+            patience,
+            doors,
+            rest,
+            listeners,
+            tasks,
+        })
     }
 }
 
@@ -254,7 +271,10 @@ impl Running {
         while self.listeners.join_next().await.is_some() {}
         // Nobody comes in any more but those who were at the door.
         if !self.hub.close_all("the gateway restarts", self.patience.mul_f32(0.6)).await {
-            tracing::warn!(chargers = self.hub.connected(), "some connections did not come to their end in time");
+            tracing::warn!(
+                chargers = self.hub.connected(),
+                "some connections did not come to their end in time"
+            );
         }
         let _ = self.rest.send(true);
         while let Ok(Some(ended)) = timeout_at(deadline, self.tasks.join_next()).await {
@@ -276,11 +296,8 @@ impl Running {
     /// When the operating system does not deliver signals.
     pub async fn until_signal(self) -> io::Result<()> {
         let mut signals = Signals::new()?;
-        loop {
-            match signals.next().await {
-                Signal::Reload => self.reload().await,
-                Signal::End => break,
-            }
+        while let Signal::Reload = signals.next().await {
+            self.reload().await;
         }
         tracing::info!("stopping");
         let ended = async {
@@ -382,7 +399,11 @@ fn affordable(wanted: usize) -> usize {
             let files = usize::try_from(files).unwrap_or(usize::MAX);
             let room = files.saturating_sub(OTHER_FILES).max(OTHER_FILES / 4);
             if room < wanted {
-                tracing::info!(files, connections = room, "the limit of open files limits the connections (ulimit -n)");
+                tracing::info!(
+                    files,
+                    connections = room,
+                    "the limit of open files limits the connections (ulimit -n)"
+                );
                 return room;
             }
         }

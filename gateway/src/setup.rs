@@ -30,9 +30,10 @@ pub use edit::EditError;
 pub use files::{API_FILE, FilePath, Files, PEOPLE_FILE};
 pub use load::{Environment, Loaded};
 pub use model::{
-    Address, Assignment, Charger, Connector, Contract, Document, Driver, Effective, Feed, FeedSource, Group, Habits, Limits,
-    Model, Organisation, Person, Plan, Plug, RunningSessions, Security, Seller, Settings, Site, Subprotocol, Token, TokenKind,
-    TokenState, TokensOffline, UnknownChargers, UnknownPolicy, UnknownTokens,
+    Address, Assignment, Charger, Connector, Contract, Document, Driver, Effective, Feed, FeedSource, Group,
+    Habits, Limits, Model, Organisation, Person, Plan, Plug, RunningSessions, Security, Seller, Settings,
+    Site, Subprotocol, Token, TokenKind, TokenState, TokensOffline, UnknownChargers, UnknownPolicy,
+    UnknownTokens,
 };
 pub use report::Problems;
 pub use resolve::{At, FirmwareHabits, InForce, Level, Setup, TokenVerdict, Unknown};

@@ -21,5 +21,5 @@ pub use fleet::{Fleet, Member};
 pub use plan::{Cars, Plan, Span, Trouble, TroubleKind};
 pub use player::{Address, AddressError};
 pub use record::Recorder;
-pub use scenario::{Expect, Scenario, ScenarioError};
-pub use stats::{Latency, Report, Stats};
+pub use scenario::{Expect, Scenario, ScenarioError, read_duration};
+pub use stats::{Latency, Messages, Ordered, Report, Stats};

@@ -44,7 +44,8 @@ impl Tls {
     /// # Errors
     /// What is wrong with which file.
     pub fn open(files: Files) -> Result<Self, TlsError> {
-        let (config, print) = files.read(None)?.ok_or_else(|| TlsError("no certificate was read".to_owned()))?;
+        let (config, print) =
+            files.read(None)?.ok_or_else(|| TlsError("no certificate was read".to_owned()))?;
         Ok(Self { files, current: RwLock::new(Current { config, print }) })
     }
 
@@ -71,7 +72,8 @@ impl Files {
     fn read(&self, before: Option<u64>) -> Result<Option<(Arc<ServerConfig>, u64)>, TlsError> {
         let certificate = bytes(&self.certificate)?;
         let key = bytes(&self.key)?;
-        let authority = self.client_ca.as_deref().map(|path| bytes(path).map(|bytes| (path, bytes))).transpose()?;
+        let authority =
+            self.client_ca.as_deref().map(|path| bytes(path).map(|bytes| (path, bytes))).transpose()?;
         let revoked = match &self.client_ca {
             Some(path) => {
                 let path = path.with_file_name(REVOKED);
@@ -97,7 +99,9 @@ impl Files {
             Some((path, authority)) => {
                 let mut roots = RootCertStore::empty();
                 for root in certificates(path, &authority)? {
-                    roots.add(root).map_err(|error| bad(path, &format!("holds no authority's certificate: {error}")))?;
+                    roots
+                        .add(root)
+                        .map_err(|error| bad(path, &format!("holds no authority's certificate: {error}")))?;
                 }
                 // A charger without a certificate may still come with a password; the set-up says which of them must have one.
                 let mut verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
@@ -105,13 +109,16 @@ impl Files {
                     .only_check_end_entity_revocation()
                     .allow_unknown_revocation_status();
                 if let Some((revoked, path)) = revoked {
-                    let lists: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&revoked).collect();
-                    let lists = lists.map_err(|error| bad(&path, &format!("holds no list of revoked certificates: {error}")))?;
+                    let lists: Result<Vec<_>, _> =
+                        CertificateRevocationListDer::pem_slice_iter(&revoked).collect();
+                    let lists = lists.map_err(|error| {
+                        bad(&path, &format!("holds no list of revoked certificates: {error}"))
+                    })?;
                     verifier = verifier.with_crls(lists);
                 }
-                let verifier = verifier
-                    .build()
-                    .map_err(|error| bad(path, &format!("cannot be used to check chargers' certificates: {error}")))?;
+                let verifier = verifier.build().map_err(|error| {
+                    bad(path, &format!("cannot be used to check chargers' certificates: {error}"))
+                })?;
                 builder.with_client_cert_verifier(verifier)
             }
         };

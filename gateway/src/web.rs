@@ -6,13 +6,15 @@ mod parts;
 use crate::api::access::Wish;
 use crate::api::{Api, Caller, Problem};
 use crate::clock::now;
-use crate::store::{Bill, BillFilter, Charger, ConnectorState, Incident, Session, SessionFilter, SessionStatus};
+use crate::store::{
+    Bill, BillFilter, Charger, ConnectorState, Incident, Session, SessionFilter, SessionStatus,
+};
+use axum::Router;
 use axum::extract::{Form, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use serde::Deserialize;
 use takst_engine::units::Instant;
 
@@ -117,7 +119,8 @@ async fn leave() -> Response {
 
 fn cookie(text: &str) -> Response {
     let value = HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("takst=; Max-Age=0"));
-    let headers: [(HeaderName, HeaderValue); 2] = [(SET_COOKIE, value), (LOCATION, HeaderValue::from_static("/"))];
+    let headers: [(HeaderName, HeaderValue); 2] =
+        [(SET_COOKIE, value), (LOCATION, HeaderValue::from_static("/"))];
     (StatusCode::SEE_OTHER, headers).into_response()
 }
 

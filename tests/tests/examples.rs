@@ -242,10 +242,12 @@ fn no_file_is_forgotten() {
         tariffs().into_iter().filter(|(_, compiled)| compiled.abstract_list).map(|(path, _)| path).collect();
     let forgotten: Vec<String> = files()
         .into_iter()
+        // Set-ups are no command's argument here: `gateway/tests/setup_sites.rs` loads them.
+        .filter(|file| !file.starts_with("sites/") && !file.starts_with("scenarios/"))
         .filter(|file| file != "README.md" && !bases.contains(file) && !used.contains(file))
         .collect();
     assert!(forgotten.is_empty(), "no command in README.md uses {forgotten:?}");
-    for file in files() {
+    for file in files().into_iter().filter(|file| !file.starts_with("scenarios/")) {
         assert!(
             readme.contains(file.rsplit('/').next().unwrap()) || file == "README.md",
             "README.md does not name {file}"

@@ -19,7 +19,9 @@ fn the_sums_so_far_are_those_of_the_preview() {
             continue;
         }
         let main = SourceFile { name: "random.tariff".into(), text: pair.tariff.to_text() };
-        let Some(tariff) = compile(main, &mut |name| Err(format!("there is no `{name}`"))).tariff else { continue };
+        let Some(tariff) = compile(main, &mut |name| Err(format!("there is no `{name}`"))).tariff else {
+            continue;
+        };
         let prepared = Prepared::new(tariff).unwrap();
         let mut book = PriceBook::default();
         for file in pair.files_json() {
@@ -27,7 +29,8 @@ fn the_sums_so_far_are_those_of_the_preview() {
         }
         let pricing = Pricing::new(&prepared, &book).unwrap();
         let session = Session::from_json(&pair.session.to_json()).unwrap();
-        let standing = pair.standing_json().map(|text| Standing::from_json(&text).unwrap()).unwrap_or_default();
+        let standing =
+            pair.standing_json().map(|text| Standing::from_json(&text).unwrap()).unwrap_or_default();
         let begin = Begin {
             plugged_in: session.plugged_in,
             explicit_states: !session.states.is_empty(),

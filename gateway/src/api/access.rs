@@ -179,7 +179,8 @@ impl Access {
                 known.insert(hash, (caller.clone(), Instant::now()));
             }
         }
-        let used = store.write(Lane::org(&org.clone()), async move |tx| tx.api_key_used(&org, &row.id, now()).await);
+        let used =
+            store.write(Lane::org(&org.clone()), async move |tx| tx.api_key_used(&org, &row.id, now()).await);
         if let Err(error) = used.await {
             tracing::warn!(%error, "the use of a key was not noted");
         }
@@ -208,16 +209,8 @@ pub fn new_key(name: &str, role: Role, by: &str) -> Result<(ApiKey, String), Pro
     let hash = argon2.hash_password(secret.as_bytes(), &salt).map_err(failed)?.to_string();
     let key = format!("takst_{id}_{secret}");
     let (name, role, created_by) = (name.to_owned(), role.as_str().to_owned(), by.to_owned());
-    let row = ApiKey {
-        id,
-        name,
-        role,
-        hash,
-        created_at: now(),
-        created_by,
-        last_used_at: None,
-        revoked_at: None,
-    };
+    let row =
+        ApiKey { id, name, role, hash, created_at: now(), created_by, last_used_at: None, revoked_at: None };
     Ok((row, key))
 }
 
@@ -225,7 +218,8 @@ impl FromRequestParts<Api> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let text = |name| parts.headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
+        let text =
+            |name| parts.headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
         let bearer = text(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
         // Pages keep the key in a cookie.
         let cookie = || text(COOKIE)?.split(';').find_map(|part| part.trim().strip_prefix("takst="));

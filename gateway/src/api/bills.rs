@@ -5,8 +5,8 @@ use super::{Api, Caller, Problem, words};
 use crate::store::BillFilter;
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::Value;
@@ -76,7 +76,8 @@ pub(super) async fn receipt(
     caller.wants(Wish::SeeSessions)?;
     let bill = api.store.read().await?.bill(&caller.org, &id).await?;
     let bill = bill.ok_or_else(|| Problem::missing("bill", &id))?;
-    let page = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains("html"));
+    let page =
+        headers.get(ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains("html"));
     let kind = if page { "text/html; charset=utf-8" } else { "text/plain; charset=utf-8" };
     Ok(([(CONTENT_TYPE, kind)], api.house.receipt(&bill, page)?).into_response())
 }

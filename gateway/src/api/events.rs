@@ -56,8 +56,11 @@ pub(super) async fn stream(
             for row in found.ok()? {
                 after = row.seq;
                 let about: serde_json::Value = serde_json::from_str(&row.document).unwrap_or_default();
-                let data = serde_json::json!({ "at": utc_text(row.at), "subject": row.subject, "about": about });
-                waiting.push_back(Event::default().id(row.seq.to_string()).event(row.kind).data(data.to_string()));
+                let data =
+                    serde_json::json!({ "at": utc_text(row.at), "subject": row.subject, "about": about });
+                waiting.push_back(
+                    Event::default().id(row.seq.to_string()).event(row.kind).data(data.to_string()),
+                );
             }
             if waiting.is_empty() {
                 // An end of waiting is no reason to stop: it is time to look again.

@@ -98,7 +98,9 @@ pub(super) async fn one(
     let mut document = IncidentDoc::from(row);
     for event in reader.incident_events(&caller.org, &id).await? {
         let about: Value = serde_json::from_str(&event.document).unwrap_or_default();
-        document.history.push(serde_json::json!({ "at": utc_text(event.at), "kind": event.kind, "about": about }));
+        document
+            .history
+            .push(serde_json::json!({ "at": utc_text(event.at), "kind": event.kind, "about": about }));
     }
     Ok(Json(document))
 }

@@ -167,7 +167,8 @@ pub(super) async fn audit(
 ) -> Result<Json<Vec<AuditDoc>>, Problem> {
     caller.wants(Wish::Own)?;
     let mut reader = api.store.read().await?;
-    let rows = reader.audit_log(&caller.org, search.subject.as_deref(), search.before.as_deref(), 100).await?;
+    let rows =
+        reader.audit_log(&caller.org, search.subject.as_deref(), search.before.as_deref(), 100).await?;
     let json = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok());
     let document = |row: AuditEntry| AuditDoc {
         id: row.id,

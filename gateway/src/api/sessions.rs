@@ -208,10 +208,7 @@ pub(super) async fn document(
         flags: serde_json::from_str(&row.flags).unwrap_or_default(),
         held: row.hold.then(|| row.hold_reason.clone().unwrap_or_default()),
         cost: cost.map(|(total, currency, digits)| Cost { currency, total: words::money(total, digits) }),
-        tariff: row
-            .tariff_name
-            .zip(row.tariff_version)
-            .map(|(name, version)| TariffDoc { name, version }),
+        tariff: row.tariff_name.zip(row.tariff_version).map(|(name, version)| TariffDoc { name, version }),
         preview: preview.and_then(|preview| serde_json::from_str(&preview.document).ok()),
         bills: bills.iter().filter_map(|bill| serde_json::from_str(&bill.document).ok()).collect(),
         id: row.id,

@@ -1,16 +1,18 @@
 //! Figures and times as outsiders read them: plain decimals, RFC 3339.
 
-use takst_engine::calendar_time::{INSTANTS, local_text, utc_text};
+use chrono::{DateTime, SecondsFormat};
+use chrono_tz::Tz;
+use takst_engine::calendar_time::utc_text;
 use takst_engine::exact::print_decimal;
-use takst_engine::tariff::Zone;
 use takst_engine::units::{Energy, Instant};
 
 /// RFC 3339 on the clock of `zone`, or in UTC.
 #[must_use]
-pub fn time(zone: Option<&Zone>, at: Instant) -> String {
-    match zone {
-        Some(zone) if INSTANTS.contains(&at.0) => local_text(zone, at),
-        _ => utc_text(at),
+pub fn time(zone: Option<Tz>, at: Instant) -> String {
+    let digits = if at.0 % 1_000 == 0 { SecondsFormat::Secs } else { SecondsFormat::Millis };
+    match zone.and_then(|zone| Some(DateTime::from_timestamp_millis(at.0)?.with_timezone(&zone))) {
+        Some(local) => local.to_rfc3339_opts(digits, false),
+        None => utc_text(at),
     }
 }
 

@@ -1,8 +1,8 @@
 //! A feed has changed prices that bills were made with: which bills, and by how much.
 
 use super::again::{Given, Opened};
-use super::work::{Subject, Trouble};
 use super::session::span;
+use super::work::{Subject, Trouble};
 use super::{Billing, Decision, Outcome, from_json};
 use crate::store::{self, Incident, Lane, NewEvent, OrgId, SessionFilter};
 use futures_util::StreamExt as _;
@@ -176,7 +176,8 @@ impl Billing {
                 let mut now = Vec::new();
                 for (_, name) in &subject.scopes {
                     let row = reader.standing(org, name).await?;
-                    let stands = row.and_then(|row| Standing::from_json(&row.document).ok()).unwrap_or_default();
+                    let stands =
+                        row.and_then(|row| Standing::from_json(&row.document).ok()).unwrap_or_default();
                     now.push((name.clone(), stands));
                 }
                 match Opened::read(&mut reader, org, &first.id, &now).await {

@@ -211,7 +211,8 @@ impl Again {
 fn filled(scope: Scope, closing: &Standing, days: Days, stood: &Standing) -> Standing {
     let touched = opening(&[(scope, stood.clone())], days);
     let mut all = stood.clone();
-    let names: BTreeSet<String> = touched.iter().chain(closing.iter()).map(|(name, _)| name.to_owned()).collect();
+    let names: BTreeSet<String> =
+        touched.iter().chain(closing.iter()).map(|(name, _)| name.to_owned()).collect();
     for name in names.into_iter().filter(|name| scope.has(name)) {
         let value = closing.get(&name);
         all.set(name, value);

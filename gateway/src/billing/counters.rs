@@ -158,7 +158,13 @@ pub fn opening(all: &[(Scope, Standing)], days: Days) -> Standing {
 /// What stands in a scope once a session that opened with `opening` has closed with `closing`. Works too when others have
 /// moved the scope in between: each counter moves by what the session added to it.
 #[must_use]
-pub fn closed(scope: Scope, stands: &Standing, opening: &Standing, closing: &Standing, days: Days) -> Standing {
+pub fn closed(
+    scope: Scope,
+    stands: &Standing,
+    opening: &Standing,
+    closing: &Standing,
+    days: Days,
+) -> Standing {
     let mut result = Standing::default();
     for (name, value) in stands.iter().filter(|(name, _)| !days.let_go(name)) {
         result.set(name.to_owned(), value);
@@ -211,8 +217,13 @@ mod tests {
 
     #[test]
     fn each_counter_moves_by_what_the_session_added() {
-        let stands = standing(r#"{"driver energy 2025-03": "12", "driver energy 2022-11": "3", "driver energy 2023-03": "4"}"#);
-        let (before, after) = (standing(r#"{"driver energy 2025-03": "7"}"#), r#"{"driver energy 2025-03": "9.5", "site energy 2025-03": "2"}"#);
+        let stands = standing(
+            r#"{"driver energy 2025-03": "12", "driver energy 2022-11": "3", "driver energy 2023-03": "4"}"#,
+        );
+        let (before, after) = (
+            standing(r#"{"driver energy 2025-03": "7"}"#),
+            r#"{"driver energy 2025-03": "9.5", "site energy 2025-03": "2"}"#,
+        );
         let result = closed(Scope::Driver, &stands, &before, &standing(after), MARCH);
         assert_eq!(result, standing(r#"{"driver energy 2025-03": "14.5", "driver energy 2023-03": "4"}"#));
         assert_eq!(

@@ -41,7 +41,10 @@ impl Billing {
             }
             let after = json!({ "hold": false });
             audit(tx, job, &decision, "session.release", &before(&stored), &after).await?;
-            tx.log_event(&job.org, job.event("session.released", &json!({ "session": job.session, "by": by })));
+            tx.log_event(
+                &job.org,
+                job.event("session.released", &json!({ "session": job.session, "by": by })),
+            );
             Ok(())
         })
         .await
@@ -141,10 +144,13 @@ impl Billing {
         self.decide(org, session, now, async move |tx, job, stored| {
             let given = Given::read(tx.session_bills(&job.org, &job.session).await?)?;
             let Some((first, document)) = given.first() else {
-                return Err(store::Error::refused("the session has no bill; decide that it gets none instead"));
+                return Err(store::Error::refused(
+                    "the session has no bill; decide that it gets none instead",
+                ));
             };
             let terms = RefundTerms { charges: charges.clone(), reason: decision.reason.clone() };
-            let names = charges.as_ref().map(|charges| charges.iter().map(String::as_str).collect::<Vec<_>>());
+            let names =
+                charges.as_ref().map(|charges| charges.iter().map(String::as_str).collect::<Vec<_>>());
             let credit = refund(document, given.earlier(), names.as_deref(), &terms.reason)
                 .map_err(|error| store::Error::refused(error.to_string()))?;
             let seller = super::first::seller(job, &stored).map_err(refused)?;
@@ -171,13 +177,7 @@ impl Billing {
     }
 
     // One unit about one session.
-    async fn decide<T, F>(
-        &self,
-        org: &OrgId,
-        session: &str,
-        now: Instant,
-        what: F,
-    ) -> Result<T, store::Error>
+    async fn decide<T, F>(&self, org: &OrgId, session: &str, now: Instant, what: F) -> Result<T, store::Error>
     where
         T: Send + 'static,
         F: AsyncFn(&mut Tx, &Job, store::Session) -> Result<T, store::Error> + Send + 'static,

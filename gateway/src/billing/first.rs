@@ -4,9 +4,7 @@ use super::counters::{Scope, closed};
 use super::issued::{Head, to_json};
 use super::work::{Hashes, Subject, Trouble, Worked};
 use super::{CHANGED, Job, Outcome, Seller, again};
-use crate::store::{
-    self, Bill, BillKind, Billing, NewBill, Preview, StandingChange, Tx, WaitingFor,
-};
+use crate::store::{self, Bill, BillKind, Billing, NewBill, Preview, StandingChange, Tx, WaitingFor};
 use serde_json::json;
 use takst_engine::Standing;
 use takst_engine::calendar_time::utc_text;
@@ -63,8 +61,7 @@ async fn issue(tx: &mut Tx, job: &Job, stored: store::Session) -> Result<Outcome
         .collect::<Vec<_>>();
     let revision = Revision { kind: BillKind::Bill, number: 1, corrects: None, event: "bill.issued" };
     let zone = subject.ready.zone();
-    let issued =
-        put(tx, job, &seller, zone, revision, &worked.document, &worked.hashes(), &moves).await?;
+    let issued = put(tx, job, &seller, zone, revision, &worked.document, &worked.hashes(), &moves).await?;
     unchanged(tx, job, as_read).await?;
     Ok(Outcome::Billed(Box::new(issued)))
 }
@@ -125,9 +122,7 @@ pub(super) async fn pending(
     let preview = Preview { session: job.session.clone(), document, updated_at: job.now };
     tx.put_preview(&job.org, &preview, &waiting).await?;
     if before != waiting {
-        let wait = |wait: &WaitingFor| {
-            json!({ "feed": wait.feed, "area": wait.area, "until": utc_text(wait.until) })
-        };
+        let wait = |wait: &WaitingFor| json!({ "feed": wait.feed, "area": wait.area, "until": utc_text(wait.until) });
         let document =
             json!({ "session": job.session, "waits_for": waiting.iter().map(wait).collect::<Vec<_>>() });
         tx.log_event(&job.org, job.event("bill.pending", &document));
@@ -172,7 +167,8 @@ pub(super) async fn put(
         total,
         hashes: serde_json::to_string(hashes).unwrap_or_default(),
     };
-    let document = Document { corrects, revision: u32::try_from(number).unwrap_or(u32::MAX), ..document.clone() };
+    let document =
+        Document { corrects, revision: u32::try_from(number).unwrap_or(u32::MAX), ..document.clone() };
     let told = json!({
         "session": job.session, "bill": job.bill, "seller": seller.id, "kind": kind.as_str(),
         "total": document.total, "currency": document.currency, "energy_kwh": document.energy_kwh,

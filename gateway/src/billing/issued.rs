@@ -45,16 +45,23 @@ pub fn to_json(head: &Head, id: &str, document: &Document) -> Result<String, Str
     let Head { number, seller, issued } = head;
     let text = |text: &str| serde_json::to_string(text).map_err(|error| error.to_string());
     let rest = body.strip_prefix('{').ok_or("the document of a bill is no object")?;
-    Ok(format!(r#"{{"number":{},"seller":{},"issued":{},{rest}"#, text(number)?, text(seller)?, text(issued)?))
+    Ok(format!(
+        r#"{{"number":{},"seller":{},"issued":{},{rest}"#,
+        text(number)?,
+        text(seller)?,
+        text(issued)?
+    ))
 }
 
-/// Reads what [`to_json`] wrote.
+/// Reads what `to_json` wrote.
 ///
 /// # Errors
 /// Says what is not as it was written.
 pub fn from_json(text: &str) -> Result<(Head, Document), String> {
     let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let Value::Object(mut fields) = value else { return Err("the document of a bill is no object".to_owned()) };
+    let Value::Object(mut fields) = value else {
+        return Err("the document of a bill is no object".to_owned());
+    };
     let mut take = |name: &str| match fields.remove(name) {
         Some(Value::String(text)) => Ok(text),
         _ => Err(format!("the document of a bill has no `{name}`")),
@@ -78,6 +85,9 @@ mod tests {
     fn numbers_and_amounts() {
         assert_eq!(printed_number("KOTI-", 96), "KOTI-0096");
         assert_eq!(printed_number("2026/", 123_456), "2026/123456");
-        assert_eq!((minor("-0.50"), minor("31.28"), minor("120"), minor("1.2.3"), minor("")), (Some(-50), Some(3128), Some(120), None, None));
+        assert_eq!(
+            (minor("-0.50"), minor("31.28"), minor("120"), minor("1.2.3"), minor("")),
+            (Some(-50), Some(3128), Some(120), None, None)
+        );
     }
 }

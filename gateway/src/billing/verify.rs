@@ -1,9 +1,9 @@
 //! A bill is worked out again from what is stored, and compared byte for byte.
 
+use super::Billing;
 use super::again::{Given, Opened};
 use super::issued::{Head, to_json};
 use super::work::{Hashes, Subject, Trouble};
-use super::Billing;
 use crate::store::{self, Bill, BillKind, OrgId, Reader};
 use takst_engine::Standing;
 use takst_engine::correction::{correct, refund};
@@ -95,7 +95,8 @@ async fn opened(
     let mut now = Vec::with_capacity(subject.scopes.len());
     for (_, name) in &subject.scopes {
         let posting = own.iter().find(|posting| posting.scope == *name);
-        let stands = posting.map_or(Ok(Standing::default()), |posting| super::first::parse(&posting.opening))?;
+        let stands =
+            posting.map_or(Ok(Standing::default()), |posting| super::first::parse(&posting.opening))?;
         now.push((name.clone(), stands));
     }
     match given.first() {

@@ -1,8 +1,8 @@
 //! What a session comes to, worked out from what is stored.
 
+use super::Setup;
 use super::counters::{Counted, Days, Scope, opening};
 use super::session::{session_text, span};
-use super::Setup;
 use crate::feeds::{LoadError, Loaded, Need, Publication, load, needs};
 use crate::store::{self, OrgId, Reader, WaitingFor};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use takst_engine::units::Instant;
 use takst_engine::{Bill, Prepared, Pricing, Standing, price};
 
 /// A tariff with what billing wants to know of it.
-pub(super) struct Ready {
+pub(crate) struct Ready {
     pub prepared: Arc<Prepared>,
     pub needs: Vec<Need>,
     pub counted: Counted,
@@ -120,7 +120,9 @@ impl Subject {
         version: Option<&str>,
     ) -> Result<Self, Trouble> {
         let version = version.or(stored.tariff_version.as_deref()).ok_or_else(|| {
-            Trouble::Hold("no tariff was in force where and when it began; assign one, or name one".to_owned())
+            Trouble::Hold(
+                "no tariff was in force where and when it began; assign one, or name one".to_owned(),
+            )
         })?;
         let ready = setup.ready(version).ok_or_else(|| {
             Trouble::Hold(format!("its tariff ({version}) is not known any more; name another one"))
@@ -135,8 +137,7 @@ impl Subject {
         let days = Days::of(ready.zone(), (from, until));
         let currency = ready.prepared.tariff().currency.code.as_str();
         let seller = stored.seller.as_deref().unwrap_or_default();
-        let scopes =
-            ready.counted.scopes(seller, currency, stored.driver.as_deref(), stored.site.as_deref());
+        let scopes = ready.counted.scopes(seller, currency, stored.driver.as_deref(), stored.site.as_deref());
         Ok(Self { stored, session, text, ready, days, scopes })
     }
 

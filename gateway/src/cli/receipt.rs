@@ -1,7 +1,7 @@
 //! A bill as a receipt for a terminal: what was taken, at which price, what it comes to.
 
-mod dates;
-mod fold;
+pub(crate) mod dates;
+pub(crate) mod fold;
 
 use super::layout::{columns, ends, fit, left, places, right, rule, scale, wrap};
 use super::out::{Look, paint};
@@ -46,9 +46,13 @@ impl Sheet {
     /// than the currency has.
     pub fn receipt(self, document: &Document, plug: Option<Plug>, pricing: &Pricing<'_>) -> String {
         let tariff = pricing.prepared().tariff();
-        let digits = u32::from(tariff.currency.digits);
+        self.head(document, plug, tariff) + &self.body(document, u32::from(tariff.currency.digits))
+    }
+
+    /// What stands below the head: charges with their lines, taxes, total.
+    pub fn body(self, document: &Document, digits: u32) -> String {
         let dates = Dates::of(document);
-        let mut text = self.head(document, plug, tariff);
+        let mut text = String::new();
         let mut detailed = false;
         let shown: Vec<&ChargeDoc> =
             document.charges.iter().filter(|charge| costs(document, charge)).collect();
@@ -58,7 +62,7 @@ impl Sheet {
             let lines = self.charge(charge, document, digits, &dates);
             // A charge with lines of its own stands apart from its neighbours.
             let now = lines.lines().count() > 1;
-            if (now || detailed) && !text.ends_with(&format!("{}\n", rule(self.width))) {
+            if (now || detailed) && !text.is_empty() {
                 text.push('\n');
             }
             detailed = now;
@@ -335,7 +339,7 @@ fn costs_nothing(line: &LineDoc) -> bool {
     free && !matches!(line.charge, "energy" | "feed-in")
 }
 
-fn costs(document: &Document, charge: &ChargeDoc) -> bool {
+pub(crate) fn costs(document: &Document, charge: &ChargeDoc) -> bool {
     let mut lines = document.lines.iter().filter(|line| belongs(line, charge)).peekable();
     !zero(&charge.amount) || lines.peek().is_none() || !lines.all(costs_nothing)
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use takst_engine::session::Plug;
 use takst_engine::tariff::Contract;
 use takst_engine::units::Instant;
-use takst_engine::{PriceBook, Prepared};
+use takst_engine::{Prepared, PriceBook};
 
 /// The set-up, as far as the desk needs it. Every answer is that of the set-up in force at the moment of the question.
 pub trait Rules: Send + Sync + 'static {
@@ -22,7 +22,13 @@ pub trait Rules: Send + Sync + 'static {
     fn charger(&self, org: &OrgId, charger: &str) -> Option<Arc<ChargerRules>>;
 
     /// What becomes of a charger that nobody named.
-    fn unknown(&self) -> Unknown;
+    fn unknown(&self, identity: &str) -> Unknown;
+
+    /// Whether `password` is the one that the set-up keeps for a charger, beside those of its [`Security`]; none when it keeps none.
+    /// May take some milliseconds.
+    fn proves(&self, _org: &OrgId, _charger: &str, _password: &[u8]) -> Option<bool> {
+        None
+    }
 
     /// Who may charge, and how sessions end.
     fn house(&self, org: &OrgId) -> Arc<House>;
@@ -69,6 +75,33 @@ pub struct ChargerRules {
     pub free_vend: Option<String>,
     /// It may not work: it is told `Rejected`.
     pub rejected: bool,
+}
+
+impl ChargerRules {
+    /// A charger that the set-up does not name.
+    #[must_use]
+    pub fn guest(org: &OrgId, id: &str) -> Self {
+        Self {
+            org: org.clone(),
+            id: id.to_owned(),
+            site: None,
+            security: Security::default(),
+            pinned: None,
+            assume_16: false,
+            habits: Habits::default(),
+            ping_s: Some(60),
+            frames_kept: 1000,
+            evses: Vec::new(),
+            free_vend: None,
+            rejected: false,
+        }
+    }
+
+    /// What is known of one of its EVSEs.
+    #[must_use]
+    pub fn evse(&self, evse: i64) -> Option<&EvseRules> {
+        self.evses.iter().find(|known| known.evse == evse)
+    }
 }
 
 /// An EVSE of a charger; in OCPP 1.6 a connector.
@@ -224,6 +257,4 @@ pub struct Learnt {
     pub password: Option<String>,
     /// The charger has come back with it: older ones are worth nothing.
     pub password_seen: bool,
-    /// Start and meter values count differently (see [`crate::sessions`]).
-    pub mixed_registers: bool,
 }

@@ -42,7 +42,12 @@ impl Folder {
     ///
     /// # Errors
     /// When the storage fails. A folder that cannot be read has no files; the log says so.
-    pub async fn look(&mut self, store: &Store, org: &OrgId, now: Instant) -> Result<Vec<Taken>, store::Error> {
+    pub async fn look(
+        &mut self,
+        store: &Store,
+        org: &OrgId,
+        now: Instant,
+    ) -> Result<Vec<Taken>, store::Error> {
         let path = self.path.clone();
         let listed = tokio::task::spawn_blocking(move || list(&path)).await;
         let files = match listed {
@@ -99,7 +104,8 @@ fn list(folder: &Path) -> std::io::Result<Listed> {
     for entry in std::fs::read_dir(folder)?.take(MOST_FILES) {
         let entry = entry?;
         let path = entry.path();
-        let known = |ending: &std::ffi::OsStr| ["json", "xml"].iter().any(|known| ending.eq_ignore_ascii_case(known));
+        let known =
+            |ending: &std::ffi::OsStr| ["json", "xml"].iter().any(|known| ending.eq_ignore_ascii_case(known));
         if !path.extension().is_some_and(known) {
             continue;
         }

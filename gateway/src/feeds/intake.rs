@@ -2,7 +2,9 @@
 
 use super::needs::add_to;
 use crate::prices;
-use crate::store::{self, Billing, Incident, Lane, NewEvent, OrgId, PricePoint, Store, Tx, WaitingFor, new_id};
+use crate::store::{
+    self, Billing, Incident, Lane, NewEvent, OrgId, PricePoint, Store, Tx, WaitingFor, new_id,
+};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -162,7 +164,9 @@ fn read(offered: &Offered, now: Instant) -> Result<Vec<Vec<PricePoint>>, InputEr
 // What a price book refuses is refused here, and times that no session can have.
 fn check(file: &FeedFile) -> Result<(), InputError> {
     let outside = |step: &&takst_engine::prices::PriceStep| {
-        !INSTANTS.contains(&step.from.0) || !INSTANTS.contains(&step.to.0) || step.to.0 - step.from.0 > 400 * DAY_MS
+        !INSTANTS.contains(&step.from.0)
+            || !INSTANTS.contains(&step.to.0)
+            || step.to.0 - step.from.0 > 400 * DAY_MS
     };
     if let Some(step) = file.prices.iter().find(outside) {
         let error = InputError::new(format!("feed `{}`: a price from {}", file.feed, utc_text(step.from)));
@@ -205,7 +209,8 @@ async fn keep(
     let mut fresh = points.to_vec();
     if fresh.iter().any(|point| known.contains(&point.published)) {
         let contradicts = |point: &PricePoint| {
-            let same = |other: &&PricePoint| (other.published, other.from_at) == (point.published, point.from_at);
+            let same =
+                |other: &&PricePoint| (other.published, other.from_at) == (point.published, point.from_at);
             all.iter().find(same).is_some_and(|other| !alike(other, point))
         };
         let came_before = |point: &PricePoint| {
@@ -223,9 +228,8 @@ async fn keep(
             fresh.iter_mut().for_each(|point| point.published.0 += later);
         } else {
             let stands = |point: &PricePoint| {
-                let same = |other: &PricePoint| {
-                    (other.published, other.from_at) == (point.published, point.from_at)
-                };
+                let same =
+                    |other: &PricePoint| (other.published, other.from_at) == (point.published, point.from_at);
                 all.iter().any(same)
             };
             fresh.retain(|point| !stands(point));

@@ -72,7 +72,8 @@ impl Need {
             let end = month_start(zone, until.0.max(from.0 + 1) - 1, 1);
             return (Instant(start), Instant(end));
         }
-        let (from, until) = (from.0.div_euclid(HOUR_MS), (until.0.max(from.0 + 1) + HOUR_MS - 1).div_euclid(HOUR_MS));
+        let (from, until) =
+            (from.0.div_euclid(HOUR_MS), (until.0.max(from.0 + 1) + HOUR_MS - 1).div_euclid(HOUR_MS));
         (Instant(from * HOUR_MS), Instant(until * HOUR_MS))
     }
 }

@@ -119,6 +119,11 @@ impl Line {
         Ok(())
     }
 
+    /// Whether it still takes commands.
+    pub fn is_open(&self) -> bool {
+        !self.tray().shut
+    }
+
     /// Asks the connection to end; the first reason stays.
     pub fn close(&self, closing: Closing) {
         {

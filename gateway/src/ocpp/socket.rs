@@ -160,10 +160,14 @@ fn handshake(request: &Request<Body>) -> Result<&HeaderValue, Refused> {
             .with(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))
     };
     if !says(headers, UPGRADE, "websocket") {
-        return Err(upgrade("chargers connect here by WebSocket: the header `Upgrade: websocket` is missing"));
+        return Err(upgrade(
+            "chargers connect here by WebSocket: the header `Upgrade: websocket` is missing",
+        ));
     }
     if !says(headers, CONNECTION, "upgrade") {
-        return Err(upgrade("the header `Connection: Upgrade` is missing; a proxy in between may have removed it"));
+        return Err(upgrade(
+            "the header `Connection: Upgrade` is missing; a proxy in between may have removed it",
+        ));
     }
     if !says(headers, SEC_WEBSOCKET_VERSION, "13") {
         return Err(upgrade("the header `Sec-WebSocket-Version: 13` is missing"));
@@ -255,7 +259,9 @@ impl<D: Desk> Door<D> {
             return Err(Refused::later(StatusCode::TOO_MANY_REQUESTS, why, seconds));
         }
         let busy = "too many chargers connect at once; try again in a while";
-        let Ok(Ok(turn)) = timeout(self.turn, self.turns.acquire()).await else { return Err(unavailable(busy)) };
+        let Ok(Ok(turn)) = timeout(self.turn, self.turns.acquire()).await else {
+            return Err(unavailable(busy));
+        };
         let knock = Knock {
             identity: identity.clone(),
             from: peer.address,
@@ -271,6 +277,12 @@ impl<D: Desk> Door<D> {
         drop(turn);
         match admission {
             Admission::Welcome(welcome) => {
+                let (org, charger) = (welcome.org.as_str(), &welcome.charger);
+                if let Err(seconds) = self.attempts.comes(org, charger, Moment::now()) {
+                    self.hub.count(Count::Overload);
+                    let why = "this charger connects again and again; is its line bad, or is there another one of the same id?";
+                    return Err(Refused::later(StatusCode::TOO_MANY_REQUESTS, why, seconds));
+                }
                 self.hub.count(Count::Welcomed);
                 Ok(welcome)
             }
@@ -288,7 +300,10 @@ impl<D: Desk> Door<D> {
         self.attempts.failed(peer.address.ip(), identity, Moment::now());
         let refused = Refused::new(status, why);
         if status == StatusCode::UNAUTHORIZED {
-            return refused.with(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"takst\", charset=\"UTF-8\""));
+            return refused.with(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Basic realm=\"takst\", charset=\"UTF-8\""),
+            );
         }
         refused
     }
@@ -325,7 +340,9 @@ mod tests {
         assert_eq!(decoded("/ocpp/RDAM%7C123").as_deref(), Some("RDAM|123"));
         assert_eq!(decoded("/ocpp/site/5").as_deref(), Some("site/5"));
         assert_eq!(decoded("/ocpp/%C3%A6").as_deref(), Some("æ"));
-        for path in ["/", "/ocpp", "/ocpp//", "/ocpp/%00", "/ocpp/a%0Ab", "/ocpp/%FF", "/CP-1", "/x/ocpp/CP-1"] {
+        for path in
+            ["/", "/ocpp", "/ocpp//", "/ocpp/%00", "/ocpp/a%0Ab", "/ocpp/%FF", "/CP-1", "/x/ocpp/CP-1"]
+        {
             assert_eq!(decoded(path), None, "{path}");
         }
         assert_eq!(decoded(&format!("/ocpp/{}", "a".repeat(129))), None);

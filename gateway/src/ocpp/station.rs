@@ -6,8 +6,11 @@
 mod calls;
 mod inbox;
 mod life;
+mod pace;
+mod settings;
 mod wire;
 
+pub use settings::Settings;
 pub(crate) use wire::Socket;
 
 use crate::chargers::model::{Answer, Report, Status};
@@ -21,6 +24,7 @@ use calls::{Asked, Calls, Phase};
 use futures_util::FutureExt as _;
 use inbox::{Inbox, Item, Mark, Seen};
 use life::Life;
+use pace::Pace;
 use serde_json::value::RawValue;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -32,36 +36,6 @@ use std::time::Duration;
 use takst_engine::units::Instant;
 use tokio::time::{Instant as Moment, Sleep, timeout};
 use wire::{End, Heard, Wire};
-
-/// How connections of chargers are kept.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// How long commands wait after a reconnect without a boot; the charger may still send one.
-    pub settle: Duration,
-    /// How long a charger may take nothing of what is said to it.
-    pub write_patience: Duration,
-    /// The least silence after which a charger that does not answer pings counts as gone; three heartbeats otherwise.
-    pub silence: Duration,
-    /// The same, as long as its heartbeat is not known.
-    pub silence_unknown: Duration,
-    /// How long what was received last is dealt with when a connection ends.
-    pub finish: Duration,
-    /// Compare every request with the schemas of the standards.
-    pub check_schema: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            settle: Duration::from_secs(5),
-            write_patience: Duration::from_secs(30),
-            silence: Duration::from_secs(900),
-            silence_unknown: Duration::from_secs(7_200),
-            finish: Duration::from_secs(10),
-            check_schema: true,
-        }
-    }
-}
 
 /// Different deviations that are logged per connection; all are counted.
 const MOST_NOTED: usize = 64;
@@ -130,6 +104,7 @@ struct Station<D> {
     inbox: Inbox,
     calls: Calls,
     life: Life,
+    pace: Pace,
     timer: Pin<Box<Sleep>>,
     work: Option<(Work, About)>,
     noted: HashSet<u64>,
@@ -164,6 +139,7 @@ impl<D: Desk> Station<D> {
             inbox: Inbox::default(),
             calls: Calls::new(Phase::at_first(welcome.booted, at, settings.settle)),
             life: Life::new(ping, (settings.silence, settings.silence_unknown), at),
+            pace: Pace::new(settings.messages, at),
             timer: Box::pin(tokio::time::sleep_until(at)),
             work: None,
             noted: HashSet::new(),
@@ -180,17 +156,23 @@ impl<D: Desk> Station<D> {
             self.timer.as_mut().reset(due);
             match std::future::poll_fn(|context| self.poll(context)).await {
                 Event::Heard(Heard::Text(text)) => {
-                    self.life.sign(false, Moment::now());
+                    let at = Moment::now();
+                    self.life.sign(false, at);
+                    self.pace.step(at);
                     self.hear(&text);
                 }
-                Event::Heard(Heard::Sign { pong }) => self.life.sign(pong, Moment::now()),
+                Event::Heard(Heard::Sign { pong }) => {
+                    let at = Moment::now();
+                    self.life.sign(pong, at);
+                    self.pace.step(at);
+                }
                 Event::Heard(Heard::End(end)) => {
                     if matches!(&end, End::Ours(_)) {
                         self.hub.count(Count::Malformed);
                     }
                     return end;
                 }
-                Event::Decided(reply) => self.answer(reply),
+                Event::Decided(reply) => self.answer(&reply),
                 Event::Called => {
                     if let Some(closing) = self.line.tray().closing.take() {
                         return End::Ours(closing);
@@ -218,7 +200,8 @@ impl<D: Desk> Station<D> {
         if self.timer.as_mut().poll(context).is_ready() {
             return Poll::Ready(Event::Due);
         }
-        self.wire.poll(self.inbox.has_room(), context).map(Event::Heard)
+        let listen = self.inbox.has_room() && self.pace.rest(Moment::now()).is_none();
+        self.wire.poll(listen, context).map(Event::Heard)
     }
 
     // The next moment at which something is to be done unasked.
@@ -228,6 +211,7 @@ impl<D: Desk> Station<D> {
         let mut by = |moment: Option<Moment>| due = moment.map_or(due, |moment| due.min(moment));
         by(self.life.ping_at());
         by(self.calls.asked().map(|asked| asked.deadline));
+        by(self.pace.rest(at));
         by(self.wire.stuck().map(|since| since + self.settings.write_patience));
         let tray = self.line.tray();
         if !tray.orders.is_empty() {
@@ -240,8 +224,12 @@ impl<D: Desk> Station<D> {
     fn time(&mut self) -> Option<End> {
         let at = Moment::now();
         if self.life.gone_at() <= at {
-            self.hub.count(Count::Silent);
-            return Some(End::Lost("nothing was heard for too long".to_owned()));
+            if self.inbox.has_room() {
+                self.hub.count(Count::Silent);
+                return Some(End::Lost("nothing was heard for too long".to_owned()));
+            }
+            // It is we who do not listen.
+            self.life.sign(false, at);
         }
         if self.wire.stuck().is_some_and(|since| since + self.settings.write_patience <= at) {
             self.hub.count(Count::Silent);
@@ -335,8 +323,8 @@ impl<D: Desk> Station<D> {
     fn take(&mut self, received: frame::Received<'_>, at: Instant, mut deviations: Vec<String>) {
         deviations.extend(received.deviations.iter().map(ToString::to_string));
         match received.frame {
-            Frame::Call { id, action, payload } => self.asked(id, &action, payload, true, at, deviations),
-            Frame::Send { id, action, payload } => self.asked(id, &action, payload, false, at, deviations),
+            Frame::Call { id, action, payload } => self.asked(&id, &action, payload, true, at, deviations),
+            Frame::Send { id, action, payload } => self.asked(&id, &action, payload, false, at, deviations),
             Frame::Result { id, payload } => match self.calls.answered(&id) {
                 Some(asked) => self.outcome(asked, payload, at, deviations),
                 None => self.late(&id),
@@ -349,7 +337,10 @@ impl<D: Desk> Station<D> {
                 None => self.late(&id),
             },
             Frame::ResultError { id, error } => {
-                let what = format!("the charger did not understand our answer to {}: {} {}", id.text, error.code, error.description);
+                let what = format!(
+                    "the charger did not understand our answer to {}: {} {}",
+                    id.text, error.code, error.description
+                );
                 self.note("CALLRESULTERROR", &[what]);
             }
         }
@@ -360,7 +351,13 @@ impl<D: Desk> Station<D> {
         tracing::debug!(charger = self.line.link.charger, id = id.text, "an answer that nobody waits for");
     }
 
-    fn outcome(&mut self, asked: Asked, payload: Option<&RawValue>, at: Instant, mut deviations: Vec<String>) {
+    fn outcome(
+        &mut self,
+        asked: Asked,
+        payload: Option<&RawValue>,
+        at: Instant,
+        mut deviations: Vec<String>,
+    ) {
         let dialect = self.welcome.dialect;
         let (outcome, odd) = dialect.read_outcome(asked.action, payload, at, &self.welcome.habits);
         deviations.extend(odd.iter().map(ToString::to_string));
@@ -371,7 +368,7 @@ impl<D: Desk> Station<D> {
     // The charger asks, or tells (`call`: it waits for an answer).
     fn asked(
         &mut self,
-        id: MessageId,
+        id: &MessageId,
         action: &str,
         payload: Option<&RawValue>,
         call: bool,
@@ -395,7 +392,7 @@ impl<D: Desk> Station<D> {
                 self.note(action, std::slice::from_ref(&refusal.why));
                 if call {
                     self.hub.count(Count::Refused);
-                    self.say(frame::error(&id, refusal.code, &refusal.why, dialect));
+                    self.say(frame::error(id, refusal.code, &refusal.why, dialect));
                 }
                 return;
             }
@@ -428,7 +425,12 @@ impl<D: Desk> Station<D> {
             (action, deviation).hash(&mut hasher);
             if self.noted.insert(hasher.finish()) {
                 let deviation: String = deviation.chars().take(300).collect();
-                tracing::info!(charger = self.line.link.charger, action, deviation, "not as the standard has it");
+                tracing::info!(
+                    charger = self.line.link.charger,
+                    action,
+                    deviation,
+                    "not as the standard has it"
+                );
             }
         }
     }
@@ -458,12 +460,12 @@ impl<D: Desk> Station<D> {
         self.work = Some((Box::pin(decision), about));
     }
 
-    fn answer(&mut self, reply: Reply) {
+    fn answer(&mut self, reply: &Reply) {
         let Some((_, about)) = self.work.take() else { return };
         let About { id, call, action, boot } = about;
         let dialect = self.welcome.dialect;
         if boot {
-            self.calls.phase = match &reply {
+            self.calls.phase = match reply {
                 Reply::Answer(Answer::Boot { status, interval_s, .. }) => {
                     self.life.beats(*interval_s);
                     (*status).into()
@@ -472,12 +474,13 @@ impl<D: Desk> Station<D> {
                 _ => Phase::Rejected,
             };
         }
-        let error = match &reply {
+        let error = match reply {
             Reply::Answer(answer) => match dialect.write_answer(&action, answer) {
                 Ok(payload) => {
                     let text = frame::result(&id, &payload);
                     // What is true of this moment only is worked out anew when it is asked again.
-                    let momentary = matches!(answer, Answer::Boot { .. } | Answer::Time(_) | Answer::Authorize(_));
+                    let momentary =
+                        matches!(answer, Answer::Boot { .. } | Answer::Time(_) | Answer::Authorize(_));
                     self.inbox.done(Some(text.as_str()).filter(|_| call && !momentary));
                     if call {
                         self.say(text);
@@ -515,7 +518,7 @@ impl<D: Desk> Station<D> {
                 let Some((work, _)) = &mut self.work else { return };
                 let reply = work.await;
                 let failed = matches!(reply, Reply::Failed);
-                self.answer(reply);
+                self.answer(&reply);
                 if failed {
                     return;
                 }

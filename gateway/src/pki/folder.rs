@@ -2,8 +2,8 @@
 
 use super::PkiError;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::fs::{DirBuilder, File, OpenOptions};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{Error, Write as _};
 use std::path::{Path, PathBuf};
 

@@ -46,7 +46,14 @@ pub(super) struct House<D> {
 }
 
 impl<D: Desk> House<D> {
-    pub fn new(door: Arc<Door<D>>, pages: Router, seats: Arc<Seats>, limits: Limits, hub: Hub, stop: Stop) -> Self {
+    pub fn new(
+        door: Arc<Door<D>>,
+        pages: Router,
+        seats: Arc<Seats>,
+        limits: Limits,
+        hub: Hub,
+        stop: Stop,
+    ) -> Self {
         Self { door, pages, seats, limits, hub, stop, turned_down: Arc::new(Semaphore::new(TURNED_DOWN)) }
     }
 
@@ -96,7 +103,8 @@ impl<D: Desk> House<D> {
         match timeout(self.limits.head, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => {
                 let (_, session) = stream.get_ref();
-                let certificate = session.peer_certificates().and_then(<[_]>::first).and_then(tls::common_name);
+                let certificate =
+                    session.peer_certificates().and_then(<[_]>::first).and_then(tls::common_name);
                 let encryption = Encryption { certificate: certificate.map(Arc::from) };
                 self.serve(stream, address, seat, Some(encryption)).await;
             }
@@ -118,7 +126,8 @@ impl<D: Desk> House<D> {
         let service = service_fn(|request: Request<Incoming>| async {
             Ok::<_, Infallible>(self.answer(peer.clone(), request.map(Body::new)).await)
         });
-        let connection = builder(self.limits.head).serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let connection =
+            builder(self.limits.head).serve_connection(TokioIo::new(stream), service).with_upgrades();
         let mut connection = std::pin::pin!(connection);
         let mut stop = self.stop.clone();
         let ended = tokio::select! {
@@ -142,7 +151,8 @@ impl<D: Desk> House<D> {
         }
         let offers = request.headers().get(SEC_WEBSOCKET_PROTOCOL);
         if offers.is_some_and(|offers| offers.as_bytes().starts_with(b"ocpp")) {
-            let text = "chargers connect to /ocpp/{charger}: the address in this one's settings must end in /ocpp\n";
+            let text =
+                "chargers connect to /ocpp/{charger}: the address in this one's settings must end in /ocpp\n";
             return plain(StatusCode::NOT_FOUND, text);
         }
         let limit = self.limits.body;
@@ -160,13 +170,15 @@ impl<D: Desk> House<D> {
         tokio::spawn(async move {
             const PATIENCE: Duration = Duration::from_secs(2);
             let service = service_fn(async |_: Request<Incoming>| {
-                let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, "too many connections; try again in a while\n");
+                let mut response =
+                    plain(StatusCode::SERVICE_UNAVAILABLE, "too many connections; try again in a while\n");
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("30"));
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 Ok::<_, Infallible>(response)
             });
             // Heard or not, it is over.
-            let _ = timeout(PATIENCE, builder(PATIENCE).serve_connection(TokioIo::new(stream), service)).await;
+            let _ =
+                timeout(PATIENCE, builder(PATIENCE).serve_connection(TokioIo::new(stream), service)).await;
             drop(permit);
         });
     }
@@ -192,7 +204,8 @@ fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
 fn settle(stream: &TcpStream) {
     const SILENT: Duration = Duration::from_secs(60);
     let socket = SockRef::from(stream);
-    let keepalive = TcpKeepalive::new().with_time(SILENT).with_interval(Duration::from_secs(15)).with_retries(4);
+    let keepalive =
+        TcpKeepalive::new().with_time(SILENT).with_interval(Duration::from_secs(15)).with_retries(4);
     let set = socket.set_tcp_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&keepalive));
     #[cfg(target_os = "linux")]
     let set = set.and_then(|()| socket.set_tcp_user_timeout(Some(SILENT)));
@@ -217,12 +230,14 @@ fn timed(body: Body, limit: Duration) -> Body {
 // The client as a trusted proxy names it: the last address that is not a trusted proxy itself.
 fn behind_proxy(peer: &mut Peer, headers: &HeaderMap, proxies: &[IpAddr]) {
     let lines = headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok());
-    let named: Vec<IpAddr> = lines.flat_map(|line| line.split(',')).filter_map(|name| name.trim().parse().ok()).collect();
+    let named: Vec<IpAddr> =
+        lines.flat_map(|line| line.split(',')).filter_map(|name| name.trim().parse().ok()).collect();
     if let Some(client) = named.into_iter().rev().find(|address| !proxies.contains(&address.to_canonical())) {
         peer.address = SocketAddr::new(client, peer.address.port());
     }
     let protocol = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
-    peer.encrypted |= protocol.is_some_and(|name| name.eq_ignore_ascii_case("https") || name.eq_ignore_ascii_case("wss"));
+    peer.encrypted |=
+        protocol.is_some_and(|name| name.eq_ignore_ascii_case("https") || name.eq_ignore_ascii_case("wss"));
 }
 
 /// So many per second on average, with a second's worth at once.

@@ -28,8 +28,10 @@ pub struct Limits {
     pub body: Duration,
     /// Failed attempts for one charger from one address before it has to wait.
     pub failures: u32,
-    /// Failed attempts from one address, over all chargers, before it has to wait.
+    /// Failed attempts from one address per minute, over all chargers, before it has to wait.
     pub failures_of_address: u32,
+    /// Connections of one charger per minute; one that comes more often is told to come back later.
+    pub comings: u32,
     /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub proxies: Vec<IpAddr>,
 }
@@ -47,6 +49,7 @@ impl Default for Limits {
             body: Duration::from_secs(60),
             failures: 10,
             failures_of_address: 200,
+            comings: 30,
             proxies: Vec::new(),
         }
     }
@@ -155,8 +158,9 @@ fn neighbourhood(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Failed attempts to come in, by address and by charger. A success does not clear them; time does.
+/// Attempts to come in: failed ones by address and by charger, good ones by charger. Only time clears them.
 pub(crate) struct Attempts {
+    good: Buckets<u64>,
     of_charger: Buckets<(IpAddr, u64)>,
     of_address: Buckets<IpAddr>,
     hasher: RandomState,
@@ -165,9 +169,11 @@ pub(crate) struct Attempts {
 impl Attempts {
     pub fn new(limits: &Limits) -> Self {
         // A charger with a wrong password tries every minute or so: that much is always allowed.
+        let per_minute = |many: u32| Buckets::new(many, Duration::from_secs(60) / many.max(1));
         Self {
+            good: Buckets::new(limits.comings, Duration::from_secs(60) / limits.comings.max(1)),
             of_charger: Buckets::new(limits.failures, Duration::from_secs(20)),
-            of_address: Buckets::new(limits.failures_of_address, Duration::from_secs(1)),
+            of_address: per_minute(limits.failures_of_address),
             hasher: RandomState::new(),
         }
     }
@@ -180,6 +186,17 @@ impl Attempts {
         let from = neighbourhood(from);
         self.of_charger.look(&(from, self.hasher.hash_one(identity)), now)?;
         self.of_address.look(&from, now)
+    }
+
+    /// A charger has shown who it is. Whether it comes too often is asked only then: nobody else can use up its attempts.
+    ///
+    /// # Errors
+    /// Seconds until it may come again.
+    pub fn comes(&self, org: &str, charger: &str, now: Moment) -> Result<(), u64> {
+        let key = self.hasher.hash_one((org, charger));
+        self.good.look(&key, now)?;
+        self.good.take(key, now);
+        Ok(())
     }
 
     /// A charger was turned away.
@@ -208,7 +225,9 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
 
     fn look(&self, key: &K, now: Moment) -> Result<(), u64> {
         let full_at = lock(&self.full_at).get(key).copied();
-        let Some(missing) = full_at.and_then(|full_at| full_at.checked_duration_since(now)) else { return Ok(()) };
+        let Some(missing) = full_at.and_then(|full_at| full_at.checked_duration_since(now)) else {
+            return Ok(());
+        };
         // Of an empty bucket all is missing; one span before that there was one left.
         let most = self.span.saturating_mul(self.size - 1);
         match missing.checked_sub(most) {
@@ -268,6 +287,19 @@ mod tests {
         }
         assert!(attempts.may_try(HERE, "another", now).is_err());
         assert_eq!(attempts.may_try(THERE, "another", now), Ok(()));
+    }
+
+    #[test]
+    fn a_charger_that_comes_again_and_again_has_to_wait() {
+        let attempts = Attempts::new(&Limits { comings: 6, ..Limits::default() });
+        let now = Moment::now();
+        for _ in 0..6 {
+            assert_eq!(attempts.comes("city", "A", now), Ok(()));
+        }
+        assert_eq!(attempts.comes("city", "A", now), Err(11));
+        assert_eq!(attempts.comes("city", "B", now), Ok(()));
+        assert_eq!(attempts.comes("town", "A", now), Ok(()));
+        assert_eq!(attempts.comes("city", "A", now + Duration::from_secs(10)), Ok(()));
     }
 
     #[test]

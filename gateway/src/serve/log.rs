@@ -17,7 +17,8 @@ pub enum LogFormat {
 /// # Errors
 /// When the filter cannot be read.
 pub fn begin(format: LogFormat, filter: &str) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| format!("the filter of the log, `{filter}`: {error}"))?;
+    let filter =
+        EnvFilter::try_new(filter).map_err(|error| format!("the filter of the log, `{filter}`: {error}"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Of two beginnings the first one stays.
     let _ = match format {

@@ -7,10 +7,12 @@ use tokio::sync::watch;
 #[derive(Clone, Debug)]
 pub struct Stop(watch::Receiver<bool>);
 
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Work that goes on as long as the server runs.
 pub struct Task {
     pub(super) name: &'static str,
-    pub(super) run: Box<dyn FnOnce(Stop) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>,
+    pub(super) run: Box<dyn FnOnce(Stop) -> Work + Send>,
 }
 
 impl Task {

@@ -3,7 +3,9 @@
 use super::Doing;
 use crate::store::{Session, SessionParts};
 use serde::Deserialize;
-use takst_engine::session::{self as engine, Connector, Facts, OccupancyFrom, PowerFrom, Reading, Reservation, StateFrom, Token};
+use takst_engine::session::{
+    self as engine, Connector, Facts, OccupancyFrom, PowerFrom, Reading, Reservation, StateFrom, Token,
+};
 use takst_engine::tariff::Contract;
 use takst_engine::units::{Instant, MINUTE_MS};
 
@@ -32,12 +34,14 @@ struct Beside {
 /// # Errors
 /// When the document, the groups or the contract are not what the gateway writes.
 pub fn facts(session: &Session) -> Result<Facts, String> {
-    let damaged = |what: &str, error: &dyn std::fmt::Display| format!("session {}: {what}: {error}", session.id);
+    let damaged =
+        |what: &str, error: &dyn std::fmt::Display| format!("session {}: {what}: {error}", session.id);
     let Document { facts: Beside { connector, token, payment_brand, coupons, reservation } } =
         serde_json::from_str(&session.document).map_err(|error| damaged("document", &error))?;
     let groups = serde_json::from_str(&session.groups_doc).map_err(|error| damaged("groups", &error))?;
     let contract = session.contract.as_deref().map(|word| {
-        serde_json::from_value::<Contract>(serde_json::Value::from(word)).map_err(|error| damaged("contract", &error))
+        serde_json::from_value::<Contract>(serde_json::Value::from(word))
+            .map_err(|error| damaged("contract", &error))
     });
     let token = match (&session.token, token) {
         (None, None) => None,
@@ -69,7 +73,8 @@ pub fn to_engine(session: &Session, parts: &SessionParts) -> Result<engine::Sess
     let (from, to) = (session.plugged_in, session.unplugged.unwrap_or(Instant(i64::MAX)));
     let inside = |at: Instant| at.max(from).min(to);
     let readings = parts.readings.iter().map(|row| {
-        let segment = u32::try_from(row.segment).map_err(|_| format!("session {}: segment {}", session.id, row.segment))?;
+        let segment = u32::try_from(row.segment)
+            .map_err(|_| format!("session {}: segment {}", session.id, row.segment))?;
         let export = row.exported.unwrap_or_default();
         Ok(Reading { at: inside(row.at), import: row.imported, export, segment })
     });

@@ -94,7 +94,10 @@ impl Flags {
     /// All that are up, in the order of the table.
     #[must_use]
     pub fn list(&self) -> Vec<Suspect> {
-        self.0.iter().map(|(flag, reason)| Suspect { flag: *flag, reason: reason.clone(), holds: flag.holds() }).collect()
+        self.0
+            .iter()
+            .map(|(flag, reason)| Suspect { flag: *flag, reason: reason.clone(), holds: flag.holds() })
+            .collect()
     }
 
     /// Why the session is held back; none when it is not.

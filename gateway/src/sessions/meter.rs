@@ -101,7 +101,9 @@ impl Meter {
         let Some(last) = self.last else {
             return (self.begin(next, read), Moved::default());
         };
-        if next.at < last.at || (next.at == last.at && next.import == last.import && next.export == last.export) {
+        if next.at < last.at
+            || (next.at == last.at && next.import == last.import && next.export == last.export)
+        {
             return NOTHING;
         }
         if next.at == last.at && self.rows == 1 {
@@ -120,36 +122,41 @@ impl Meter {
         if step == Step::Fine {
             return self.go_on(last, next, read, flags);
         }
+        if read.sort == Sort::End
+            && let Some(explained) = self.explained(last, next, max_power)
+        {
+            if self.falls <= 1 {
+                flags.lower(Flag::RegisterFell);
+            }
+            flags.lower(Flag::FalseZero);
+            flags.raise(Flag::RegisterMixed, || {
+                "the registers of start and stop count differently from the meter values".to_owned()
+            });
+            return self.go_on(last, explained, read, flags);
+        }
         if let Some(before) = self.before.filter(|_| self.alone)
             && self.step(before, next, max_power) == Step::Fine
         {
             return self.forget_slip(before, next, read);
         }
-        if read.sort == Sort::End {
-            if let Some(explained) = self.explained(last, next, max_power) {
-                if self.falls <= 1 {
-                    flags.lower(Flag::RegisterFell);
-                }
-                flags.lower(Flag::FalseZero);
-                flags.raise(Flag::RegisterMixed, || {
-                    "the registers of start and stop count differently from the meter values".to_owned()
+        if read.sort == Sort::End && step == Step::Reset {
+            let from = self.start.unwrap_or(last);
+            if next.import < from.import {
+                flags.raise(Flag::StopBelowStart, || {
+                    format!(
+                        "the register at the stop ({}) is lower than at the start ({})",
+                        kwh(next.import),
+                        kwh(from.import)
+                    )
                 });
-                return self.go_on(last, explained, read, flags);
+            } else {
+                flags.raise(Flag::RegisterFell, || fell(last, next));
             }
-            if step == Step::Reset {
-                let from = self.start.unwrap_or(last);
-                if next.import < from.import {
-                    flags.raise(Flag::StopBelowStart, || {
-                        format!("the register at the stop ({}) is lower than at the start ({})", kwh(next.import), kwh(from.import))
-                    });
-                } else {
-                    flags.raise(Flag::RegisterFell, || fell(last, next));
-                }
-                return NOTHING;
-            }
+            return NOTHING;
         }
         self.doubt(step, last, next, flags);
-        let counted = step == Step::Jump && !self.wrong_unit && next.import.saturating_sub(last.import) <= BEYOND;
+        let counted =
+            step == Step::Jump && !self.wrong_unit && next.import.saturating_sub(last.import) <= BEYOND;
         if counted { self.go_on(last, next, read, flags) } else { self.new_segment(last, next, read) }
     }
 
@@ -189,7 +196,13 @@ impl Meter {
         Some(self.put(next, read))
     }
 
-    fn go_on(&mut self, last: Mark, next: Mark, read: &Read<'_>, flags: &mut Flags) -> (Option<Reading>, Moved) {
+    fn go_on(
+        &mut self,
+        last: Mark,
+        next: Mark,
+        read: &Read<'_>,
+        flags: &mut Flags,
+    ) -> (Option<Reading>, Moved) {
         let moved = moved(last, next);
         self.count(moved, next.at);
         self.alone = false;
@@ -229,11 +242,8 @@ impl Meter {
         let start = self.start.filter(|_| self.doubted)?;
         let total = end.import.checked_sub(start.import)?;
         let fits = total >= self.imported && total <= plausible::possible(start.at, end.at, max_power);
-        fits.then(|| Mark { import: last.import.saturating_add(total - self.imported), ..end }).map(|mark| Mark {
-            export: last.export,
-            segment: last.segment,
-            ..mark
-        })
+        fits.then(|| Mark { import: last.import.saturating_add(total - self.imported), ..end })
+            .map(|mark| Mark { export: last.export, segment: last.segment, ..mark })
     }
 
     fn doubt(&mut self, step: Step, last: Mark, next: Mark, flags: &mut Flags) {
@@ -251,12 +261,18 @@ impl Meter {
                 self.wrong_unit = true;
                 flags.raise(Flag::WrongUnit, || {
                     let (from, to) = (kwh(last.import), kwh(next.import));
-                    format!("the register went from {from} to {to} at {}: one of them is in another unit", utc_text(next.at))
+                    format!(
+                        "the register went from {from} to {to} at {}: one of them is in another unit",
+                        utc_text(next.at)
+                    )
                 });
             }
             Step::Jump => flags.raise(Flag::RegisterJump, || {
                 let (from, to) = (kwh(last.import), kwh(next.import));
-                format!("the register went from {from} to {to} at {}, more than the connector can give", utc_text(next.at))
+                format!(
+                    "the register went from {from} to {to} at {}, more than the connector can give",
+                    utc_text(next.at)
+                )
             }),
         }
     }

@@ -1,8 +1,8 @@
 //! Facts taken apart into points: things known of one instant, with an order that does not depend on when they arrived.
 
 use crate::chargers::model::{
-    Availability, ChargingState, ConnectorStatus, Context, Phased, Reading, Report, StopReason, TransactionPhase,
-    TransactionReport, Trigger,
+    Availability, ChargingState, ConnectorStatus, Context, Phased, Reading, Report, StopReason,
+    TransactionPhase, TransactionReport, Trigger,
 };
 use crate::chargers::time::StationTime;
 use serde::{Deserialize, Serialize};
@@ -104,19 +104,43 @@ pub(super) enum Sort {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub(super) enum What {
     Plugged,
-    Started { real: bool, assumed_charging: bool },
+    Started {
+        real: bool,
+        assumed_charging: bool,
+    },
     Token(String),
-    Place { evse: i64, connector: Option<i64> },
-    Flawed { bound: bool },
+    Place {
+        evse: i64,
+        connector: Option<i64>,
+    },
+    Flawed {
+        bound: bool,
+    },
     Limited(bool),
     Offered(bool),
-    Register { sort: Sort, import: Option<i64>, export: Option<i64>, interval: Option<i64>, context: Option<String> },
-    Power { to: i64, from: i64 },
+    Register {
+        sort: Sort,
+        import: Option<i64>,
+        export: Option<i64>,
+        interval: Option<i64>,
+        context: Option<String>,
+    },
+    Power {
+        to: i64,
+        from: i64,
+    },
     Shows(Shows),
     Car(Car),
     Alive,
-    StopToken { id: String, same_group: bool },
-    Stopped { left: bool, fault: bool, guessed: bool },
+    StopToken {
+        id: String,
+        same_group: bool,
+    },
+    Stopped {
+        left: bool,
+        fault: bool,
+        guessed: bool,
+    },
     Booted,
     Unplugged,
     Gone,
@@ -228,11 +252,14 @@ impl List {
         let ended = report.phase == TransactionPhase::Ended;
         if let Some(token) = &report.token {
             let stops = ended || report.trigger == Some(Trigger::StopAuthorized);
-            self.add(at, if stops {
-                What::StopToken { id: token.id.clone(), same_group }
-            } else {
-                What::Token(token.id.clone())
-            });
+            self.add(
+                at,
+                if stops {
+                    What::StopToken { id: token.id.clone(), same_group }
+                } else {
+                    What::Token(token.id.clone())
+                },
+            );
         }
         match report.phase {
             TransactionPhase::Started => {
@@ -306,7 +333,8 @@ impl List {
         (import, export, interval): (Option<Energy>, Option<Energy>, Option<Energy>),
         context: Option<String>,
     ) {
-        let [import, export, interval] = [import, export, interval].map(|energy| energy.map(|energy| energy.0));
+        let [import, export, interval] =
+            [import, export, interval].map(|energy| energy.map(|energy| energy.0));
         self.push(at, What::Register { sort, import, export, interval, context });
     }
 

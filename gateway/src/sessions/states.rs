@@ -88,6 +88,9 @@ pub(super) struct States {
     // Energy since the charger said that nothing flows.
     since_word: i64,
     stopped: Option<Stopped>,
+    // Before the instant of the last row: whether energy flowed, and when it had ended.
+    flowed: bool,
+    ended_before: Option<Instant>,
     pub charging_started: Option<Instant>,
     pub charging_ended: Option<Instant>,
 }
@@ -167,9 +170,18 @@ impl States {
         }
     }
 
-    /// The register moved, or stood still since `rose_at`.
-    pub fn energy(&mut self, at: Instant, (import, export): (i64, i64), rose_at: Option<Instant>, waits: &Waits) {
-        if import > 0 {
+    /// The register moved, or stood still since `rose_at`; `last`: it is that of the stop.
+    pub fn energy(
+        &mut self,
+        at: Instant,
+        (import, export): (i64, i64),
+        rose_at: Option<Instant>,
+        (last, waits): (bool, &Waits),
+    ) {
+        if last {
+            // What flowed before the stop says nothing of what follows.
+            self.charged |= import > 0;
+        } else if import > 0 {
             self.charged = true;
             self.since_word = self.since_word.saturating_add(import);
             if !self.measures_power {
@@ -205,7 +217,8 @@ impl States {
             Some(Stopped::ByDriver) => return if self.charged { Doing::Idle } else { Doing::Waiting },
             None => {}
         }
-        let without = self.no_power_since.is_some_and(|since| at.0.saturating_sub(since.0) >= waits.no_power_ms);
+        let without =
+            self.no_power_since.is_some_and(|since| at.0.saturating_sub(since.0) >= waits.no_power_ms);
         match self.word {
             Word::Feeding if !without => Doing::Feeding,
             Word::HeldBack => Doing::Paused,
@@ -221,18 +234,21 @@ impl States {
         if last.is_some_and(|(_, last)| last == doing) {
             return None;
         }
+        let flows = |doing: Doing| matches!(doing, Doing::Charging | Doing::Feeding);
         if last.is_some_and(|(since, _)| since == at) {
             self.rows -= 1;
             if self.charging_started == Some(at) {
                 self.charging_started = None;
             }
+        } else {
+            self.flowed = last.is_some_and(|(_, last)| flows(last));
+            self.ended_before = self.charging_ended;
         }
-        let flows = |doing: Doing| matches!(doing, Doing::Charging | Doing::Feeding);
         if flows(doing) {
             self.charging_started.get_or_insert(at);
             self.charging_ended = None;
-        } else if last.is_some_and(|(_, last)| flows(last)) {
-            self.charging_ended = Some(at);
+        } else {
+            self.charging_ended = if self.flowed { Some(at) } else { self.ended_before };
         }
         let row = StateChange {
             seq: self.rows,

@@ -10,10 +10,13 @@ use crate::store::{PowerChange, Reading, SessionStatus, StateChange};
 use serde::{Deserialize, Serialize};
 use takst_engine::calendar_time::utc_text;
 use takst_engine::running::LONGEST_SESSION_DAYS;
-use takst_engine::units::{DAY_MS, Energy, Instant};
+use takst_engine::units::{DAY_MS, Energy, Instant, MINUTE_MS};
 
 /// Most gaps between numbered reports that are told apart.
 const MOST_GAPS: usize = 64;
+
+/// A register read so shortly before the start is that of the start.
+const NEAR_MS: i64 = MINUTE_MS;
 
 /// What is known of a session beside its reports; it stays the same as long as the driver does.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -162,7 +165,7 @@ pub struct Tracked {
     connector: Option<i64>,
     meter: Meter,
     // A register from before the start: it stands for that of the start when that does not come.
-    early: Option<(Option<i64>, Option<i64>)>,
+    early: Option<(Instant, Option<i64>, Option<i64>)>,
     states: States,
     power_rows: i64,
     power: Option<(Instant, i64)>,
@@ -192,7 +195,8 @@ pub fn build<'k>(begin: &Begin, facts: impl IntoIterator<Item = (Instant, &'k Ke
         points.extend(more);
     }
     // A stop cannot lie before the start.
-    let started = started(numbered.iter().map(|(_, _, kept)| *kept).chain(others.iter().map(|(_, kept)| *kept)));
+    let started =
+        started(numbered.iter().map(|(_, _, kept)| *kept).chain(others.iter().map(|(_, kept)| *kept)));
     for (received, kept) in others {
         let (more, back) = point::points(received, kept, started.filter(|_| is_end(kept)));
         tracked.went_back(kept, back);
@@ -310,7 +314,8 @@ impl Tracked {
         self.went_back(kept, back);
         match self.seq {
             Some(last) if seq == last => {
-                self.flags.raise(Flag::RepeatedNumber, || format!("two different reports have the number {seq}"));
+                self.flags
+                    .raise(Flag::RepeatedNumber, || format!("two different reports have the number {seq}"));
             }
             Some(last) if seq > last.saturating_add(1) && self.gaps.len() < MOST_GAPS => {
                 self.gaps.push((last.saturating_add(1), seq.saturating_sub(1)));
@@ -352,14 +357,24 @@ impl Tracked {
             What::StopToken { id, same_group } => {
                 if let Some(token) = self.token.as_ref().filter(|token| fold(token) != fold(id)) {
                     let group = if *same_group { "of the same group" } else { "of no common group" };
-                    self.flags.raise(Flag::TokenDiffers, || format!("`{token}` began it and `{id}`, {group}, stopped it"));
+                    self.flags.raise(Flag::TokenDiffers, || {
+                        format!("`{token}` began it and `{id}`, {group}, stopped it")
+                    });
                 }
             }
             What::Stopped { left, fault, guessed } => self.stopped(begin, &point, *left, *fault, *guessed),
-            What::Gone | What::GaveUp | What::Unplugged | What::Booted | What::Over(_) | What::Next | What::Shows(_) => {
+            What::Gone
+            | What::GaveUp
+            | What::Unplugged
+            | What::Booted
+            | What::Over(_)
+            | What::Next
+            | What::Shows(_) => {
                 self.whereabouts(&point);
             }
             What::Register { .. } if self.stop.is_some() => self.closing_value(begin, &point, rows),
+            // The stop of one that lasted into the next is the truth about it.
+            What::Register { sort: Sort::End, .. } => self.register(begin, &point, at, rows),
             _ if self.stop.is_some() || self.over.is_some_and(|over| over.why == OverWhy::Next) => {}
             What::Limited(limited) => self.states.limited(*limited),
             What::Offered(some) => self.states.offered(*some),
@@ -408,8 +423,17 @@ impl Tracked {
                         format!("its start never came; it is known from {} on", utc_text(at))
                     });
                 }
-                if let Some((import, export)) = self.early.take() {
-                    let read = Read { at, received, sort: Sort::Between, import, export, interval: None, context: None };
+                let near = |before: Instant| at.0.saturating_sub(before.0) <= NEAR_MS;
+                if let Some((_, import, export)) = self.early.take().filter(|(before, ..)| near(*before)) {
+                    let read = Read {
+                        at,
+                        received,
+                        sort: Sort::Between,
+                        import,
+                        export,
+                        interval: None,
+                        context: None,
+                    };
                     let (row, _) = self.meter.take(&read, begin.max_power, &mut self.flags);
                     rows.readings.extend(row);
                 }
@@ -423,7 +447,7 @@ impl Tracked {
                 self.connector = self.connector.or(*connector);
             }
             What::Flawed { bound } => self.clock(*bound),
-            What::Register { import, export, .. } => self.early = Some((*import, *export)),
+            What::Register { import, export, .. } => self.early = Some((at, *import, *export)),
             What::Limited(limited) => self.states.limited(*limited),
             What::Offered(some) => self.states.offered(*some),
             _ => {}
@@ -434,11 +458,13 @@ impl Tracked {
     fn clock(&mut self, bound: bool) {
         if bound {
             self.flags.raise(Flag::Clock, || {
-                "the charger's clock was of no use at the start or stop; the time of receipt stands in".to_owned()
+                "the charger's clock was of no use at the start or stop; the time of receipt stands in"
+                    .to_owned()
             });
         } else {
             self.flags.raise(Flag::ClockReading, || {
-                "the charger's clock was of no use for a meter value; the time of receipt stands in".to_owned()
+                "the charger's clock was of no use for a meter value; the time of receipt stands in"
+                    .to_owned()
             });
         }
     }
@@ -463,7 +489,8 @@ impl Tracked {
             context: context.as_deref(),
         };
         let (row, moved) = self.meter.take(&read, begin.max_power, &mut self.flags);
-        self.states.energy(at, (moved.import, moved.export), self.meter.rose_at(), &begin.waits);
+        let last = (*sort == Sort::End, &begin.waits);
+        self.states.energy(at, (moved.import, moved.export), self.meter.rose_at(), last);
         rows.readings.extend(row);
     }
 
@@ -501,7 +528,11 @@ impl Tracked {
             && at > over.at
         {
             self.flags.raise(Flag::Overlap, || {
-                format!("it stopped at {}, after the next one of its EVSE had begun at {}", utc_text(at), utc_text(over.at))
+                format!(
+                    "it stopped at {}, after the next one of its EVSE had begun at {}",
+                    utc_text(at),
+                    utc_text(over.at)
+                )
             });
         }
         if guessed {
@@ -570,11 +601,15 @@ impl Tracked {
     #[must_use]
     pub fn summary(&self, begin: &Begin) -> Summary {
         let mut flags = self.flags.clone();
-        flags.extend(begin.flags.iter().cloned());
         let start = self.start.map(|start| start.at);
         let over = self.over.filter(|over| over.sure && self.stop.is_none());
+        // A driver may show who he is long after he plugged in.
+        let may_come = |flag: Flag| flag == Flag::NoToken && self.stop.is_none() && over.is_none();
+        flags.extend(begin.flags.iter().filter(|(flag, _)| !may_come(*flag)).cloned());
         if let Some(over) = over {
-            flags.raise(Flag::EndedInferred, || format!("{}; it ends at {}", over.why.text(), utc_text(over.at)));
+            flags.raise(Flag::EndedInferred, || {
+                format!("{}; it ends at {}", over.why.text(), utc_text(over.at))
+            });
         }
         if let Some((first, last)) = self.gaps.first() {
             flags.raise(Flag::MissingReports, || {
@@ -606,7 +641,10 @@ impl Tracked {
             plugged_in,
             started_at: start,
             charging_started: self.states.charging_started,
-            charging_ended: self.states.charging_ended.or(unplugged.filter(|_| self.states.charging_started.is_some())),
+            charging_ended: self
+                .states
+                .charging_ended
+                .or(unplugged.filter(|_| self.states.charging_started.is_some())),
             stopped_at: self.stop.map(|stop| stop.at),
             unplugged,
             status,
@@ -627,7 +665,9 @@ impl Tracked {
             let heard = self.heard.unwrap_or_default();
             return match self.over {
                 Some(over) if over.sure => Next::Ready,
-                Some(over) => Next::At(after(over.received, waits.late_stop_ms), Act::Over(over.at, over.why)),
+                Some(over) => {
+                    Next::At(after(over.received, waits.late_stop_ms), Act::Over(over.at, over.why))
+                }
                 None => {
                     let last = self.last.as_ref().map_or(heard, |last| last.at);
                     Next::At(after(heard, waits.silent_ms), Act::Over(last, OverWhy::Silent))
@@ -635,7 +675,9 @@ impl Tracked {
             };
         }
         match (self.unplugged, self.stop) {
-            (None, Some(stop)) if stop.car_there => Next::At(after(stop.received, waits.unplug_ms), Act::GiveUp),
+            (None, Some(stop)) if stop.car_there => {
+                Next::At(after(stop.received, waits.unplug_ms), Act::GiveUp)
+            }
             (None, Some(stop)) => Next::At(after(stop.received, waits.still_there_ms), Act::Gone),
             (Some(_), Some(stop)) if !self.gaps.is_empty() && !self.settled => {
                 Next::At(after(stop.received, waits.missing_ms), Act::Settle)

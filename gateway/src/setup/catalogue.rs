@@ -1,9 +1,9 @@
 //! All versions of all tariff files, and which one counts when.
 
+use super::Loaded;
 use super::model::RunningSessions;
 use super::report::{More as _, Place, Problems, Report};
 use super::tariffs::Bundle;
-use super::Loaded;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use takst_engine::Prepared;
@@ -30,7 +30,11 @@ impl Version {
     /// What it does with sessions that run when it comes into force, when its assignment does not say.
     #[must_use]
     pub fn running_sessions(&self) -> RunningSessions {
-        if self.prepared.tariff().running_sessions_change { RunningSessions::Switch } else { RunningSessions::Keep }
+        if self.prepared.tariff().running_sessions_change {
+            RunningSessions::Switch
+        } else {
+            RunningSessions::Keep
+        }
     }
 }
 
@@ -64,12 +68,21 @@ impl Catalogue {
             Some(prepared) => Arc::clone(prepared),
             None => {
                 let compiled = Bundle::from_json(bundle)?.compile();
-                Arc::new(compiled.map_err(|problems| format!("`{name}` does not compile any more: {problems}"))?)
+                Arc::new(
+                    compiled.map_err(|problems| format!("`{name}` does not compile any more: {problems}"))?,
+                )
             }
         };
         let same = prepared.version() == version;
         self.by_version.insert(version.to_owned(), Arc::clone(&prepared));
-        let version = Version { name: name.to_owned(), version: version.to_owned(), bundle: bundle.into(), prepared, from, added };
+        let version = Version {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            bundle: bundle.into(),
+            prepared,
+            from,
+            added,
+        };
         self.by_name.entry(name.to_owned()).or_default().push(version);
         Ok(same)
     }

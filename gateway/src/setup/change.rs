@@ -183,7 +183,9 @@ fn many<T: Serialize + PartialEq>(
         let id = id(thing);
         let what = match old.get(&id) {
             None => What::Added { after: value(thing) },
-            Some(before) if *before != thing => What::Changed { fields: fields(&value(before), &value(thing)) },
+            Some(before) if *before != thing => {
+                What::Changed { fields: fields(&value(before), &value(thing)) }
+            }
             Some(_) => continue,
         };
         found.push(Change { section, id, what });
@@ -204,9 +206,12 @@ fn walk(path: &str, before: Option<&Value>, after: Option<&Value>, found: &mut V
     let empty = serde_json::Map::new();
     let table = |value: Option<&Value>| value.is_none_or(Value::is_object);
     if table(before) && table(after) {
-        let map = |value: Option<&'_ Value>| value.and_then(Value::as_object).cloned().unwrap_or_else(|| empty.clone());
+        let map = |value: Option<&'_ Value>| {
+            value.and_then(Value::as_object).cloned().unwrap_or_else(|| empty.clone())
+        };
         let (old, new) = (map(before), map(after));
-        let mut keys: Vec<&String> = old.keys().chain(new.keys().filter(|key| !old.contains_key(*key))).collect();
+        let mut keys: Vec<&String> =
+            old.keys().chain(new.keys().filter(|key| !old.contains_key(*key))).collect();
         keys.sort();
         for key in keys {
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };

@@ -3,7 +3,7 @@
 use super::files::{API_FILE, Files, PEOPLE_FILE};
 use super::merge::Section;
 use super::model::{Assignment, Charger, Driver, Feed, Group, Model, Person, Plan, Seller, Site, Token};
-use super::node::{Node, Value as Tree, json};
+use super::node::{Node, Value as Tree, json, too_deep};
 use super::report::Report;
 use serde_json::Value;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike};
@@ -138,7 +138,8 @@ impl Files {
                     tables.push(table);
                 }
                 (Item::Value(toml_edit::Value::Array(array)), at) => {
-                    let table = at.and_then(|at| array.get_mut(at)).and_then(toml_edit::Value::as_inline_table_mut);
+                    let table =
+                        at.and_then(|at| array.get_mut(at)).and_then(toml_edit::Value::as_inline_table_mut);
                     match table {
                         Some(table) => write(table, fields, whole, &identity(&kind))?,
                         None => {
@@ -157,7 +158,11 @@ impl Files {
     }
 
     // The file that a thing stands in, and its place in the list; a new section of one goes where it stands already.
-    fn find(&self, section: &str, id: &str) -> Result<Option<(String, DocumentMut, Option<usize>)>, EditError> {
+    fn find(
+        &self,
+        section: &str,
+        id: &str,
+    ) -> Result<Option<(String, DocumentMut, Option<usize>)>, EditError> {
         let kind = if is_single(section) { None } else { Some(known(section)?) };
         let names: Vec<String> = self.texts().map(|(name, _)| name.to_owned()).collect();
         for name in names {
@@ -189,7 +194,11 @@ impl Files {
 
     fn document(&self, name: &str) -> Result<Option<DocumentMut>, EditError> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| EditError::Unreadable(name.to_owned()))
+        let unreadable = || EditError::Unreadable(name.to_owned());
+        if too_deep(text).is_some() {
+            return Err(unreadable());
+        }
+        text.parse().map(Some).map_err(|_| unreadable())
     }
 }
 
@@ -220,10 +229,8 @@ fn named(table: &mut dyn TableLike, kind: &Kind, id: &str) {
 
 // The texts of a table, as the sections' own rules want to see them.
 fn tree(table: &dyn TableLike) -> Node {
-    let texts: serde_json::Map<String, Value> = table
-        .iter()
-        .filter_map(|(key, item)| Some((key.to_owned(), Value::from(item.as_str()?))))
-        .collect();
+    let texts: serde_json::Map<String, Value> =
+        table.iter().filter_map(|(key, item)| Some((key.to_owned(), Value::from(item.as_str()?)))).collect();
     let text = Value::from(texts).to_string();
     json(&text, 0, &mut Report::default()).unwrap_or(Node { at: Default::default(), it: Tree::Null })
 }
@@ -261,11 +268,21 @@ fn write(
 
 fn toml(key: &str, value: &Value) -> Result<toml_edit::Value, EditError> {
     Ok(match value {
-        Value::Null => return Err(EditError::Value(key.to_owned(), "leave out what is not known, inside lists and tables too")),
+        Value::Null => {
+            return Err(EditError::Value(
+                key.to_owned(),
+                "leave out what is not known, inside lists and tables too",
+            ));
+        }
         Value::Bool(yes) => (*yes).into(),
         Value::Number(number) => match number.as_i64() {
             Some(number) => number.into(),
-            None => return Err(EditError::Value(key.to_owned(), "write a number with decimals as a text, as in \"7.4\"")),
+            None => {
+                return Err(EditError::Value(
+                    key.to_owned(),
+                    "write a number with decimals as a text, as in \"7.4\"",
+                ));
+            }
         },
         Value::String(text) => text.as_str().into(),
         Value::Array(values) => {

@@ -65,7 +65,7 @@ pub(crate) fn join(folder: &str, path: &str) -> String {
 }
 
 /// The texts of a set-up.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Files {
     /// Where relative paths start.
     folder: PathBuf,
@@ -73,10 +73,17 @@ pub struct Files {
     texts: BTreeMap<String, Text>,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 struct Text {
     now: String,
     on_disk: Option<String>,
+}
+
+/// The names alone: the texts may hold hashes of passwords.
+impl std::fmt::Debug for Files {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Files").field("folder", &self.folder).field("names", &self.texts.keys()).finish()
+    }
 }
 
 impl Files {
@@ -86,7 +93,8 @@ impl Files {
     /// # Errors
     /// Files that are missing, too large, too many, or not text.
     pub fn read(path: &Path) -> Result<Self, Problems> {
-        let mut reading = Reading { folder: PathBuf::new(), texts: BTreeMap::new(), sum: 0, report: Report::default() };
+        let mut reading =
+            Reading { folder: PathBuf::new(), texts: BTreeMap::new(), sum: 0, report: Report::default() };
         if path.is_dir() {
             reading.folder = path.to_owned();
             reading.add_folder("", 0, None);
@@ -105,7 +113,8 @@ impl Files {
         if problems.has_errors() {
             return Err(problems);
         }
-        let texts = texts.into_iter().map(|(name, text)| (name, Text { on_disk: Some(text.clone()), now: text }));
+        let texts =
+            texts.into_iter().map(|(name, text)| (name, Text { on_disk: Some(text.clone()), now: text }));
         Ok(Self { folder, texts: texts.collect() })
     }
 
@@ -156,12 +165,16 @@ impl Files {
             let path = self.folder.join(name);
             let found = std::fs::read_to_string(&path).ok();
             if found != text.on_disk {
-                return Err(format!("`{}` was changed by somebody else; read the set-up again", path.display()));
+                return Err(format!(
+                    "`{}` was changed by somebody else; read the set-up again",
+                    path.display()
+                ));
             }
         }
         for (name, text) in self.texts.iter_mut().filter(|(_, text)| changed(text)) {
             let path = self.folder.join(name);
-            write(&path, &text.now).map_err(|error| format!("`{}` cannot be written: {error}", path.display()))?;
+            write(&path, &text.now)
+                .map_err(|error| format!("`{}` cannot be written: {error}", path.display()))?;
             text.on_disk = Some(text.now.clone());
             written.push(path);
         }
@@ -171,7 +184,8 @@ impl Files {
 
 // A reader sees the old text or the new one, also after a power cut.
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
     if let Ok(about) = std::fs::metadata(path) {
@@ -214,7 +228,13 @@ impl Reading {
         };
         let mut inside: Vec<(String, bool)> = entries
             .flatten()
-            .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path().is_dir()))
+            // A folder that is a link could lead back to where we are.
+            .map(|entry| {
+                (
+                    entry.file_name().to_string_lossy().into_owned(),
+                    entry.file_type().is_ok_and(|kind| kind.is_dir()),
+                )
+            })
             .filter(|(file, _)| !file.starts_with('.'))
             .collect();
         inside.sort();

@@ -4,7 +4,7 @@ use super::catalogue::ChangesFrom;
 use super::files::{self, Files};
 use super::merge::{Raw, merge};
 use super::model::{Document, Person};
-use super::node::{Node, json, toml};
+use super::node::{Node, Value, json, toml};
 use super::report::{More as _, Problems, Report};
 use super::resolve::Setup;
 use super::secret::{Password, Secrets};
@@ -42,7 +42,7 @@ impl Default for Environment<'_> {
 }
 
 /// A set-up without errors.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Loaded {
     /// What is set up.
     pub setup: Setup,
@@ -57,6 +57,17 @@ pub struct Loaded {
     pub(crate) changes: Vec<ChangesFrom>,
     // The texts, for messages that come later.
     pub(crate) sources: Vec<SourceFile>,
+}
+
+/// Without the texts of the files, which may hold hashes of passwords.
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let tariffs: Vec<&String> = self.tariffs.keys().collect();
+        f.debug_struct("Loaded")
+            .field("setup", &self.setup)
+            .field("tariffs", &tariffs)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Loaded {
@@ -129,7 +140,15 @@ fn finish(
     }
     let (document, people) = raw.document();
     let sources = report.sources.clone();
-    Ok(Loaded { setup: Setup::new(document), people, secrets, tariffs, warnings: report.finish(), changes, sources })
+    Ok(Loaded {
+        setup: Setup::new(document),
+        people,
+        secrets,
+        tariffs,
+        warnings: report.finish(),
+        changes,
+        sources,
+    })
 }
 
 fn compile(
@@ -170,15 +189,25 @@ fn secrets(raw: &Raw, folder: &Path, environment: &Environment<'_>, report: &mut
         let at = item.at(&["security", "password"]);
         let found = match password {
             Password::Hash(hash) => Ok(hash.as_bytes().to_vec()),
-            Password::Env(name) => (environment.variable)(name)
-                .ok_or_else(|| (format!("the environment variable `{}` is not set", read::shown(name)), "set it where `takst serve` is started")),
+            Password::Env(name) => (environment.variable)(name).ok_or_else(|| {
+                (
+                    format!("the environment variable `{}` is not set", read::shown(name)),
+                    "set it where `takst serve` is started",
+                )
+            }),
             Password::File(name) => files::read(&folder.join(name), 1_024).map_err(|error| {
-                (format!("`{}` cannot be read: {}", read::shown(name), files::why(&error)), "check its name; it is relative to this file")
+                (
+                    format!("`{}` cannot be read: {}", read::shown(name), files::why(&error)),
+                    "check its name; it is relative to this file",
+                )
             }),
         };
         let kept = found.and_then(|secret| {
             secrets.keep(&item.it.id, &secret).map_err(|why| {
-                (format!("the password of charger `{}` cannot be used: {why}", item.it.id), "put the secret alone into it")
+                (
+                    format!("the password of charger `{}` cannot be used: {why}", item.it.id),
+                    "put the secret alone into it",
+                )
             })
         });
         if let Err((message, help)) = kept {
@@ -203,8 +232,11 @@ impl Document {
     pub fn from_json(text: &str) -> Result<Self, Problems> {
         let mut report = Report::default();
         let source = report.source("setup.json".to_owned(), text.to_owned());
-        let nodes = json(text, source, &mut report).into_iter().collect();
-        let raw = merge(nodes, &mut report);
+        let node = json(text, source, &mut report);
+        if let Some(node) = node.as_ref().filter(|node| !matches!(node.it, Value::Table(_))) {
+            read::wrong_kind::<()>(node, "an object with the sections of a set-up", &mut report);
+        }
+        let raw = merge(node.into_iter().collect(), &mut report);
         check::all(&raw, &mut report);
         if report.has_errors() { Err(report.finish()) } else { Ok(raw.document().0) }
     }

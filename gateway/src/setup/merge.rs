@@ -1,8 +1,8 @@
 //! The sections of all files together: read, counted, each id once.
 
 use super::model::{
-    Assignment, Charger, Document, Driver, Feed, Group, Limits, Model, Organisation, Person, Plan, Seller, Settings, Site,
-    Token,
+    Assignment, Charger, Document, Driver, Feed, Group, Limits, Model, Organisation, Person, Plan, Seller,
+    Settings, Site, Token,
 };
 use super::node::{Node, Value};
 use super::read::{Field, list, shown};
@@ -25,8 +25,8 @@ impl<T> Item<T> {
 /// All things of a section.
 pub(crate) struct Many<T> {
     pub items: Vec<Item<T>>,
-    /// Their ids, as compared; also of those that could not be read, which must not be missed elsewhere.
-    known: BTreeMap<String, Place>,
+    /// Their ids, as compared; also of those that could not be read, which must not be missed elsewhere. With the place of the item.
+    known: BTreeMap<String, (Place, Option<usize>)>,
 }
 
 impl<T> Default for Many<T> {
@@ -48,27 +48,28 @@ impl<T: Section> Many<T> {
 
     /// The one with this id, if it could be read.
     pub fn find(&self, id: &str) -> Option<&Item<T>> {
-        let id = T::fold(id);
-        // Lists of chargers are long: the index tells at once whether it is worth looking.
-        self.known.get(&id)?;
-        self.items.iter().find(|item| T::key(&item.node).is_some_and(|key| T::fold(&key) == id))
+        let (_, item) = self.known.get(&T::fold(id))?;
+        self.items.get((*item)?)
     }
 
     fn add(&mut self, node: Node, report: &mut Report) {
-        if let Some(key) = T::key(&node) {
-            let folded = T::fold(&key);
-            let at = node.place(&[T::ID]);
-            if let Some(before) = self.known.get(&folded) {
-                report
-                    .error("S021", at, format!("there is {} `{}` already", T::ONE, shown(&key)))
-                    .also(*before, "here")
-                    .advise(T::TWICE);
-                return;
-            }
-            self.known.insert(folded, at);
+        let key = T::key(&node);
+        let folded = key.as_deref().map(T::fold);
+        let at = node.place(&[T::ID]);
+        if let Some((before, _)) = folded.as_ref().and_then(|folded| self.known.get(folded)) {
+            let key = shown(&key.unwrap_or_default());
+            report
+                .error("S021", at, format!("there is {} `{key}` already", T::ONE))
+                .also(*before, "here")
+                .advise(T::TWICE);
+            return;
         }
-        if let Some(it) = T::read(&node, report) {
+        let item = T::read(&node, report).map(|it| {
             self.items.push(Item { it, node });
+            self.items.len() - 1
+        });
+        if let Some(folded) = folded {
+            self.known.insert(folded, (at, item));
         }
     }
 }
@@ -113,7 +114,8 @@ sections! {
 impl Section for Charger {
     const NAME: &'static str = "charger";
     const ONE: &'static str = "a charger";
-    const TWICE: &'static str = "the identities of chargers must differ in more than their capital letters; keep only one of the two";
+    const TWICE: &'static str =
+        "the identities of chargers must differ in more than their capital letters; keep only one of the two";
 
     fn fold(id: &str) -> String {
         id.to_lowercase()
@@ -146,7 +148,11 @@ impl Section for Model {
 
     fn key(node: &Node) -> Option<String> {
         let vendor = node.get("vendor")?.text()?;
-        Some(format!("{vendor} {}", node.get("model").and_then(Node::text).unwrap_or_default()).trim_end().to_owned())
+        Some(
+            format!("{vendor} {}", node.get("model").and_then(Node::text).unwrap_or_default())
+                .trim_end()
+                .to_owned(),
+        )
     }
 
     fn fold(id: &str) -> String {
@@ -210,14 +216,18 @@ pub(crate) fn merge(nodes: Vec<Node>, report: &mut Report) -> Raw {
         let others = entries.iter().find(|entry| entry.key != "person").map(|entry| entry.at);
         for entry in entries {
             let (key, at, node) = (entry.key, entry.at, entry.node);
-            if key == "person" && let Some(other) = others {
+            if key == "person"
+                && let Some(other) = others
+            {
                 report
                     .error("S023", at, "personal data stands beside other things")
                     .also(other, "such as this")
                     .advise("put `[[person]]` into a file of its own, such as `people.toml`, so that it can be erased");
             }
-            // Read before this.
-            if key != "include" {
+            if key == "include" {
+                // What it names was read before this.
+                let _: Option<Vec<String>> = Field::read(&node, report);
+            } else {
                 raw.add(&key, at, node, report);
             }
         }
@@ -314,7 +324,8 @@ fn many<T: Section>(place: &mut Many<T>, node: Node, report: &mut Report) {
 fn unknown(key: &str, at: Place, report: &mut Report) {
     let known = || SINGLE.iter().chain(&MANY).copied();
     let elsewhere = ELSEWHERE.iter().find(|(name, _)| *name == key).map(|(_, hint)| (*hint).to_owned());
-    let brackets = |name: &str| if SINGLE.contains(&name) { format!("[{name}]") } else { format!("[[{name}]]") };
+    let brackets =
+        |name: &str| if SINGLE.contains(&name) { format!("[{name}]") } else { format!("[[{name}]]") };
     let near = report.nearest(key, known()).map(|near| format!("did you mean `{}`?", brackets(near)));
     let all: Vec<&str> = known().collect();
     report

@@ -5,7 +5,9 @@ mod people;
 mod settings;
 mod tariff;
 
-pub use charger::{Charger, Connector, Habits, Model, Plug, Security, Subprotocol, UnknownChargers, UnknownPolicy};
+pub use charger::{
+    Charger, Connector, Habits, Model, Plug, Security, Subprotocol, UnknownChargers, UnknownPolicy,
+};
 pub use people::{Contract, Driver, Group, Person, Plan, Token, TokenKind, TokenState};
 pub use settings::{Effective, Limits, Settings, TokensOffline, UnknownTokens};
 pub use tariff::{Assignment, Feed, FeedSource, RunningSessions};

@@ -1,6 +1,6 @@
 //! TOML and JSON as one tree of values that know where they stand.
 
-use super::report::{Place, Report};
+use super::report::{More as _, Place, Report};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -98,8 +98,41 @@ impl Node {
     }
 }
 
+/// How deep JSON may be nested: a set-up needs six.
+const MOST_DEPTH: usize = 64;
+
+/// Most dots of one line outside quotes. `a.b.c = 1` is a table in a table, and the parser sets no bound.
+const MOST_DOTS: usize = 100;
+
+// Where a line begins that has more.
+pub(crate) fn too_deep(text: &str) -> Option<usize> {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let (mut dots, mut quote) = (0, None);
+        for byte in line.bytes() {
+            match (byte, quote) {
+                (b'#', None) => break,
+                (b'"' | b'\'', None) => quote = Some(byte),
+                (_, Some(open)) if byte == open => quote = None,
+                (b'.', None) => dots += 1,
+                _ => {}
+            }
+        }
+        if dots > MOST_DOTS {
+            return Some(start);
+        }
+        start += line.len();
+    }
+    None
+}
+
 /// Reads a TOML text; what cannot be read is reported and left out.
 pub(crate) fn toml(text: &str, source: u32, report: &mut Report) -> Node {
+    if let Some(start) = too_deep(text) {
+        let at = Place { source, span: span_of(&(start..start)) };
+        report.error("S004", at, "tables are nested too deep").advise("a key has at most 100 parts");
+        return Node { at, it: Value::Broken };
+    }
     let (table, errors) = DeTable::parse_recoverable(text);
     // One line that cannot be read can give several errors: the first one is the cause.
     let mut line = None;
@@ -128,7 +161,10 @@ fn say(message: &str) -> (String, Option<&'static str>) {
         return ("this key stands here already".into(), Some("keep one of the two"));
     }
     if has("string values must be quoted") {
-        return ("a value is missing or has no quotes".into(), Some("put texts in quotes: `name = \"Otakaari 5\"`"));
+        return (
+            "a value is missing or has no quotes".into(),
+            Some("put texts in quotes: `name = \"Otakaari 5\"`"),
+        );
     }
     if has("recursion limit") {
         return ("tables are nested too deep".into(), None);
@@ -162,9 +198,8 @@ fn node(value: Spanned<DeValue<'_>>, source: u32) -> Node {
         DeValue::String(text) if span.is_empty() && text.is_empty() => Value::Broken,
         DeValue::String(text) => Value::Text(text.into_owned()),
         DeValue::Integer(int) if int.radix() == 10 => Value::Number(int.as_str().replace('_', "")),
-        DeValue::Integer(int) => {
-            i64::from_str_radix(int.as_str(), int.radix()).map_or(Value::Broken, |int| Value::Number(int.to_string()))
-        }
+        DeValue::Integer(int) => i64::from_str_radix(int.as_str(), int.radix())
+            .map_or(Value::Broken, |int| Value::Number(int.to_string())),
         DeValue::Float(float) => Value::Number(float.as_str().replace('_', "")),
         DeValue::Boolean(yes) => Value::Bool(yes),
         DeValue::Datetime(time) => Value::Time(time.to_string()),
@@ -177,7 +212,14 @@ fn node(value: Spanned<DeValue<'_>>, source: u32) -> Node {
 /// Reads a JSON text; one that cannot be read is reported, and nothing comes out.
 pub(crate) fn json(text: &str, source: u32, report: &mut Report) -> Option<Node> {
     match serde_json::from_str::<&RawValue>(text) {
-        Ok(raw) => Some(Json { text, source }.node(raw)),
+        Ok(raw) => {
+            let json = Json { text, source };
+            let node = json.node(raw, MOST_DEPTH);
+            if node.is_none() {
+                report.error("S004", json.place(raw.get()), "lists and objects are nested too deep");
+            }
+            node
+        }
         Err(error) => {
             let start = offset(text, error.line(), error.column());
             let at = Place { source, span: Span { start, end: start } };
@@ -206,30 +248,34 @@ impl Json<'_> {
         Place { source: self.source, span: span_of(&(start..start + part.len())) }
     }
 
-    fn node(&self, raw: &RawValue) -> Node {
+    // None: it goes deeper than `depth`.
+    fn node(&self, raw: &RawValue, depth: usize) -> Option<Node> {
+        let depth = depth.checked_sub(1)?;
         let text = raw.get();
         let at = self.place(text);
         let it = match text.as_bytes().first() {
-            Some(b'{') => serde_json::from_str::<Members<'_>>(text).map_or(Value::Broken, |members| {
+            Some(b'{') => {
+                let Ok(members) = serde_json::from_str::<Members<'_>>(text) else { return None };
                 let entry = |(key, value): (Key<'_>, &RawValue)| {
                     let at = match &key.0 {
                         Cow::Borrowed(key) => self.place(key),
                         Cow::Owned(_) => self.place(value.get()),
                     };
-                    Entry { key: key.0.into_owned(), at, node: self.node(value) }
+                    Some(Entry { key: key.0.into_owned(), at, node: self.node(value, depth)? })
                 };
-                Value::Table(members.0.into_iter().map(entry).collect())
-            }),
-            Some(b'[') => serde_json::from_str::<Vec<&RawValue>>(text).map_or(Value::Broken, |values| {
-                Value::List(values.into_iter().map(|value| self.node(value)).collect())
-            }),
+                Value::Table(members.0.into_iter().map(entry).collect::<Option<_>>()?)
+            }
+            Some(b'[') => {
+                let Ok(values) = serde_json::from_str::<Vec<&RawValue>>(text) else { return None };
+                Value::List(values.into_iter().map(|value| self.node(value, depth)).collect::<Option<_>>()?)
+            }
             Some(b'"') => serde_json::from_str(text).map_or(Value::Broken, Value::Text),
             Some(b't') => Value::Bool(true),
             Some(b'f') => Value::Bool(false),
             Some(b'n') => Value::Null,
             _ => Value::Number(text.to_owned()),
         };
-        Node { at, it }
+        Some(Node { at, it })
     }
 }
 

@@ -56,13 +56,21 @@ pub(crate) fn table(node: &Node, keys: &[&str], hints: &[(&str, &str)], report: 
     for entry in entries {
         if let Some(before) = seen.insert(&entry.key, entry) {
             // TOML's parser says this itself, and so this is JSON.
-            report.error("S004", entry.at, format!("`{}` stands here already", entry.key)).also(before.at, "here");
+            report
+                .error("S004", entry.at, format!("`{}` stands here already", entry.key))
+                .also(before.at, "here");
         }
         if keys.contains(&entry.key.as_str()) {
             continue;
         }
+        // A secret under a name that is not known must not be shown all the same.
+        let lower = entry.key.to_lowercase();
+        if ["pass", "pasw", "secret", "key", "auth"].iter().any(|part| lower.contains(part)) {
+            report.hide(entry.node.at);
+        }
         let hint = hints.iter().find(|(key, _)| *key == entry.key).map(|(_, hint)| (*hint).to_owned());
-        let near = report.nearest(&entry.key, keys.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+        let near =
+            report.nearest(&entry.key, keys.iter().copied()).map(|near| format!("did you mean `{near}`?"));
         let all = || format!("the keys are {}", list(keys));
         let found = report.error("S011", entry.at, format!("`{}` is not known here", shown(&entry.key)));
         found.advise(hint.or(near).unwrap_or_else(all));
@@ -77,7 +85,8 @@ pub(crate) fn list(words: &[&str]) -> String {
 
 /// A text of a file for a message: its first 60 characters, in one line.
 pub(crate) fn shown(text: &str) -> String {
-    let mut short: String = text.chars().take(60).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let mut short: String =
+        text.chars().take(60).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     if short.len() < text.len() {
         short.push_str("...");
     }
@@ -129,8 +138,11 @@ impl Field for u32 {
             Value::Number(digits) => {
                 let number = digits.parse().ok();
                 if number.is_none() {
-                    report
-                        .error("S015", node.at, format!("{} is not a whole number from 0 to {}", shown(digits), u32::MAX));
+                    report.error(
+                        "S015",
+                        node.at,
+                        format!("{} is not a whole number from 0 to {}", shown(digits), u32::MAX),
+                    );
                 }
                 number
             }

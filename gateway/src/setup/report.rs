@@ -7,6 +7,8 @@ use takst_dsl::diagnostic::{Diagnostic, LineIndex, Severity};
 
 /// Most messages of one run; the rest is only counted.
 const MOST_MESSAGES: usize = 200;
+/// Messages kept while a run goes on.
+const MOST_KEPT: usize = 10_000;
 /// After so many messages names come without the nearest known one, so that a broken set-up of thousands costs little.
 const MOST_HINTS: usize = 50;
 /// Candidates looked at for the nearest name.
@@ -81,6 +83,10 @@ impl std::error::Error for Problems {}
 pub(crate) struct Report {
     pub sources: Vec<SourceFile>,
     diagnostics: Vec<Diagnostic>,
+    // The one after the last that is kept, and how many there were like it.
+    surplus: Option<Diagnostic>,
+    dropped: usize,
+    has_errors: bool,
     // Of each source: the folder that paths in it are relative to, seen from the set-up's folder.
     folders: Vec<String>,
     hints: usize,
@@ -105,6 +111,26 @@ impl Report {
         }
     }
 
+    /// Blots out a text of a source, quotes apart: messages show lines of files, and nobody wants his password in a log.
+    pub fn hide(&mut self, at: Place) {
+        let Some(source) = usize::try_from(at.source).ok().and_then(|source| self.sources.get_mut(source))
+        else {
+            return;
+        };
+        let (start, end) = (usize::try_from(at.span.start), usize::try_from(at.span.end));
+        let (Ok(start), Ok(end)) = (start, end) else { return };
+        let Some(secret) = source.text.get(start..end) else { return };
+        // Byte for byte, so that what stands behind it stays where it is.
+        let blot: String = secret
+            .chars()
+            .flat_map(|c| {
+                let shown = if matches!(c, '"' | '\'' | '\n' | '\r') { c } else { '*' };
+                std::iter::repeat_n(shown, c.len_utf8())
+            })
+            .collect();
+        source.text.replace_range(start..end, &blot);
+    }
+
     /// A path of a text as seen from the set-up's folder.
     pub fn beside(&self, source: u32, path: &str) -> String {
         let folder = usize::try_from(source).ok().and_then(|source| self.folders.get(source));
@@ -123,8 +149,14 @@ impl Report {
 
     /// Adds a message.
     pub fn push(&mut self, found: Diagnostic) -> &mut Diagnostic {
+        self.has_errors |= found.severity == Severity::Error;
+        // A file of nothing but mistakes must not fill the memory.
+        if self.diagnostics.len() >= MOST_KEPT {
+            self.dropped += 1;
+            return self.surplus.insert(found);
+        }
+        let last = self.diagnostics.len();
         self.diagnostics.push(found);
-        let last = self.diagnostics.len() - 1;
         #[expect(clippy::indexing_slicing, reason = "it was pushed just now")]
         &mut self.diagnostics[last]
     }
@@ -138,7 +170,7 @@ impl Report {
             for label in &mut found.labels {
                 label.source = label.source.saturating_add(first);
             }
-            self.diagnostics.push(found);
+            self.push(found);
         }
     }
 
@@ -154,14 +186,14 @@ impl Report {
 
     /// Whether something was found that the set-up cannot be used with.
     pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|found| found.severity == Severity::Error)
+        self.has_errors
     }
 
     /// All of it, in the order of the sources.
     pub fn finish(self) -> Problems {
-        let Self { sources, mut diagnostics, .. } = self;
+        let Self { sources, mut diagnostics, dropped, .. } = self;
         if diagnostics.len() > MOST_MESSAGES {
-            let more = diagnostics.len() - MOST_MESSAGES;
+            let more = diagnostics.len() - MOST_MESSAGES + dropped;
             diagnostics.sort_by_key(|found| found.severity == Severity::Warning);
             diagnostics.truncate(MOST_MESSAGES);
             if let Some(label) = diagnostics.last().and_then(|last| last.labels.first()) {
@@ -192,7 +224,11 @@ impl More for Diagnostic {
     }
 
     fn also(&mut self, at: Place, text: impl Into<String>) -> &mut Self {
-        self.labels.push(takst_dsl::diagnostic::Label { source: at.source, span: at.span, text: text.into() });
+        self.labels.push(takst_dsl::diagnostic::Label {
+            source: at.source,
+            span: at.span,
+            text: text.into(),
+        });
         self
     }
 }

@@ -1,9 +1,12 @@
-//! What is in force where: pure answers from a set-up.
+//! What holds where: pure answers from a set-up.
 
-use super::catalogue::{Catalogue, Version};
+mod in_force;
+
+pub use in_force::{At, InForce, Level};
+
 use super::model::{
-    Assignment, Charger, Connector, Contract, Document, Driver, Effective, Feed, Habits, RunningSessions, Seller, Site, Token,
-    TokenKind, TokenState, UnknownPolicy, UnknownTokens,
+    Charger, Connector, Contract, Document, Driver, Effective, Feed, Habits, Seller, Site, Token, TokenKind,
+    TokenState, UnknownPolicy, UnknownTokens,
 };
 use super::values::{Id, Zone};
 use std::collections::{BTreeSet, HashMap};
@@ -36,71 +39,6 @@ impl std::ops::Deref for Setup {
 impl PartialEq for Setup {
     fn eq(&self, other: &Self) -> bool {
         self.document == other.document
-    }
-}
-
-/// How specific an assignment is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Level {
-    /// Everywhere.
-    Organisation,
-    /// At a site.
-    Site,
-    /// At a charger.
-    Charger,
-    /// At an EVSE.
-    Evse,
-    /// At a connector.
-    Connector,
-}
-
-/// Where, and for whom, a tariff is asked for.
-#[derive(Clone, Copy, Debug)]
-pub struct At<'a> {
-    /// The charger.
-    pub charger: &'a Charger,
-    /// Its EVSE, when it is known.
-    pub evse: Option<u32>,
-    /// The connector of the EVSE, when it is known.
-    pub connector: Option<u32>,
-    /// The driver's groups.
-    pub groups: &'a [String],
-}
-
-/// A tariff in force, and why it is this one.
-#[derive(Clone, Copy, Debug)]
-pub struct InForce<'a> {
-    /// The assignment that won.
-    pub assignment: &'a Assignment,
-    /// The version of its file.
-    pub version: &'a Version,
-    /// How specific it is.
-    pub level: Level,
-    /// In force since then.
-    pub since: Instant,
-    /// Whether running sessions go over to it.
-    pub running_sessions: RunningSessions,
-}
-
-impl InForce<'_> {
-    /// Why this one: `it is assigned to charger OT-5 for group VIP`.
-    #[must_use]
-    pub fn reason(&self) -> String {
-        let Assignment { site, charger, evse, connector, group, .. } = self.assignment;
-        let mut text = String::from("it is assigned to ");
-        match (charger, site, connector, evse) {
-            (Some(charger), _, Some(connector), Some(evse)) => {
-                text.push_str(&format!("connector {connector} of EVSE {evse} of charger {charger}"));
-            }
-            (Some(charger), _, _, Some(evse)) => text.push_str(&format!("EVSE {evse} of charger {charger}")),
-            (Some(charger), ..) => text.push_str(&format!("charger {charger}")),
-            (None, Some(site), ..) => text.push_str(&format!("site {site}")),
-            _ => text.push_str("all sites"),
-        }
-        if let Some(group) = group {
-            text.push_str(&format!(" for group {group}"));
-        }
-        text
     }
 }
 
@@ -153,7 +91,11 @@ impl Setup {
     /// Makes the look-up tables of a checked document.
     #[must_use]
     pub fn new(document: Document) -> Self {
-        fn index<'a, T: 'a>(all: &'a [T], key: impl Fn(&'a T) -> &'a Id, fold: bool) -> HashMap<String, usize> {
+        fn index<'a, T: 'a>(
+            all: &'a [T],
+            key: impl Fn(&'a T) -> &'a Id,
+            fold: bool,
+        ) -> HashMap<String, usize> {
             let folded = |id: &Id| if fold { id.to_lowercase() } else { id.to_string() };
             all.iter().enumerate().map(|(at, one)| (folded(key(one)), at)).collect()
         }
@@ -228,7 +170,12 @@ impl Setup {
 
     /// The metering point in front of a connector: its own, the charger's, or the site's.
     #[must_use]
-    pub fn metering_point(&self, charger: &Charger, evse: Option<u32>, connector: Option<u32>) -> Option<String> {
+    pub fn metering_point(
+        &self,
+        charger: &Charger,
+        evse: Option<u32>,
+        connector: Option<u32>,
+    ) -> Option<String> {
         let own = charger.connector(evse, connector).and_then(|connector| connector.metering_point.as_ref());
         let site = || self.site(&charger.site).and_then(|site| site.metering_point.as_ref());
         own.or(charger.metering_point.as_ref()).or_else(site).cloned()
@@ -274,11 +221,16 @@ impl Setup {
         let (vendor, model) = (vendor.trim().to_lowercase(), model.trim().to_lowercase());
         let fits = self.document.models.iter().filter_map(|known| {
             let prefix = known.model.as_deref().unwrap_or_default().to_lowercase();
-            (known.vendor.to_lowercase() == vendor && model.starts_with(&prefix)).then_some((prefix.len(), &known.habits))
+            (known.vendor.to_lowercase() == vendor && model.starts_with(&prefix))
+                .then_some((prefix.len(), &known.habits))
         });
         let make = fits.max_by_key(|(length, _)| *length).map(|(_, habits)| habits);
         let own = charger.map(|charger| &charger.habits);
-        fn first<T: Copy>(own: Option<&Habits>, make: Option<&Habits>, get: impl Fn(&Habits) -> Option<T>) -> Option<T> {
+        fn first<T: Copy>(
+            own: Option<&Habits>,
+            make: Option<&Habits>,
+            get: impl Fn(&Habits) -> Option<T>,
+        ) -> Option<T> {
             own.and_then(&get).or_else(|| make.and_then(&get))
         }
         FirmwareHabits {
@@ -328,12 +280,16 @@ impl Setup {
                 UnknownTokens::Refuse => TokenVerdict::Invalid,
             };
         };
-        let driver_blocked =
-            token.driver.as_deref().and_then(|driver| self.driver(driver)).is_some_and(|driver| driver.blocked);
+        let driver_blocked = token
+            .driver
+            .as_deref()
+            .and_then(|driver| self.driver(driver))
+            .is_some_and(|driver| driver.blocked);
         if token.status == TokenState::Blocked || driver_blocked {
             return TokenVerdict::Blocked;
         }
-        let until = token.valid_until.as_ref().map(|until| until.instant(self.document.organisation.time_zone));
+        let until =
+            token.valid_until.as_ref().map(|until| until.instant(self.document.organisation.time_zone));
         if until.is_some_and(|until| until <= at) {
             return TokenVerdict::Expired;
         }
@@ -358,12 +314,24 @@ impl Setup {
         let driver = token.driver.as_deref().and_then(|driver| self.driver(driver));
         let of_driver = driver.map_or(&[][..], |driver| &driver.groups);
         let has = |group: &Id| token.groups.contains(group) || of_driver.contains(group);
-        self.document.groups.iter().map(|group| &group.id).filter(|group| has(group)).map(Id::to_string).collect()
+        self.document
+            .groups
+            .iter()
+            .map(|group| &group.id)
+            .filter(|group| has(group))
+            .map(Id::to_string)
+            .collect()
     }
 
     /// What a tariff may ask about a session before it starts.
     #[must_use]
-    pub fn facts(&self, charger: &Charger, evse: Option<u32>, connector: Option<u32>, uid: Option<&str>) -> Facts {
+    pub fn facts(
+        &self,
+        charger: &Charger,
+        evse: Option<u32>,
+        connector: Option<u32>,
+        uid: Option<&str>,
+    ) -> Facts {
         let token = uid.and_then(|uid| self.token(uid));
         let plugged = charger.connector(evse, connector);
         let contract = token.map_or(Contract::AdHoc, Token::contract);
@@ -383,103 +351,10 @@ impl Setup {
             ..Facts::default()
         }
     }
-
-    /// The tariff in force at a place for a driver at `at`, and why; none when none is assigned or none is in force yet.
-    #[must_use]
-    pub fn tariff_at<'a>(&'a self, catalogue: &'a Catalogue, place: At<'_>, at: Instant) -> Option<InForce<'a>> {
-        let zone = self.zone(place.charger);
-        // Of one level: the assignment to the group that is declared first, then the one to nobody in particular.
-        let rank = |assignment: &Assignment| match &assignment.group {
-            Some(group) => self.document.groups.iter().position(|known| known.id == *group).unwrap_or(usize::MAX - 1),
-            None => usize::MAX,
-        };
-        self.assignments(place)
-            .filter_map(|(level, assignment)| in_force(catalogue, zone, level, assignment, at))
-            .max_by_key(|found| (found.level, std::cmp::Reverse(rank(found.assignment)), found.since))
-    }
-
-    /// The tariffs that a session follows: the one at plug-in, then each one that came into force until `until` and that running
-    /// sessions go over to, with the time of the change. Empty when there is no tariff at plug-in.
-    #[must_use]
-    pub fn tariffs_of_session<'a>(
-        &'a self,
-        catalogue: &'a Catalogue,
-        place: At<'_>,
-        plugged_in: Instant,
-        until: Instant,
-    ) -> Vec<(Instant, InForce<'a>)> {
-        let zone = self.zone(place.charger);
-        let mut times = BTreeSet::new();
-        for (_, assignment) in self.assignments(place) {
-            times.extend(assignment.from.map(|from| zone.instant(from)));
-            times.extend(catalogue.versions(assignment.file.as_str()).iter().map(|version| version.from));
-        }
-        let Some(first) = self.tariff_at(catalogue, place, plugged_in) else { return Vec::new() };
-        let mut known = first;
-        let mut followed = vec![(plugged_in, first)];
-        for at in times.into_iter().filter(|at| *at > plugged_in && *at <= until) {
-            let Some(next) = self.tariff_at(catalogue, place, at) else { continue };
-            let same = next.version.version == known.version.version;
-            known = next;
-            if !same && next.running_sessions == RunningSessions::Switch {
-                followed.push((at, next));
-            }
-        }
-        followed
-    }
-
-    // All assignments that can be meant at a place.
-    fn assignments<'a>(&'a self, place: At<'_>) -> impl Iterator<Item = (Level, &'a Assignment)> {
-        let of = |list: Option<&'a Vec<usize>>| list.map_or(&[][..], Vec::as_slice);
-        let charger = of(self.by_charger.get(&place.charger.id.to_lowercase()));
-        let site = of(self.by_site.get(place.charger.site.as_str()));
-        let found: Vec<(Level, &Assignment)> = charger
-            .iter()
-            .chain(site)
-            .chain(&self.everywhere)
-            .filter_map(|at| self.document.tariffs.get(*at))
-            .filter_map(|assignment| Some((level(assignment, place)?, assignment)))
-            .collect();
-        found.into_iter()
-    }
-}
-
-// How specific an assignment is at a place; none when it is not about this place or driver.
-fn level(assignment: &Assignment, place: At<'_>) -> Option<Level> {
-    let group = assignment.group.as_ref();
-    if group.is_some_and(|group| !place.groups.iter().any(|known| *group == known.as_str())) {
-        return None;
-    }
-    match (&assignment.charger, &assignment.site, assignment.evse, assignment.connector) {
-        (None, None, ..) => Some(Level::Organisation),
-        (None, Some(_), ..) => Some(Level::Site),
-        (Some(_), _, None, _) => Some(Level::Charger),
-        (Some(_), _, evse, None) => (evse == place.evse).then_some(Level::Evse),
-        // OCPP 1.6 knows connectors only, each an EVSE of its own.
-        (Some(_), _, evse, connector) => {
-            let same = evse == place.evse && connector == Some(place.connector.unwrap_or(1));
-            same.then_some(Level::Connector)
-        }
-    }
-}
-
-fn in_force<'a>(
-    catalogue: &'a Catalogue,
-    zone: Zone,
-    level: Level,
-    assignment: &'a Assignment,
-    at: Instant,
-) -> Option<InForce<'a>> {
-    let from = assignment.from.map(|from| zone.instant(from));
-    let version = catalogue.at(assignment.file.as_str(), at)?;
-    let first = catalogue.versions(assignment.file.as_str()).iter().map(|version| version.from).min();
-    let since = from.unwrap_or(Instant(i64::MIN)).max(first?);
-    let running_sessions = assignment.running_sessions.unwrap_or_else(|| version.running_sessions());
-    (since <= at).then_some(InForce { assignment, version, level, since, running_sessions })
 }
 
 impl Charger {
-    /// A charger of which nothing is known but its identity.
+    /// A charger of which nothing is known but its identity, and that therefore cannot prove it.
     #[must_use]
     pub fn guest(id: Id, site: Id, connectors: Vec<Connector>) -> Self {
         Self {
@@ -489,7 +364,7 @@ impl Charger {
             connectors,
             plan: None,
             metering_point: None,
-            security: super::model::Security::default(),
+            security: super::model::Security { profile: Some(0), ..Default::default() },
             habits: Habits::default(),
             settings: super::model::Settings::default(),
         }
@@ -499,7 +374,8 @@ impl Charger {
     #[must_use]
     pub fn connector(&self, evse: Option<u32>, connector: Option<u32>) -> Option<&Connector> {
         let mut fitting = self.connectors.iter().filter(|known| {
-            evse.is_none_or(|evse| known.evse == evse) && connector.is_none_or(|connector| known.connector == connector)
+            evse.is_none_or(|evse| known.evse == evse)
+                && connector.is_none_or(|connector| known.connector == connector)
         });
         let first = fitting.next()?;
         // Of several it is not known which.
@@ -533,8 +409,12 @@ impl Connector {
 pub(crate) fn plug_of(kind: &str) -> Option<super::Plug> {
     let plain: String = kind.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     match plain.as_str() {
-        "type1" | "type2" | "type3" | "schuko" | "cee" | "cee16" | "cee32" | "domestic" => Some(super::Plug::Ac),
-        "ccs" | "ccs1" | "ccs2" | "combo" | "combo1" | "combo2" | "chademo" | "mcs" | "gbtdc" => Some(super::Plug::Dc),
+        "type1" | "type2" | "type3" | "schuko" | "cee" | "cee16" | "cee32" | "domestic" => {
+            Some(super::Plug::Ac)
+        }
+        "ccs" | "ccs1" | "ccs2" | "combo" | "combo1" | "combo2" | "chademo" | "mcs" | "gbtdc" => {
+            Some(super::Plug::Dc)
+        }
         _ => None,
     }
 }

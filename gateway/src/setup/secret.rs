@@ -54,6 +54,9 @@ impl Field for Password {
     const WANTED: &'static str = "`{ env = \"NAME\" }`, `{ file = \"...\" }` or an argon2 hash in quotes";
 
     fn read(node: &Node, report: &mut Report) -> Option<Self> {
+        if matches!(node.it, Value::Text(_)) {
+            report.hide(node.at);
+        }
         match &node.it {
             Value::Text(text) if text.starts_with("$argon2") => {
                 if let Err(why) = parse(text) {
@@ -71,14 +74,12 @@ impl Field for Password {
             }
             Value::Table(entries) => match entries.as_slice() {
                 [entry] if entry.key == "env" => String::read(&entry.node, report).map(Self::Env),
-                [entry] if entry.key == "file" => {
-                    String::read(&entry.node, report).map(|path| Self::File(report.beside(entry.node.at.source, &path)))
-                }
+                [entry] if entry.key == "file" => String::read(&entry.node, report)
+                    .map(|path| Self::File(report.beside(entry.node.at.source, &path))),
                 _ => {
-                    report.error("S013", node.at, "this does not say where the password is").advise(format!(
-                        "write {}",
-                        Self::WANTED
-                    ));
+                    report
+                        .error("S013", node.at, "this does not say where the password is")
+                        .advise(format!("write {}", Self::WANTED));
                     None
                 }
             },
@@ -164,7 +165,8 @@ impl Secrets {
             return false;
         }
         let Some(check) = self.by_charger.get(&charger.to_lowercase()) else { return false };
-        let forms = [Some(given.to_vec()), unhex(given), Some(hex(given)), Some(hex(given).to_ascii_uppercase())];
+        let forms =
+            [Some(given.to_vec()), unhex(given), Some(hex(given)), Some(hex(given).to_ascii_uppercase())];
         forms.into_iter().flatten().any(|form| check.matches(&form))
     }
 }
@@ -213,7 +215,9 @@ mod tests {
         assert!(secrets.check("hash", b"correct horse battery"));
         assert!(secrets.check("hash", &hex(b"correct horse battery")));
         assert!(secrets.check("key", b"00FFa1b2c3d4e5f60718293a4b5c6d7e"));
-        for (charger, wrong) in [("plain", &b"0123456789abcdef012"[..]), ("hash", b"wrong"), ("key", b""), ("nobody", b"x")] {
+        for (charger, wrong) in
+            [("plain", &b"0123456789abcdef012"[..]), ("hash", b"wrong"), ("key", b""), ("nobody", b"x")]
+        {
             assert!(!secrets.check(charger, wrong), "{charger}");
         }
         secrets.keep("upper", b"00FFA1B2C3D4E5F60718293A4B5C6D7E").unwrap();

@@ -41,7 +41,8 @@ impl Bundle {
     /// # Errors
     /// When it is none.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        takst_engine::input::from_json(text).map_err(|error| format!("the bundle of a tariff cannot be read: {error}"))
+        takst_engine::input::from_json(text)
+            .map_err(|error| format!("the bundle of a tariff cannot be read: {error}"))
     }
 
     /// The bundle as JSON.
@@ -99,16 +100,24 @@ fn stop(code: &'static str, why: impl Into<String>, help: impl Into<String>) -> 
 }
 
 /// Reads and compiles a tariff file; `known` is what it was before: when no text has changed it is taken as it is.
-pub(crate) fn load(folder: &Path, name: &str, known: Option<&Arc<TariffFile>>) -> Result<Arc<TariffFile>, Stop> {
+pub(crate) fn load(
+    folder: &Path,
+    name: &str,
+    known: Option<&Arc<TariffFile>>,
+) -> Result<Arc<TariffFile>, Stop> {
     // A set-up may be written by somebody who may not read this machine's files: what is no tariff is not read at all.
     if !name.ends_with(".tariff") {
         return Err(stop("S050", "is not a tariff file", "the name of a tariff file ends in `.tariff`"));
     }
-    let text = read(&folder.join(name)).map_err(|why| stop("S050", why, "check its name; it is relative to this file"))?;
+    let text = read(&folder.join(name))
+        .map_err(|why| stop("S050", why, "check its name; it is relative to this file"))?;
     let within = name.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut bundle = Bundle { file: name.to_owned(), text, based_on: Vec::new() };
-    if let Some(known) = known.filter(|known| known.bundle.file == bundle.file && known.bundle.text == bundle.text) {
-        let same = |list: &BasedOn| read(&folder.join(join(within, &list.file))).is_ok_and(|text| text == list.text);
+    if let Some(known) =
+        known.filter(|known| known.bundle.file == bundle.file && known.bundle.text == bundle.text)
+    {
+        let same =
+            |list: &BasedOn| read(&folder.join(join(within, &list.file))).is_ok_and(|text| text == list.text);
         if known.bundle.based_on.iter().all(same) {
             return Ok(Arc::clone(known));
         }
@@ -130,7 +139,8 @@ pub(crate) fn load(folder: &Path, name: &str, known: Option<&Arc<TariffFile>>) -
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let bytes = files::read(path, parse::MAX_FILE).map_err(|error| format!("cannot be read: {}", files::why(&error)))?;
+    let bytes = files::read(path, parse::MAX_FILE)
+        .map_err(|error| format!("cannot be read: {}", files::why(&error)))?;
     parse::decode(&bytes).map(str::to_owned).map_err(|found| format!("cannot be read: {}", found.message))
 }
 
@@ -141,7 +151,10 @@ fn finish(compiled: Compiled) -> Result<(Prepared, Problems), Stop> {
     let mut problems = Problems { sources, diagnostics };
     if errors > 0 {
         let why = if errors == 1 { "has an error".to_owned() } else { format!("has {errors} errors") };
-        return Err(Stop { problems, ..stop("S051", why, "they follow; `takst check` shows them too") });
+        return Err(Stop {
+            problems,
+            ..stop("S051", why, "its own messages follow; `takst check` shows them too")
+        });
     }
     let Some(tariff) = tariff else {
         let (code, help) = if abstract_list {
@@ -151,7 +164,8 @@ fn finish(compiled: Compiled) -> Result<(Prepared, Problems), Stop> {
         };
         return Err(Stop { problems, ..stop(code, "leaves prices to be set by each list", help) });
     };
-    let prepared = Prepared::new(tariff).map_err(|error| stop("S051", format!("cannot be used: {error}"), "simplify it"))?;
+    let prepared = Prepared::new(tariff)
+        .map_err(|error| stop("S051", format!("cannot be used: {error}"), "simplify it"))?;
     for test in files.first().map(|file| scenario::run(file, &prepared)).unwrap_or_default() {
         let Some(failure) = test.failures.first() else { continue };
         let message = format!("the list's own test \"{}\" fails: {}", test.name, failure.message);
@@ -172,7 +186,11 @@ pub(crate) fn feeds_of(tariff: &Tariff) -> BTreeSet<usize> {
     while let Some(formula) = left.pop() {
         match formula {
             Formula::Feed { feed, .. } => used.extend(usize::try_from(*feed)),
-            Formula::Const(_) | Formula::Value(_) | Formula::EnergyPrice | Formula::AveragePower | Formula::CostPrice => {}
+            Formula::Const(_)
+            | Formula::Value(_)
+            | Formula::EnergyPrice
+            | Formula::AveragePower
+            | Formula::CostPrice => {}
             Formula::Add(a, b)
             | Formula::Sub(a, b)
             | Formula::Mul(a, b)

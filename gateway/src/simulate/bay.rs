@@ -102,7 +102,7 @@ impl Bay {
             due = due.min(transaction.next_sample);
         }
         if let (State::Charging, Some(visit)) = (self.state, &self.visit) {
-            due = due.min(after(self.counted, visit.car.full_in(body.plan.power)));
+            due = due.min(after(self.counted, visit.car.full_in(body.plan.power_of(self.number))));
         }
         if let Some(reserved) = &self.reserved {
             due = due.min(reserved.until);
@@ -278,8 +278,15 @@ impl Bay {
     }
 
     /// A driver starts from afar. Whether that is possible here.
-    pub(super) fn order(&mut self, token: &Arc<str>, remote: Option<i64>, t: Instant, body: &mut Body) -> bool {
-        let for_him = self.reserved.as_ref().is_none_or(|reserved| reserved.token.eq_ignore_ascii_case(token));
+    pub(super) fn order(
+        &mut self,
+        token: &Arc<str>,
+        remote: Option<i64>,
+        t: Instant,
+        body: &mut Body,
+    ) -> bool {
+        let for_him =
+            self.reserved.as_ref().is_none_or(|reserved| reserved.token.eq_ignore_ascii_case(token));
         if !self.operative || !for_him || self.transaction.is_some() {
             return false;
         }
@@ -287,7 +294,7 @@ impl Bay {
             State::Free => {
                 let Body { plan, rng, .. } = body;
                 let (car, stays) = plan.cars.as_ref().map_or_else(
-                    || (Car::new(10_000, plan.power), 5_000),
+                    || (Car::new(10_000, plan.power_of(self.number)), 5_000),
                     |cars| (Car::new(cars.energy.pick(rng), cars.power.pick(rng)), cars.stays.pick(rng)),
                 );
                 let visit = Visit { car, token: Arc::clone(token), stays, remote, ordered: true };
@@ -339,7 +346,12 @@ impl Bay {
     }
 
     /// Keeps the place. Why it cannot, in OCPP's words.
-    pub(super) fn reserve(&mut self, reserved: Reserved, t: Instant, body: &mut Body) -> Result<(), &'static str> {
+    pub(super) fn reserve(
+        &mut self,
+        reserved: Reserved,
+        t: Instant,
+        body: &mut Body,
+    ) -> Result<(), &'static str> {
         match self.state {
             _ if !self.operative => Err("Unavailable"),
             State::Faulted => Err("Faulted"),
@@ -375,7 +387,7 @@ impl Bay {
         self.count(t, body);
         let car = self.visit.as_ref().map(|visit| &visit.car);
         let power = match (self.state, car) {
-            (State::Charging, Some(car)) => car.draws(body.plan.power),
+            (State::Charging, Some(car)) => car.draws(body.plan.power_of(self.number)),
             _ => 0,
         };
         let soc = car.filter(|_| !body.plan.ac).map(|car| car.soc_permille() / 10);
@@ -433,7 +445,7 @@ impl Bay {
 
     /// Says how it is, if that is news.
     pub(super) fn tell(&mut self, t: Instant, body: &mut Body) {
-        let state = self.shown();
+        let state = self.shown().told_in(body.dialect);
         if self.told == Some(state) {
             return;
         }

@@ -90,7 +90,10 @@ impl Body {
     /// A number and an id for a transaction.
     pub(super) fn new_transaction(&mut self) -> (u32, u128) {
         self.next_key = self.next_key.wrapping_add(1);
-        (self.next_key, uuid::Builder::from_random_bytes(self.rng.u128(..).to_be_bytes()).into_uuid().as_u128())
+        (
+            self.next_key,
+            uuid::Builder::from_random_bytes(self.rng.u128(..).to_be_bytes()).into_uuid().as_u128(),
+        )
     }
 
     /// What the charger's clock shows.
@@ -190,6 +193,11 @@ impl Charger {
         std::mem::take(&mut self.body.events)
     }
 
+    /// A time up to the longest, in milliseconds.
+    pub(super) fn some_time(&mut self, longest: i64) -> i64 {
+        self.body.rng.i64(0..=longest.max(0))
+    }
+
     /// How long it waits before it connects again.
     pub(super) fn reconnect_after(&mut self) -> i64 {
         let Body { plan, rng, .. } = &mut self.body;
@@ -225,7 +233,13 @@ impl Charger {
         let times = [self.away_until, self.silent_until, self.clock_until, outbox.held_until];
         let waiting = outbox.waits_since().map(|waiting| waiting.until);
         let later = self.later.iter().map(|(at, _)| *at);
-        times.into_iter().flatten().chain(waiting).chain(later).chain(self.troubles.iter().copied()).fold(due, Instant::min)
+        times
+            .into_iter()
+            .flatten()
+            .chain(waiting)
+            .chain(later)
+            .chain(self.troubles.iter().copied())
+            .fold(due, Instant::min)
     }
 
     /// Does everything that is due up to now, in its order.
@@ -291,7 +305,9 @@ impl Charger {
 
     fn trouble(&mut self, place: usize, t: Instant) {
         let plan = Arc::clone(&self.body.plan);
-        let (Some(at), Some(trouble)) = (self.troubles.get_mut(place), plan.troubles.get(place)) else { return };
+        let (Some(at), Some(trouble)) = (self.troubles.get_mut(place), plan.troubles.get(place)) else {
+            return;
+        };
         if t < *at {
             return;
         }
@@ -362,7 +378,8 @@ impl Charger {
         for bay in bays.iter_mut() {
             bay.tell_again(now, body);
         }
-        self.heartbeat_at = if body.finishing { NEVER } else { Instant(now.0.saturating_add(self.heartbeat_every.max(100))) };
+        self.heartbeat_at =
+            if body.finishing { NEVER } else { Instant(now.0.saturating_add(self.heartbeat_every.max(100))) };
     }
 
     /// The next text to send, if there is one.
@@ -428,7 +445,12 @@ impl Charger {
                 let raw = payload.map_or("{}", serde_json::value::RawValue::get);
                 match self.body.outbox.answered(&id.text) {
                     Some(waiting) => self.answered(waiting, raw, now),
-                    None => self.body.note(Event::Wrong(format!("an answer to message {}, which waits for none", id.text))),
+                    // It came too late.
+                    None if self.body.outbox.was_sent(&id.text) => {}
+                    None => {
+                        let what = format!("an answer to message {:.50}, which was never sent", id.text);
+                        self.body.note(Event::Wrong(what));
+                    }
                 }
             }
             Ok(Frame::Error { id, error }) => {
@@ -442,7 +464,9 @@ impl Charger {
                 self.body.note(Event::Wrong(what));
             }
             Ok(Frame::Send { .. }) => {}
-            Err(broken) => self.body.note(Event::Wrong(format!("a message that cannot be read: {}", broken.why))),
+            Err(broken) => {
+                self.body.note(Event::Wrong(format!("a message that cannot be read: {}", broken.why)));
+            }
         }
     }
 

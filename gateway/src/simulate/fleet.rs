@@ -26,6 +26,8 @@ pub struct Member {
     pub plan: Arc<Plan>,
     /// How long after the others' start it connects.
     pub after: Duration,
+    /// For HTTP Basic.
+    pub password: Option<String>,
 }
 
 /// Played chargers.
@@ -36,7 +38,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Starts playing. `seed` decides everything that is left to chance. `password` is for HTTP Basic; `trusted` says whose
+    /// Starts playing. `seed` decides everything that is left to chance. `trusted` says whose
     /// certificates count over TLS, without it those of the system do.
     ///
     /// # Errors
@@ -45,14 +47,13 @@ impl Fleet {
         address: &Address,
         members: Vec<Member>,
         seed: u64,
-        password: Option<String>,
         trusted: Option<Arc<rustls::ClientConfig>>,
         observer: Arc<dyn Observer>,
         recorder: Option<Recorder>,
     ) -> Result<Self, AddressError> {
         let to = address.resolve().await?;
         let tls = trusted.map(Connector::Rustls);
-        let line = Arc::new(Line { address: address.clone(), to, password, tls, observer, recorder });
+        let line = Arc::new(Line { address: address.clone(), to, tls, observer, recorder });
         let (calls, called) = watch::channel(Call::Play);
         let mut players = JoinSet::new();
         let mut seeds = fastrand::Rng::with_seed(seed);
@@ -61,7 +62,8 @@ impl Fleet {
             let ms = i64::try_from(member.after.as_millis()).unwrap_or(i64::MAX);
             let begins = Instant(now().0.saturating_add(ms));
             let charger = Charger::new(&member.id, member.dialect, member.plan, seeds.u64(..), begins);
-            players.spawn(Player::new(charger, Arc::clone(&line), place, called.clone()).play(member.after));
+            let player = Player::new(charger, member.password, Arc::clone(&line), place, called.clone());
+            players.spawn(player.play(member.after));
         }
         Ok(Self { players, calls })
     }

@@ -65,7 +65,13 @@ struct Shown<'a> {
 
 impl Charger {
     /// A session is to begin at a connector, or at any.
-    fn remote_start(&mut self, now: Instant, connector: Option<u32>, token: &str, remote: Option<i64>) -> bool {
+    fn remote_start(
+        &mut self,
+        now: Instant,
+        connector: Option<u32>,
+        token: &str,
+        remote: Option<i64>,
+    ) -> bool {
         let Self { body, bays, .. } = self;
         let token: Arc<str> = token.into();
         bays.iter_mut()
@@ -105,7 +111,14 @@ impl Charger {
         answer
     }
 
-    fn reserve(&mut self, now: Instant, connector: Option<u32>, id: i64, token: &str, until: &str) -> &'static str {
+    fn reserve(
+        &mut self,
+        now: Instant,
+        connector: Option<u32>,
+        id: i64,
+        token: &str,
+        until: &str,
+    ) -> &'static str {
         let Some((until, _)) = read(until, 0) else { return REJECTED };
         let Self { body, bays, .. } = self;
         let mut answer = REJECTED;
@@ -154,7 +167,8 @@ impl Charger {
     }
 
     fn update_firmware(&mut self, now: Instant, request: Option<i64>, signed: bool) {
-        let stages = [(500, "Downloading"), (1_500, "Downloaded"), (2_500, "Installing"), (9_000, "Installed")];
+        let stages =
+            [(500, "Downloading"), (1_500, "Downloaded"), (2_500, "Installing"), (9_000, "Installed")];
         for (ms, status) in stages {
             self.plan_later(soon(now, ms), Later::Say(Message::Firmware { status, request, signed }));
         }

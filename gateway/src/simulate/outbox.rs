@@ -101,6 +101,11 @@ impl Outbox {
         self.waiting.take_if(|waiting| waiting.id == id).map(|waiting| *waiting)
     }
 
+    /// Whether a message ever had this id: then its answer is late, and nobody waits for it any more.
+    pub(super) fn was_sent(&self, id: &str) -> bool {
+        id.parse::<u64>().is_ok_and(|id| (1..=self.last_id).contains(&id))
+    }
+
     /// The message whose answer is overdue.
     pub(super) fn overdue(&mut self, now: Instant) -> Option<Waiting> {
         self.waiting.take_if(|waiting| now >= waiting.until).map(|waiting| *waiting)
@@ -119,11 +124,6 @@ impl Outbox {
     /// Whether there is nothing to say and nothing to wait for.
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty() && self.waiting.is_none() && self.answers.is_empty()
-    }
-
-    /// Whether it may send a message now.
-    pub(super) fn is_ready(&self) -> bool {
-        self.waiting.is_none() && !self.queue.is_empty()
     }
 
     /// How many messages about transactions are not acknowledged.

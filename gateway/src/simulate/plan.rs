@@ -19,6 +19,8 @@ pub struct Plan {
     pub connectors: u32,
     /// What a connector can give.
     pub power: i64,
+    /// What each connector can give, the first first, where they differ.
+    pub powers: Vec<i64>,
     /// Three phases of alternating current; direct current otherwise.
     pub ac: bool,
     /// Who made it.
@@ -99,11 +101,21 @@ impl Span {
     }
 }
 
+impl Plan {
+    /// What a connector can give.
+    #[must_use]
+    pub fn power_of(&self, connector: u32) -> i64 {
+        let place = usize::try_from(connector.saturating_sub(1)).unwrap_or(usize::MAX);
+        self.powers.get(place).copied().unwrap_or(self.power)
+    }
+}
+
 impl Default for Plan {
     fn default() -> Self {
         Self {
             connectors: 1,
             power: 22_000,
+            powers: Vec::new(),
             ac: true,
             vendor: "Takst".to_owned(),
             model: "Simulated".to_owned(),

@@ -28,6 +28,8 @@ use tokio_tungstenite::{Connector, WebSocketStream, client_async_tls_with_config
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(30);
+/// Within so many milliseconds the cars leave when the players are told to finish.
+const LEAVING: i64 = 2_000;
 /// The longest pause between two attempts to connect, in milliseconds.
 const LONGEST_PAUSE: i64 = 30_000;
 /// One address of this machine has about 28,000 ports, and a port is not free at once when its connection has ended.
@@ -93,7 +95,6 @@ impl Address {
 pub(super) struct Line {
     pub address: Address,
     pub to: SocketAddr,
-    pub password: Option<String>,
     pub tls: Option<Connector>,
     pub observer: Arc<dyn Observer>,
     pub recorder: Option<Recorder>,
@@ -113,9 +114,12 @@ pub(super) enum Call {
 /// One charger and its connection.
 pub(super) struct Player {
     charger: Charger,
+    password: Option<Box<str>>,
     line: Arc<Line>,
     place: usize,
     calls: watch::Receiver<Call>,
+    /// When it ends its sessions.
+    finish_at: Option<i64>,
     finishing: bool,
     /// When the request that waits for an answer went out.
     asked: Option<Moment>,
@@ -130,8 +134,15 @@ enum Over {
 }
 
 impl Player {
-    pub(super) fn new(charger: Charger, line: Arc<Line>, place: usize, calls: watch::Receiver<Call>) -> Self {
-        Self { charger, line, place, calls, finishing: false, asked: None }
+    pub(super) fn new(
+        charger: Charger,
+        password: Option<String>,
+        line: Arc<Line>,
+        place: usize,
+        calls: watch::Receiver<Call>,
+    ) -> Self {
+        let password = password.map(String::into_boxed_str);
+        Self { charger, password, line, place, calls, finish_at: None, finishing: false, asked: None }
     }
 
     /// Plays until it is told to finish and everything is acknowledged, or to quit. How many transaction messages were not
@@ -186,7 +197,7 @@ impl Player {
             if self.is_over() || (t >= until && !self.charger.is_away()) {
                 return;
             }
-            let mut due = self.charger.due().0;
+            let mut due = self.due();
             if t < until {
                 due = due.min(until);
             }
@@ -203,14 +214,25 @@ impl Player {
             // Nobody is left who could call.
             return pending().await;
         }
-        if *self.calls.borrow_and_update() >= Call::Finish && !self.finishing {
-            self.finishing = true;
-            self.charger.finish(now());
+        if *self.calls.borrow_and_update() >= Call::Finish && self.finish_at.is_none() {
+            // Cars do not leave in the same instant.
+            let wait = self.charger.some_time(LEAVING);
+            self.finish_at = Some(now().0.saturating_add(wait));
         }
     }
 
+    fn due(&self) -> i64 {
+        let due = self.charger.due().0;
+        self.finish_at.filter(|_| !self.finishing).map_or(due, |at| due.min(at))
+    }
+
     fn advance(&mut self) {
-        self.charger.step(now());
+        let t = now();
+        if !self.finishing && self.finish_at.is_some_and(|at| t.0 >= at) {
+            self.finishing = true;
+            self.charger.finish(t);
+        }
+        self.charger.step(t);
         for event in self.charger.take_events() {
             self.line.observer.event(self.charger.id(), self.charger.dialect(), event, None);
         }
@@ -241,9 +263,10 @@ impl Player {
         let headers = request.headers_mut();
         let protocol = self.charger.dialect().subprotocol();
         headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
-        if let Some(password) = &self.line.password {
+        if let Some(password) = &self.password {
             let basic = BASE64_STANDARD.encode(format!("{id}:{password}"));
-            let value = HeaderValue::from_str(&format!("Basic {basic}")).map_err(|error| error.to_string())?;
+            let value =
+                HeaderValue::from_str(&format!("Basic {basic}")).map_err(|error| error.to_string())?;
             headers.insert(AUTHORIZATION, value);
         }
         Ok(request)
@@ -314,7 +337,7 @@ impl Player {
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return Over::Broken,
                     Some(Ok(_)) => {}
                 },
-                () = sleep(until_due(self.charger.due().0, t)) => {}
+                () = sleep(until_due(self.due(), t)) => {}
                 changed = self.calls.changed() => self.called(changed.is_ok()).await,
             }
         }
@@ -328,8 +351,10 @@ impl Player {
         }
         for event in self.charger.take_events() {
             let about_answer = matches!(event, Event::Answered { .. } | Event::Refused { .. });
-            if let (Some(recorder), Event::Answered { action, message: Some(message), answer: Some(answer), sent }) =
-                (&self.line.recorder, &event)
+            if let (
+                Some(recorder),
+                Event::Answered { action, message: Some(message), answer: Some(answer), sent },
+            ) = (&self.line.recorder, &event)
             {
                 let said = (message.as_str(), answer.as_str());
                 recorder.record(self.charger.id(), self.charger.dialect(), action, said, *sent).await;
@@ -374,7 +399,10 @@ mod tests {
     #[test]
     fn addresses_are_read_or_refused_in_words() {
         let address = Address::read("ws://127.0.0.1:8080/ocpp/").unwrap();
-        assert_eq!((address.base.as_str(), address.port, address.secure), ("ws://127.0.0.1:8080/ocpp", 8080, false));
+        assert_eq!(
+            (address.base.as_str(), address.port, address.secure),
+            ("ws://127.0.0.1:8080/ocpp", 8080, false)
+        );
         let address = Address::read("wss://[::1]/x").unwrap();
         assert_eq!((address.host.as_str(), address.port, address.secure), ("::1", 443, true));
         for wrong in ["", "127.0.0.1:8080", "http://a/ocpp", "ws://", "ws://a/ocpp?x=1", "ws://a b/"] {

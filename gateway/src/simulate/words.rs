@@ -27,7 +27,7 @@ pub(super) enum Message {
     /// How an upload of a log goes.
     Log { status: &'static str, request: Option<i64> },
     /// The device model (2.x).
-    Report { request: i64 },
+    Report { request: i64, at: Instant },
 }
 
 /// Why it started.
@@ -82,7 +82,9 @@ pub(super) struct TransactionEvent {
 /// What about a transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
-    Began { reservation: Option<i64> },
+    Began {
+        reservation: Option<i64>,
+    },
     /// Charging began or stopped; 1.6 has a status for it instead.
     Turned,
     Sample,
@@ -133,6 +135,17 @@ pub(super) struct Speaker<'a> {
     pub firmware: &'a str,
     /// The gateway's number of the transaction that the message is about (1.6).
     pub number: Option<i64>,
+}
+
+impl Shown {
+    /// What the dialect has words for: in 2.x a car is there, or it is not.
+    pub(super) const fn told_in(self, dialect: Dialect) -> Self {
+        match (dialect, self) {
+            (Dialect::V16, state) => state,
+            (_, Self::Preparing | Self::Charging | Self::SuspendedEv | Self::Finishing) => Self::Preparing,
+            (_, state) => state,
+        }
+    }
 }
 
 impl Message {
@@ -222,7 +235,7 @@ mod tests {
                 charging,
             }))
         };
-        let mut all = vec![Message::Heartbeat, Message::Meter(meter), Message::Report { request: 5 }];
+        let mut all = vec![Message::Heartbeat, Message::Meter(meter), Message::Report { request: 5, at }];
         all.push(Message::Authorize { connector: 1, token: "DEMO".into() });
         for boot in [Boot::PowerUp, Boot::Ordered, Boot::Firmware, Boot::Triggered] {
             all.push(Message::Boot(boot));
@@ -261,8 +274,14 @@ mod tests {
             all.push(Message::Log { status: "Uploaded", request });
         }
         for dialect in Dialect::ALL {
-            let speaker =
-                Speaker { dialect, id: "SIM-1", vendor: "Takst", model: "M", firmware: "1.0", number: Some(12) };
+            let speaker = Speaker {
+                dialect,
+                id: "SIM-1",
+                vendor: "Takst",
+                model: "M",
+                firmware: "1.0",
+                number: Some(12),
+            };
             for message in &all {
                 let old = dialect == Dialect::V16;
                 if old && matches!(message, Message::Report { .. }) {
@@ -273,7 +292,8 @@ mod tests {
                 let raw: Box<serde_json::value::RawValue> = serde_json::from_str(&said.payload).unwrap();
                 let found = violations(dialect, said.action, Some(&raw));
                 assert!(found.is_empty(), "{dialect} {} {}: {found:?}", said.action, said.payload);
-                let read = dialect.read_call(said.action, Some(&raw), at, &crate::ocpp::Habits::default()).unwrap();
+                let read =
+                    dialect.read_call(said.action, Some(&raw), at, &crate::ocpp::Habits::default()).unwrap();
                 assert!(read.deviations.is_empty(), "{dialect} {}: {:?}", said.payload, read.deviations);
             }
         }

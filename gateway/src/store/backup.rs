@@ -6,7 +6,7 @@
 //! by PostgreSQL alone.
 
 use super::Store;
-use super::error::{Error, OpenError};
+use super::error::{Error, Fault, OpenError};
 use super::open::{self, Place};
 use super::record::hex;
 use super::sql::{Conn, Row, Value};
@@ -194,6 +194,7 @@ pub(super) fn broken(path: &Path, why: impl std::fmt::Display) -> OpenError {
         format!("{} is no whole backup: {why}", path.display()),
         "use another backup; nothing was restored",
     )
+    .with(Fault::Backup)
 }
 
 impl Store {

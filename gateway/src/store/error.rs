@@ -46,11 +46,28 @@ pub struct OpenError {
     pub what: String,
     /// What to do.
     pub advice: String,
+    /// Whose fault it is.
+    pub fault: Fault,
+}
+
+/// What has to be put right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The place of the data: it cannot be reached, read or written, or is not what is needed.
+    Place,
+    /// Another program works on the data.
+    InUse,
+    /// The backup.
+    Backup,
 }
 
 impl OpenError {
     pub(super) fn new(what: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { what: what.into(), advice: advice.into() }
+        Self { what: what.into(), advice: advice.into(), fault: Fault::Place }
+    }
+
+    pub(super) fn with(self, fault: Fault) -> Self {
+        Self { fault, ..self }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Opening a database: what the address means, connections with their settings, the migrations, and errors
 //! that say what to do.
 
-use super::error::{Error, OpenError};
+use super::error::{Error, Fault, OpenError};
 use super::sql::{Conn, Held};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::pool::PoolOptions;
@@ -195,7 +195,8 @@ pub(super) fn lock(place: &Place) -> Result<Option<FileLock>, OpenError> {
         Err(TryLockError::WouldBlock) => Err(OpenError::new(
             format!("{} is in use by another takst", path.display()),
             "stop the other one first, or use PostgreSQL, which serves several: `--database postgres://...`",
-        )),
+        )
+        .with(Fault::InUse)),
         Err(TryLockError::Error(error)) => Err(no_file(&name, &error)),
     }
 }

@@ -168,11 +168,14 @@ fn bills(view: &View) -> Markup {
 
 fn bill_row(bill: &Bill) -> Markup {
     let document: Value = serde_json::from_str(&bill.document).unwrap_or_default();
-    let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text =
+        |value: &Value, field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     let list = |field: &str| document.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
     let charges = list("charges");
-    let made: Vec<String> =
-        charges.iter().map(|charge| format!("{} {}", text(charge, "label"), text(charge, "amount"))).collect();
+    let made: Vec<String> = charges
+        .iter()
+        .map(|charge| format!("{} {}", text(charge, "label"), text(charge, "amount")))
+        .collect();
     html! {
         tr {
             td { (bill.series) (bill.number) }

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::Duration;
 use takst_gateway::chargers::model::{
-    Answer, AuthorizeAnswer, Registration, Report, TokenInfo, TokenStatus, TransactionAnswer, TransactionPhase,
+    Answer, AuthorizeAnswer, Registration, Report, TokenInfo, TokenStatus, TransactionAnswer,
+    TransactionPhase,
 };
 use takst_gateway::link::{Admission, Desk, Knock, Link, Received, Reply, Welcome};
 use takst_gateway::ocpp::{Dialect, Habits};
@@ -97,7 +98,9 @@ impl Memory {
         if rule.certificate.is_some() && knock.certificate != rule.certificate {
             return Err((403, "this charger must show its certificate"));
         }
-        if rule.password.is_some() && knock.basic.as_ref().map(|(_, password)| password) != rule.password.as_ref() {
+        if rule.password.is_some()
+            && knock.basic.as_ref().map(|(_, password)| password) != rule.password.as_ref()
+        {
             return Err((401, "wrong name or password"));
         }
         let offered = rule.dialects.iter().find_map(|dialect| {
@@ -136,7 +139,10 @@ impl Memory {
                 if report.phase == TransactionPhase::Started {
                     *next += 1;
                 }
-                Answer::Transaction(Box::new(TransactionAnswer { id: Some(*next), ..TransactionAnswer::default() }))
+                Answer::Transaction(Box::new(TransactionAnswer {
+                    id: Some(*next),
+                    ..TransactionAnswer::default()
+                }))
             }
             report => report.default_answer(received.at).unwrap(),
         })
@@ -160,7 +166,11 @@ impl Desk for Memory {
     }
 
     async fn report(&self, link: &Link, received: Received) -> Reply {
-        assert!(self.busy.lock().unwrap().insert(link.charger.clone()), "two reports of {} at once", link.charger);
+        assert!(
+            self.busy.lock().unwrap().insert(link.charger.clone()),
+            "two reports of {} at once",
+            link.charger
+        );
         let rule = self.rule(&link.charger).unwrap();
         tokio::time::sleep(rule.takes).await;
         assert!(self.busy.lock().unwrap().remove(&link.charger));

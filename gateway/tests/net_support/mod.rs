@@ -100,7 +100,21 @@ impl Bench {
         within_ms: u64,
     ) -> tokio::task::JoinHandle<Result<Outcome, Unsent>> {
         let (hub, charger) = (self.hub.clone(), charger.to_owned());
-        tokio::spawn(async move { hub.command(&org(), &charger, command, Duration::from_millis(within_ms)).await })
+        tokio::spawn(
+            async move { hub.command(&org(), &charger, command, Duration::from_millis(within_ms)).await },
+        )
+    }
+
+    /// The same, and it is certainly in the queue.
+    pub async fn ordered(
+        &self,
+        charger: &str,
+        command: Command,
+        within_ms: u64,
+    ) -> tokio::task::JoinHandle<Result<Outcome, Unsent>> {
+        let order = self.order(charger, command, within_ms);
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        order
     }
 
     pub fn count(&self, name: &str) -> u64 {

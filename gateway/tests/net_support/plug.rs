@@ -1,5 +1,7 @@
 //! A charger on a WebSocket, as far as a test needs one.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
+
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -12,7 +14,9 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async, connect_async_tls_with_config};
+use tokio_tungstenite::{
+    Connector, MaybeTlsStream, WebSocketStream, client_async, connect_async_tls_with_config,
+};
 
 /// How long anything may take.
 pub const SOON: Duration = Duration::from_secs(10);
@@ -87,7 +91,10 @@ impl Plug {
     }
 
     pub async fn send(&mut self, text: impl Into<String>) {
-        timeout(SOON, self.socket.send(Message::Text(text.into().into()))).await.expect("sent in time").unwrap();
+        timeout(SOON, self.socket.send(Message::Text(text.into().into())))
+            .await
+            .expect("sent in time")
+            .unwrap();
     }
 
     pub async fn try_send(&mut self, message: Message) -> Result<(), Error> {
@@ -178,7 +185,8 @@ pub async fn raw(address: SocketAddr, bytes: &[u8]) -> String {
 
 /// An HTTP request without a body; the status and the body.
 pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
-    let answer = raw(address, format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await;
+    let answer =
+        raw(address, format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await;
     let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned();
     (status, body)

@@ -1,7 +1,7 @@
 //! Chargers: how they prove who they are, and their connectors.
 
 use super::super::merge::{Item, Raw};
-use super::super::model::{Charger, Connector, Effective, Plug, Security, Site, Subprotocol};
+use super::super::model::{Charger, Connector, Effective, Plug, Security, Site, Subprotocol, UnknownPolicy};
 use super::super::node::Node;
 use super::super::report::{More as _, Place, Report};
 use super::super::resolve::plug_of;
@@ -24,6 +24,18 @@ pub(super) fn check(raw: &Raw, report: &mut Report) {
     }
     for item in &raw.sites.items {
         let Some(rule) = &item.it.unknown_chargers else { continue };
+        let least = item.it.settings.over(everywhere.clone()).min_security_profile;
+        if rule.policy == UnknownPolicy::Accept && least > 0 {
+            report
+                .error(
+                    "S044",
+                    item.at(&["unknown_chargers", "policy"]),
+                    format!("an unknown charger has no password, and security profile {least} is wanted"),
+                )
+                .advise(
+                    "write `policy = \"hold\"`, or `settings = { min_security_profile = 0 }` for this site",
+                );
+        }
         if let (Some(connector), Some(node)) =
             (&rule.connector, item.node.get("unknown_chargers").and_then(|node| node.get("connector")))
         {
@@ -33,7 +45,8 @@ pub(super) fn check(raw: &Raw, report: &mut Report) {
 }
 
 fn security(item: &Item<Charger>, settings: &Effective, report: &mut Report) {
-    let Security { profile, user, password, subprotocol, assume_ocpp16_without_subprotocol } = &item.it.security;
+    let Security { profile, user, password, subprotocol, assume_ocpp16_without_subprotocol } =
+        &item.it.security;
     let at = |key: &str| item.at(&["security", key]);
     let id = &item.it.id;
     let wanted = profile.unwrap_or(settings.security_profile);
@@ -48,11 +61,16 @@ fn security(item: &Item<Charger>, settings: &Effective, report: &mut Report) {
     if wanted < settings.min_security_profile {
         let least = settings.min_security_profile;
         report
-            .error("S044", profile_at(), format!("charger `{id}` may come with security profile {wanted}, and {least} is wanted"))
+            .error(
+                "S044",
+                profile_at(),
+                format!("charger `{id}` may come with security profile {wanted}, and {least} is wanted"),
+            )
             .advise(format!("write `profile = {least}`, or lower `min_security_profile` in the settings"));
     }
     match (wanted, password) {
-        (1 | 2, None) => {
+        // A password in the wrong place was told already.
+        (1 | 2, None) if item.node.get("password").is_none() => {
             report
                 .error("S040", profile_at(), format!("charger `{id}` has no password, and security profile {wanted} wants one"))
                 .advise(
@@ -63,7 +81,11 @@ fn security(item: &Item<Charger>, settings: &Effective, report: &mut Report) {
         (0 | 3, Some(_)) => {
             let why = if wanted == 0 { "asks for none" } else { "has a certificate instead" };
             report
-                .error("S045", at("password"), format!("a password stands here, and security profile {wanted} {why}"))
+                .error(
+                    "S045",
+                    at("password"),
+                    format!("a password stands here, and security profile {wanted} {why}"),
+                )
                 .advise("leave one of the two out");
         }
         _ => {}
@@ -76,7 +98,14 @@ fn security(item: &Item<Charger>, settings: &Effective, report: &mut Report) {
     let newer = subprotocol.filter(|subprotocol| *subprotocol != Subprotocol::V16);
     if let (true, Some(newer)) = (assume_ocpp16_without_subprotocol, newer) {
         report
-            .error("S045", at("subprotocol"), format!("the charger is to speak {} only, and OCPP 1.6 without a subprotocol", newer.as_str()))
+            .error(
+                "S045",
+                at("subprotocol"),
+                format!(
+                    "the charger is to speak {} only, and OCPP 1.6 without a subprotocol",
+                    newer.as_str()
+                ),
+            )
             .also(at("assume_ocpp16_without_subprotocol"), "here")
             .advise("leave one of the two out");
     }
@@ -89,7 +118,11 @@ fn connectors(item: &Item<Charger>, report: &mut Report) {
         let Connector { evse, connector: number, .. } = connector;
         if *evse == 0 || *number == 0 {
             report
-                .error("S015", node.place(&[if *evse == 0 { "evse" } else { "connector" }]), "numbers count from 1")
+                .error(
+                    "S015",
+                    node.place(&[if *evse == 0 { "evse" } else { "connector" }]),
+                    "numbers count from 1",
+                )
                 .advise("0 is the charger itself");
         } else if let Some(before) = seen.insert((*evse, *number), node.at) {
             report

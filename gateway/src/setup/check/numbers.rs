@@ -61,12 +61,15 @@ fn settings(settings: &Settings, at: &dyn Fn(&str) -> Place, wider: &Effective, 
     ] {
         bounds(number, least, most, at(key), report);
     }
-    let Effective { restart_after, restart_longest_wait, meter_value_interval, no_meter_values_after, .. } =
-        settings.over(wider.clone());
+    let Effective {
+        restart_after, restart_longest_wait, meter_value_interval, no_meter_values_after, ..
+    } = settings.over(wider.clone());
     let mut order = |low: TimeSpan, low_key: &str, high: TimeSpan, high_key: &str| {
         // Only where one of the two stands: what is wrong above is said above.
         let said = match (low_key, high_key) {
-            ("restart_after", _) => settings.restart_after.is_some() || settings.restart_longest_wait.is_some(),
+            ("restart_after", _) => {
+                settings.restart_after.is_some() || settings.restart_longest_wait.is_some()
+            }
             _ => settings.meter_value_interval.is_some() || settings.no_meter_values_after.is_some(),
         };
         if said && low > high {
@@ -89,7 +92,9 @@ fn settings(settings: &Settings, at: &dyn Fn(&str) -> Place, wider: &Effective, 
 
 fn bounds(number: Option<u32>, least: u32, most: u32, at: Place, report: &mut Report) {
     if let Some(number) = number.filter(|number| !(least..=most).contains(number)) {
-        report.error("S015", at, format!("{number} is out of bounds")).advise(format!("write {least} to {most}"));
+        report
+            .error("S015", at, format!("{number} is out of bounds"))
+            .advise(format!("write {least} to {most}"));
     }
 }
 

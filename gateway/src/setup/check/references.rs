@@ -80,7 +80,8 @@ fn country(address: &Address, at: Place, report: &mut Report) {
 // ISO 13616: the number read as base 36, its first four characters at the end, leaves 1 when divided by 97.
 fn iban(account: &str, at: Place, report: &mut Report) {
     let plain: String = account.chars().filter(|c| !c.is_whitespace()).collect();
-    let is_iban = plain.len() > 4 && plain.is_ascii() && plain.bytes().take(2).all(|c| c.is_ascii_alphabetic());
+    let is_iban =
+        plain.len() > 4 && plain.is_ascii() && plain.bytes().take(2).all(|c| c.is_ascii_alphabetic());
     if !is_iban {
         return;
     }
@@ -134,7 +135,8 @@ mod tests {
         for right in ["FI21 1234 5600 0007 85", "NO9386011117947", "NL91ABNA0417164300", "8601 11 17947"] {
             assert!(!wrong(right), "{right}");
         }
-        for slip in ["FI21 1234 5600 0007 58", "NO9386011117974", "NL19ABNA0417164300", "NL91ABNA041716430-"] {
+        for slip in ["FI21 1234 5600 0007 58", "NO9386011117974", "NL19ABNA0417164300", "NL91ABNA041716430-"]
+        {
             assert!(wrong(slip), "{slip}");
         }
     }

@@ -5,7 +5,7 @@ use super::super::merge::{Item, Raw};
 use super::super::model::{Assignment, Charger, Site};
 use super::super::report::{More as _, Place, Report};
 use super::super::tariffs::TariffFile;
-use super::super::values::{Local, Zone};
+use super::super::values::{Id, Local, Zone};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use takst_engine::tariff::{Tariff, Test};
@@ -27,7 +27,8 @@ pub(super) fn assignments(raw: &Raw, report: &mut Report) {
             }
         }
         // The same list at two places is fine, and so are two lists that are valid from different times: that is looked at later.
-        let same = format!("{site:?} {charger:?} {evse:?} {connector:?} {group:?} {from:?}").to_lowercase();
+        let same =
+            format!("{site:?} {:?} {evse:?} {connector:?} {group:?} {from:?}", folded(charger.as_ref()));
         let key = if from.is_some() { same } else { format!("{same} {file}") };
         let at = item.at(&[if from.is_some() { "from" } else { "file" }]);
         if let Some(before) = seen.insert(key, at) {
@@ -37,6 +38,11 @@ pub(super) fn assignments(raw: &Raw, report: &mut Report) {
                 .advise("keep one of them, or give them different times: `from = 2026-01-01`");
         }
     }
+}
+
+// Identities of chargers are the same in capital and small letters; other ids are not.
+fn folded(charger: Option<&Id>) -> Option<String> {
+    charger.map(|charger| charger.to_lowercase())
 }
 
 // The connector that an assignment is about is there.
@@ -51,9 +57,9 @@ fn place(raw: &Raw, item: &Item<Assignment>, report: &mut Report) {
                 .advise("add `charger = \"...\"`");
         }
         (Some(_), None, Some(number)) => {
-            report
-                .error("S056", item.at(&["connector"]), "a connector without its EVSE")
-                .advise(format!("write `evse = {number}` for connector {number} of OCPP 1.6; of others add `evse`"));
+            report.error("S056", item.at(&["connector"]), "a connector without its EVSE").advise(format!(
+                "write `evse = {number}` for connector {number} of OCPP 1.6; of others add `evse`"
+            ));
         }
         (Some(charger), Some(evse), _) => {
             let Some(known) = raw.chargers.find(charger) else { return };
@@ -61,7 +67,8 @@ fn place(raw: &Raw, item: &Item<Assignment>, report: &mut Report) {
                 known.evse == *evse && connector.is_none_or(|number| known.connector == number)
             };
             if !known.it.connectors.iter().any(|known| fits(&known)) {
-                let what = connector.map_or(format!("EVSE {evse}"), |number| format!("connector {number} of EVSE {evse}"));
+                let what = connector
+                    .map_or(format!("EVSE {evse}"), |number| format!("connector {number} of EVSE {evse}"));
                 report
                     .error("S032", item.at(&[key]), format!("charger `{charger}` has no {what}"))
                     .also(known.at(&["id"]), "the charger")
@@ -105,9 +112,13 @@ pub(crate) fn changes_from(raw: &Raw, report: &mut Report) -> Vec<ChangesFrom> {
     for item in &raw.tariffs.items {
         let Some(local) = item.it.changes_from else { continue };
         let of_place = item.it.charger.is_some() || item.it.site.is_some();
-        let zone = sites(raw, &item.it).first().filter(|_| of_place).map_or(organisation, |site| site.it.time_zone);
-        let change =
-            ChangesFrom { file: item.it.file.to_string(), at: zone.instant(local), place: item.at(&["changes_from"]) };
+        let zone =
+            sites(raw, &item.it).first().filter(|_| of_place).map_or(organisation, |site| site.it.time_zone);
+        let change = ChangesFrom {
+            file: item.it.file.to_string(),
+            at: zone.instant(local),
+            place: item.at(&["changes_from"]),
+        };
         match found.iter().find(|known| known.file == change.file) {
             Some(known) if known.at != change.at => {
                 report
@@ -158,13 +169,18 @@ fn in_force(raw: &Raw, files: &BTreeMap<String, Arc<TariffFile>>, report: &mut R
                 if early {
                     let valid = takst_engine::calendar_time::local_text(&tariff.zone, valid);
                     report
-                        .error("S054", item.at(&["from"]), format!("`{file}` is valid from {valid}, which is later"))
+                        .error(
+                            "S054",
+                            item.at(&["from"]),
+                            format!("`{file}` is valid from {valid}, which is later"),
+                        )
                         .advise("leave `from` out: it counts from there, or change `valid from` in the list");
                 }
             }
             (Some(_), None) => {}
             (None, valid) => {
-                let key = format!("{site:?} {charger:?} {evse:?} {connector:?} {group:?} {valid:?}").to_lowercase();
+                let charger = folded(charger.as_ref());
+                let key = format!("{site:?} {charger:?} {evse:?} {connector:?} {group:?} {valid:?}");
                 if let Some(before) = seen.insert(key, item.at(&["file"])) {
                     let at = item.at(&["file"]);
                     // The same file twice was told before.
@@ -192,7 +208,9 @@ fn names(raw: &Raw, item: &Item<Assignment>, tariff: &Tariff, once: Once<'_>, re
             let add = format!("add it: `[[{what}]]` with `id = \"{name}\"`");
             report
                 .warning("S058", at, format!("the list names the {what} `{name}`, and there is none"))
-                .advise(near.clone().map_or(add, |near| format!("there is `{near}`; the names must be the same")));
+                .advise(
+                    near.clone().map_or(add, |near| format!("there is `{near}`; the names must be the same")),
+                );
         });
     };
     let default = tariff.default_group.and_then(|group| usize::try_from(group).ok());
@@ -227,14 +245,25 @@ fn zone(item: &Item<Assignment>, site: &Item<Site>, tariff: &Tariff, once: Once<
     if theirs != ours {
         once(format!("zone {}", site.it.id), report, &mut |report| {
             report
-                .warning("S059", item.at(&["file"]), format!("the list's hours are those of {theirs}, and the site's of {ours}"))
+                .warning(
+                    "S059",
+                    item.at(&["file"]),
+                    format!("the list's hours are those of {theirs}, and the site's of {ours}"),
+                )
                 .also(site.at(&["time_zone"]), "the site's clock")
                 .advise("a list for a site in another zone says so: `time zone` in its heading");
         });
     }
 }
 
-fn feeds(raw: &Raw, item: &Item<Assignment>, site: &Item<Site>, tariff: &Tariff, once: Once<'_>, report: &mut Report) {
+fn feeds(
+    raw: &Raw,
+    item: &Item<Assignment>,
+    site: &Item<Site>,
+    tariff: &Tariff,
+    once: Once<'_>,
+    report: &mut Report,
+) {
     let used = super::super::tariffs::feeds_of(tariff);
     for feed in tariff.feeds.iter().enumerate().filter(|(nth, _)| used.contains(nth)).map(|(_, feed)| feed) {
         let site_area = site.it.price_area.as_deref();
@@ -243,7 +272,11 @@ fn feeds(raw: &Raw, item: &Item<Assignment>, site: &Item<Site>, tariff: &Tariff,
         {
             once(format!("area {}", site.it.id), report, &mut |report| {
                 report
-                    .warning("S061", item.at(&["file"]), format!("the list asks for prices of {theirs}, and the site is in {ours}"))
+                    .warning(
+                        "S061",
+                        item.at(&["file"]),
+                        format!("the list asks for prices of {theirs}, and the site is in {ours}"),
+                    )
                     .also(site.at(&["price_area"]), "here")
                     .advise("assign a list for this area, or correct `price_area`");
             });
@@ -251,15 +284,25 @@ fn feeds(raw: &Raw, item: &Item<Assignment>, site: &Item<Site>, tariff: &Tariff,
         }
         let known = raw.feeds.items.iter().any(|known| {
             known.it.name == feed.name.as_str()
-                && (known.it.area.as_deref() == feed.area.as_deref() || known.it.area.is_none() || feed.area.is_none())
+                && (known.it.area.as_deref() == feed.area.as_deref()
+                    || known.it.area.is_none()
+                    || feed.area.is_none())
         });
         if !known {
             let area = feed.area.as_deref().map(|area| format!(" for {area}")).unwrap_or_default();
             once(format!("feed {}{area}", feed.name), report, &mut |report| {
-                let wanted = feed.area.as_deref().map(|area| format!(" and `area = \"{area}\"`")).unwrap_or_default();
+                let wanted =
+                    feed.area.as_deref().map(|area| format!(" and `area = \"{area}\"`")).unwrap_or_default();
                 report
-                    .warning("S061", item.at(&["file"]), format!("the list wants prices of `{}`{area}, and there is no feed", feed.name))
-                    .advise(format!("add `[[feed]]` with `name = \"{}\"`{wanted}; until then bills stay pending", feed.name));
+                    .warning(
+                        "S061",
+                        item.at(&["file"]),
+                        format!("the list wants prices of `{}`{area}, and there is no feed", feed.name),
+                    )
+                    .advise(format!(
+                        "add `[[feed]]` with `name = \"{}\"`{wanted}; until then bills stay pending",
+                        feed.name
+                    ));
             });
         }
     }
@@ -273,7 +316,8 @@ fn without(raw: &Raw, report: &mut Report) {
     if raw.tariffs.items.iter().any(|item| everywhere(&item.it)) {
         return;
     }
-    let general = || raw.tariffs.items.iter().map(|item| &item.it).filter(|assignment| assignment.group.is_none());
+    let general =
+        || raw.tariffs.items.iter().map(|item| &item.it).filter(|assignment| assignment.group.is_none());
     let sites: BTreeSet<&str> = general().filter_map(|assignment| assignment.site.as_deref()).collect();
     let chargers: BTreeSet<String> =
         general().filter_map(|assignment| assignment.charger.as_ref()).map(|id| id.to_lowercase()).collect();
@@ -288,8 +332,8 @@ fn without(raw: &Raw, report: &mut Report) {
         let more = ids.len() - 1;
         let others = if more == 0 { String::new() } else { format!(" and {more} more at this site") };
         let first = ids.first().copied().unwrap_or_default();
-        report
-            .warning("S060", at, format!("charger `{first}`{others} has no tariff for everybody"))
-            .advise(format!("add `[[tariff]]` with `file` and `site = \"{site}\"`; without one nobody can be billed"));
+        report.warning("S060", at, format!("charger `{first}`{others} has no tariff for everybody")).advise(
+            format!("add `[[tariff]]` with `file` and `site = \"{site}\"`; without one nobody can be billed"),
+        );
     }
 }

@@ -53,7 +53,18 @@ impl Assignment {
     #[must_use]
     pub fn label(&self) -> String {
         use std::fmt::Write as _;
-        let Self { id, file, site, charger, evse, connector, group, from, changes_from: _, running_sessions: _ } = self;
+        let Self {
+            id,
+            file,
+            site,
+            charger,
+            evse,
+            connector,
+            group,
+            from,
+            changes_from: _,
+            running_sessions: _,
+        } = self;
         if let Some(id) = id {
             return id.to_string();
         }

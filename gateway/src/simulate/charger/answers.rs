@@ -4,7 +4,7 @@ use super::{Booting, Charger};
 use crate::ocpp::Dialect;
 use crate::simulate::event::Event;
 use crate::simulate::outbox::{Queued, Waiting};
-use crate::simulate::words::{Kind, Message, Status, Shown, TransactionEvent};
+use crate::simulate::words::{Kind, Message, Shown, Status, TransactionEvent};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -85,7 +85,8 @@ impl Charger {
             Message::Authorize { connector, .. } => {
                 let info = answer.id_tag_info.or(answer.id_token_info);
                 self.show_message(info.as_ref().and_then(|info| info.personal_message.as_ref()));
-                let status = info.map_or_else(|| "without a status".to_owned(), |info| info.status.into_owned());
+                let status =
+                    info.map_or_else(|| "without a status".to_owned(), |info| info.status.into_owned());
                 let Self { body, bays, .. } = self;
                 if let Some(bay) = bays.iter_mut().find(|bay| bay.number() == *connector) {
                     bay.authorised(now, Some(&status), body);
@@ -103,7 +104,9 @@ impl Charger {
         let began = matches!(event.kind, Kind::Began { .. });
         if began && self.body.dialect == Dialect::V16 {
             match (answer.transaction_id, self.body.outbox.number(event.key)) {
-                (None, _) => self.body.note(Event::Wrong("StartTransaction was answered without a number".to_owned())),
+                (None, _) => {
+                    self.body.note(Event::Wrong("StartTransaction was answered without a number".to_owned()));
+                }
                 (Some(number), None) => self.body.outbox.number_is(event.key, number),
                 (Some(number), Some(first)) if number != first => {
                     let what = format!("the same StartTransaction got the numbers {first} and {number}");

@@ -97,16 +97,19 @@ fn keys(charger: &Charger) -> [(&'static str, bool, String); 7] {
         ("AuthorizeRemoteTxRequests", true, "false".to_owned()),
         ("StopTransactionOnInvalidId", true, "true".to_owned()),
         ("CustomDisplayCostAndPrice", true, "true".to_owned()),
-        ("SupportedFeatureProfiles", true, "Core,FirmwareManagement,LocalAuthListManagement,Reservation,RemoteTrigger".to_owned()),
+        (
+            "SupportedFeatureProfiles",
+            true,
+            "Core,FirmwareManagement,LocalAuthListManagement,Reservation,RemoteTrigger".to_owned(),
+        ),
     ]
 }
 
 fn configuration(charger: &Charger, asked: Option<&Value>) -> Value {
-    let asked: Vec<&str> = asked.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let asked: Vec<&str> =
+        asked.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let all = keys(charger);
-    let known = |(name, readonly, value): &(&str, bool, String)| {
-        json!({ "key": name, "readonly": readonly, "value": value })
-    };
+    let known = |(name, readonly, value): &(&str, bool, String)| json!({ "key": name, "readonly": readonly, "value": value });
     let wanted = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked.eq_ignore_ascii_case(name));
     let found: Vec<Value> = all.iter().filter(|(name, ..)| wanted(name)).map(known).collect();
     let strange: Vec<&&str> =
@@ -120,7 +123,12 @@ fn configuration(charger: &Charger, asked: Option<&Value>) -> Value {
 
 fn configure(charger: &mut Charger, order: &Order) -> &'static str {
     let key = order.key.as_ref().and_then(Value::as_str).unwrap_or_default();
-    let seconds = order.value.parse::<u32>().ok().filter(|seconds| *seconds > 0).map(|seconds| i64::from(seconds) * 1_000);
+    let seconds = order
+        .value
+        .parse::<u32>()
+        .ok()
+        .filter(|seconds| *seconds > 0)
+        .map(|seconds| i64::from(seconds) * 1_000);
     let heartbeat = key.eq_ignore_ascii_case("HeartbeatInterval");
     match seconds {
         Some(ms) if heartbeat => charger.heartbeat_every = ms,

@@ -114,16 +114,19 @@ pub(super) fn answer(charger: &mut Charger, now: Instant, action: &str, payload:
             status(if known { ACCEPTED } else { "NotImplemented" })
         }
         "GetVariables" => {
-            let results: Vec<Value> = order.get_variable_data.iter().map(|asked| get(charger, asked)).collect();
+            let results: Vec<Value> =
+                order.get_variable_data.iter().map(|asked| get(charger, asked)).collect();
             Ok(json!({ "getVariableResult": results }))
         }
         "SetVariables" => {
-            let results: Vec<Value> = order.set_variable_data.iter().map(|asked| set(charger, asked)).collect();
+            let results: Vec<Value> =
+                order.set_variable_data.iter().map(|asked| set(charger, asked)).collect();
             Ok(json!({ "setVariableResult": results }))
         }
         "GetBaseReport" => {
             let request = order.request_id.unwrap_or_default();
-            charger.plan_later(soon(now, 100), Later::Say(Message::Report { request }));
+            let at = charger.body.station_time(now);
+            charger.plan_later(soon(now, 100), Later::Say(Message::Report { request, at }));
             status(ACCEPTED)
         }
         "ReserveNow" => {
@@ -170,8 +173,15 @@ fn refused(dialect: Dialect, action: &str, order: &Order<'_>) -> Answered {
         "GetChargingProfiles" => status("NoProfiles"),
         "ClearChargingProfile" => status("Unknown"),
         "GetInstalledCertificateIds" | "DeleteCertificate" => status("NotFound"),
-        "SetChargingProfile" | "GetCompositeSchedule" | "CertificateSigned" | "InstallCertificate" | "SetNetworkProfile"
-        | "SetMonitoringBase" | "SetMonitoringLevel" | "CustomerInformation" | "PublishFirmware" => status(REJECTED),
+        "SetChargingProfile"
+        | "GetCompositeSchedule"
+        | "CertificateSigned"
+        | "InstallCertificate"
+        | "SetNetworkProfile"
+        | "SetMonitoringBase"
+        | "SetMonitoringLevel"
+        | "CustomerInformation"
+        | "PublishFirmware" => status(REJECTED),
         "UnpublishFirmware" => status("NoFirmware"),
         "SetDefaultTariff" | "ChangeTransactionTariff" if dialect == Dialect::V21 => status(ACCEPTED),
         "GetTariffs" if dialect == Dialect::V21 => status("NoTariff"),

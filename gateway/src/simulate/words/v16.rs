@@ -20,13 +20,17 @@ pub(super) fn say(message: &Message, speaker: &Speaker<'_>) -> (&'static str, Va
             "status": word(status.state),
             "timestamp": write(status.at),
         }),
-        Message::Authorize { token, .. } => json!({ "idTag": token }),
+        Message::Authorize { token, .. } => json!({ "idTag": token.as_ref() }),
         Message::Transaction(event) => transaction(event, speaker.number),
-        Message::Meter(meter) => json!({ "connectorId": meter.connector, "meterValue": values(meter, "Trigger") }),
+        Message::Meter(meter) => {
+            json!({ "connectorId": meter.connector, "meterValue": values(meter, "Trigger") })
+        }
         Message::Firmware { status, request: Some(request), signed: true } => {
             json!({ "status": status, "requestId": request })
         }
-        Message::Firmware { status, .. } | Message::Log { status, request: None } => json!({ "status": status }),
+        Message::Firmware { status, .. } | Message::Log { status, request: None } => {
+            json!({ "status": status })
+        }
         Message::Log { status, request } => json!({ "status": status, "requestId": request }),
     };
     (message.action(V16), payload)
@@ -70,9 +74,7 @@ fn transaction(event: &TransactionEvent, number: Option<i64>) -> Value {
 }
 
 fn values(meter: &Meter, context: &str) -> Value {
-    let sample = |measurand: &str, unit: &str, value: i64| {
-        json!({ "value": value.to_string(), "context": context, "measurand": measurand, "unit": unit })
-    };
+    let sample = |measurand: &str, unit: &str, value: i64| json!({ "value": value.to_string(), "context": context, "measurand": measurand, "unit": unit });
     let mut samples = vec![
         sample("Energy.Active.Import.Register", "Wh", meter.register),
         sample("Power.Active.Import", "W", meter.power),

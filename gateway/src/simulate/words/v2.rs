@@ -4,7 +4,6 @@ use super::{Boot, Kind, Message, Meter, Reason, Shown, Speaker, TransactionEvent
 use crate::chargers::time::write;
 use crate::ocpp::Dialect;
 use serde_json::{Value, json};
-use takst_engine::units::Instant;
 
 pub(super) fn say(message: &Message, speaker: &Speaker<'_>) -> (&'static str, Value) {
     let dialect = speaker.dialect;
@@ -37,10 +36,9 @@ pub(super) fn say(message: &Message, speaker: &Speaker<'_>) -> (&'static str, Va
             Some(request) => json!({ "status": status, "requestId": request }),
             None => json!({ "status": status }),
         },
-        Message::Report { request } => json!({
+        Message::Report { request, at } => json!({
             "requestId": request,
-            // There is one part only, and its time does not matter.
-            "generatedAt": write(Instant(0)),
+            "generatedAt": write(*at),
             "seqNo": 0,
             "tbc": false,
             "reportData": [

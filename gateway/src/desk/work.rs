@@ -1,0 +1,418 @@
+//! A fact is taken into its session, inside the unit that keeps it.
+
+use super::terms::Terms;
+use super::watch::Open;
+use crate::chargers::model::{Reading, Report, TransactionPhase};
+use crate::sessions::{
+    Act, Begin, Flag, Kept, Next, OutOfOrder, Rows, Said, Suspect, Touched, Tracked, build,
+};
+use crate::store::{
+    Appended, Billing, Error, Fact, NewEvent, OrgId, Progress, Session, SessionCounts, SessionStatus,
+    SignedValue, Tx, new_id,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use takst_engine::units::Instant;
+
+/// Facts that are read to work a session out anew.
+const MOST_FACTS: usize = 20_000;
+/// How often a session is worked out anew for reports that are out of order.
+const MOST_REBUILDS: u32 = 500;
+/// Who holds sessions back that look wrong.
+pub(super) const GATEWAY: &str = "gateway";
+
+/// The document of a session's row.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Document {
+    #[serde(default)]
+    pub facts: Value,
+    pub begin: Begin,
+    pub track: Tracked,
+    #[serde(default)]
+    pub rebuilds: u32,
+}
+
+/// Where and when a unit works.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scene<'a> {
+    pub org: &'a OrgId,
+    pub charger: &'a str,
+    /// Receipt.
+    pub now: Instant,
+}
+
+/// What a unit did to a session.
+#[derive(Clone, Debug)]
+pub(super) struct Changed {
+    pub session: String,
+    pub touched: Touched,
+    /// How the desk goes on watching it; none: it is over.
+    pub open: Option<Open>,
+}
+
+/// The document of a fact.
+///
+/// # Errors
+/// Never, for what a charger can say.
+pub(super) fn to_json(value: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::refused(format!("this cannot be kept: {error}")))
+}
+
+/// The document of a session.
+///
+/// # Errors
+/// When somebody else wrote it.
+pub(super) fn document(session: &Session) -> Result<Document, Error> {
+    serde_json::from_str(&session.document)
+        .map_err(|error| Error::Corrupt(format!("session {}: {error}", session.id)))
+}
+
+/// Takes a kept fact into its session. With `terms` the session begins on new ones.
+pub(super) async fn take_in(
+    tx: &mut Tx,
+    scene: Scene<'_>,
+    mut session: Session,
+    (received, kept): (Instant, &Kept),
+    terms: Option<&Terms>,
+) -> Result<Changed, Error> {
+    let before = session.clone();
+    let mut document = document(&session)?;
+    if let Some(terms) = terms {
+        set_terms(&mut session, &mut document, terms);
+    }
+    let counts = document.track.rows();
+    let followed =
+        if terms.is_some() { Err(OutOfOrder) } else { document.track.take(&document.begin, received, kept) };
+    let (rows, mut rebuilt) = match followed {
+        Ok(rows) => (rows, false),
+        Err(OutOfOrder) if document.rebuilds >= MOST_REBUILDS && is_passing(kept) => {
+            let reason = "more reports came out of order than are followed".to_owned();
+            if !document.begin.flags.iter().any(|(flag, _)| *flag == Flag::TooManyReports) {
+                document.begin.flags.push((Flag::TooManyReports, reason));
+            }
+            (Rows::default(), false)
+        }
+        Err(OutOfOrder) => (rebuild(tx, scene, &session.id, &mut document).await?, true),
+    };
+    if rebuilt {
+        tx.truncate_session(scene.org, &session.id, &SessionCounts::default()).await?;
+    }
+    // A row that was written before is written again: it says something else now.
+    rebuilt |= rows.readings.iter().any(|row| row.seq < counts.0)
+        || rows.states.iter().any(|row| row.seq < counts.1)
+        || rows.power.iter().any(|row| row.seq < counts.2);
+    write(tx, scene, Some(before), session, document, Heard { kept, received, rows, rebuilt }).await
+}
+
+/// Begins a session with a kept fact.
+pub(super) async fn begin(
+    tx: &mut Tx,
+    scene: Scene<'_>,
+    mut session: Session,
+    begin: Begin,
+    (received, kept): (Instant, &Kept),
+    terms: &Terms,
+) -> Result<Changed, Error> {
+    let mut document = Document { facts: Value::Null, begin, track: Tracked::default(), rebuilds: 0 };
+    set_terms(&mut session, &mut document, terms);
+    let Ok(rows) = document.track.take(&document.begin, received, kept) else {
+        return Err(Error::refused("a session cannot begin with this report"));
+    };
+    write(tx, scene, None, session, document, Heard { kept, received, rows, rebuilt: false }).await
+}
+
+/// Notes something that the gateway found out itself, and takes it into the session.
+pub(super) async fn say(
+    tx: &mut Tx,
+    scene: Scene<'_>,
+    session: Session,
+    said: Said,
+    dedupe: String,
+) -> Result<Option<Changed>, Error> {
+    let kept = Kept { said: Some(said), ..Kept::default() };
+    let fact = Fact {
+        id: new_id(),
+        kind: "gateway".to_owned(),
+        station_at: None,
+        received_at: scene.now,
+        dedupe: Some(dedupe),
+        document: to_json(&kept)?,
+        session: Some(session.id.clone()),
+        answer: None,
+    };
+    match tx.append_fact(scene.org, scene.charger, &fact).await? {
+        Appended::Known(_) => Ok(None),
+        Appended::New => take_in(tx, scene, session, (scene.now, &kept), None).await.map(Some),
+    }
+}
+
+/// Ends the wait for reports that are missing.
+pub(super) async fn settle(
+    tx: &mut Tx,
+    scene: Scene<'_>,
+    session: Session,
+    document: Document,
+) -> Result<Changed, Error> {
+    let kept = Kept::default();
+    let heard = Heard { kept: &kept, received: scene.now, rows: Rows::default(), rebuilt: false };
+    write(tx, scene, Some(session.clone()), session, document, heard).await
+}
+
+fn set_terms(session: &mut Session, document: &mut Document, terms: &Terms) {
+    let Terms { who, site, tariff, shown, ceiling, facts, begin } = terms;
+    let old = std::mem::take(&mut document.begin);
+    document.begin = Begin { plugged: old.plugged, occupied: old.occupied, ..begin.clone() };
+    document.facts = facts.clone();
+    session.site = site.clone();
+    session.driver = who.driver.clone();
+    session.token.clone_from(&who.uid);
+    session.groups_doc = serde_json::to_string(&who.groups).unwrap_or_else(|_| "[]".to_owned());
+    session.contract = Some(contract_word(who.contract).to_owned());
+    session.seller = tariff.as_ref().map(|tariff| tariff.seller.clone());
+    session.tariff_name = tariff.as_ref().map(|tariff| tariff.name.clone());
+    session.tariff_version = tariff.as_ref().map(|tariff| tariff.prepared.version().to_owned());
+    session.currency = tariff.as_ref().map(|tariff| tariff.prepared.tariff().currency.code.clone());
+    session.shown.clone_from(shown);
+    session.ceiling_minor = *ceiling;
+}
+
+const fn contract_word(contract: takst_engine::tariff::Contract) -> &'static str {
+    match contract {
+        takst_engine::tariff::Contract::Direct => "direct",
+        takst_engine::tariff::Contract::Roaming => "roaming",
+        takst_engine::tariff::Contract::AdHoc => "ad-hoc",
+    }
+}
+
+// Whether a report may be left out of a session that has had too many: its beginning and end are always followed.
+fn is_passing(kept: &Kept) -> bool {
+    match &kept.report {
+        Some(Report::Transaction(report)) => report.phase == TransactionPhase::Updated,
+        Some(_) => true,
+        None => false,
+    }
+}
+
+async fn rebuild(
+    tx: &mut Tx,
+    scene: Scene<'_>,
+    session: &str,
+    document: &mut Document,
+) -> Result<Rows, Error> {
+    const PAGE: i64 = 1000;
+    let mut facts: Vec<(Instant, Kept)> = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = tx.session_facts(scene.org, session, after.as_deref(), PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id.clone());
+        // Others keep notes with the session too: only what can be read as a report or a finding is one.
+        facts.extend(
+            page.iter()
+                .filter_map(|fact| Some((fact.received_at, serde_json::from_str(&fact.document).ok()?))),
+        );
+        if facts.len() >= MOST_FACTS {
+            break;
+        }
+    }
+    document.rebuilds = document.rebuilds.saturating_add(1);
+    let built = build(&document.begin, facts.iter().map(|(received, kept)| (*received, kept)));
+    let built = built.ok_or_else(|| {
+        Error::Corrupt(format!("session {session}: none of its facts tells of a transaction"))
+    })?;
+    document.track = built.tracked;
+    Ok(built.rows)
+}
+
+struct Heard<'k> {
+    kept: &'k Kept,
+    received: Instant,
+    rows: Rows,
+    rebuilt: bool,
+}
+
+async fn write(
+    tx: &mut Tx,
+    scene: Scene<'_>,
+    before: Option<Session>,
+    mut session: Session,
+    document: Document,
+    heard: Heard<'_>,
+) -> Result<Changed, Error> {
+    let Heard { kept, received, rows, rebuilt } = heard;
+    let summary = document.track.summary(&document.begin);
+    let next = document.track.next(&document.begin);
+    let ready = next == Next::Ready;
+    session.evse = summary.evse.unwrap_or(session.evse);
+    session.connector = summary.connector.or(session.connector);
+    // Where everybody may charge, a token stands for everybody.
+    session.token = summary.token.or(session.token);
+    session.plugged_in = summary.plugged_in;
+    session.started_at = summary.started_at;
+    session.charging_started = summary.charging_started;
+    session.charging_ended = summary.charging_ended;
+    session.stopped_at = summary.stopped_at;
+    session.unplugged = summary.unplugged;
+    // Until nothing more is waited for it counts as running: so a gateway that starts anew finds it.
+    session.status = if ready { summary.status } else { SessionStatus::Running };
+    session.energy = summary.energy;
+    session.last_reading_at = summary.last_reading_at;
+    session.flags = to_json(&summary.flags)?;
+    session.document = to_json(&document)?;
+    session.updated_at = scene.now;
+    let changed = rebuilt || !rows.readings.is_empty() || !rows.states.is_empty() || !rows.power.is_empty();
+    session.billing = match session.billing {
+        Billing::Never => Billing::Never,
+        // A bill stays as it is; one that is based on something else is looked at again.
+        Billing::Billed if !(ready && changed) => Billing::Billed,
+        _ if ready => Billing::Due,
+        _ => Billing::Open,
+    };
+    match &before {
+        None => tx.add_session(scene.org, &session).await?,
+        Some(before) if only_progress(before, &session) => {
+            let progress = Progress {
+                energy: session.energy,
+                last_reading_at: session.last_reading_at,
+                flags: session.flags.clone(),
+                document: session.document.clone(),
+                at: scene.now,
+            };
+            tx.session_progress(scene.org, &session.id, &progress).await?;
+        }
+        Some(_) => tx.update_session(scene.org, &session).await?,
+    }
+    if !rows.readings.is_empty() {
+        tx.put_readings(scene.org, &session.id, &rows.readings).await?;
+    }
+    if !rows.states.is_empty() {
+        tx.put_states(scene.org, &session.id, &rows.states).await?;
+    }
+    if !rows.power.is_empty() {
+        tx.put_power(scene.org, &session.id, &rows.power).await?;
+    }
+    signed_values(tx, scene, &session.id, kept, received).await?;
+    hold(tx, scene, &session, summary.hold.as_deref()).await?;
+    events(tx, scene, before.as_ref(), &session, &summary.flags);
+    let late = matches!(&kept.report, Some(Report::Transaction(report))
+        if received.0.saturating_sub(report.at.at.0) > document.begin.waits.late_ms);
+    let open = match next {
+        Next::Ready => None,
+        Next::At(due, act) => Some(Open {
+            charger: session.charger.clone(),
+            evse: session.evse,
+            token: session.token.clone(),
+            in_use: !document.track.has_stopped() && !matches!(act, Act::Settle),
+            due: Some(due),
+        }),
+    };
+    let touched = Touched {
+        readings: rows.readings,
+        states: rows.states,
+        power: rows.power,
+        rebuilt,
+        ended: ready,
+        late,
+    };
+    Ok(Changed { session: session.id, touched, open })
+}
+
+// Whether nothing changed by which sessions are found.
+fn only_progress(before: &Session, after: &Session) -> bool {
+    let mut same = after.clone();
+    same.energy = before.energy;
+    same.last_reading_at = before.last_reading_at;
+    same.flags.clone_from(&before.flags);
+    same.document.clone_from(&before.document);
+    same.updated_at = before.updated_at;
+    same == *before
+}
+
+async fn signed_values(
+    tx: &mut Tx,
+    scene: Scene<'_>,
+    session: &str,
+    kept: &Kept,
+    received: Instant,
+) -> Result<(), Error> {
+    let readings: &[Reading] = match &kept.report {
+        Some(Report::Transaction(report)) => &report.readings,
+        Some(Report::Meter(report)) => &report.readings,
+        _ => return Ok(()),
+    };
+    if readings.iter().all(|reading| reading.signed.is_empty()) {
+        return Ok(());
+    }
+    let first = tx.session_counts(scene.org, session).await?.signed;
+    let signed =
+        readings.iter().flat_map(|reading| reading.signed.iter().map(move |signed| (reading, signed)));
+    let rows: Vec<SignedValue> = (first..)
+        .zip(signed)
+        .map(|(seq, (reading, signed))| SignedValue {
+            seq,
+            at: reading.at.at,
+            received_at: received,
+            format: signed.encoding.clone().unwrap_or_else(|| "unknown".to_owned()),
+            context: Some(signed.context.as_str().to_owned()),
+            public_key: signed.public_key.clone(),
+            body: signed.data.clone(),
+        })
+        .collect();
+    tx.put_signed_values(scene.org, session, &rows).await
+}
+
+// What a person has decided stays decided.
+async fn hold(tx: &mut Tx, scene: Scene<'_>, session: &Session, reason: Option<&str>) -> Result<(), Error> {
+    if session.hold_by.as_deref().is_some_and(|by| by != GATEWAY) {
+        return Ok(());
+    }
+    match reason {
+        Some(reason) if !session.hold || session.hold_reason.as_deref() != Some(reason) => {
+            tx.set_hold(scene.org, &session.id, true, (reason, GATEWAY), scene.now).await
+        }
+        None if session.hold => {
+            let reason = "what held it back has been cleared up by later reports";
+            tx.set_hold(scene.org, &session.id, false, (reason, GATEWAY), scene.now).await
+        }
+        _ => Ok(()),
+    }
+}
+
+fn events(tx: &mut Tx, scene: Scene<'_>, before: Option<&Session>, session: &Session, flags: &[Suspect]) {
+    let mut log = |kind: &str, at: Instant, document: Value| {
+        let event = NewEvent {
+            at,
+            kind: kind.to_owned(),
+            subject: session.id.clone(),
+            document: document.to_string(),
+        };
+        tx.log_event(scene.org, event);
+    };
+    let place = json!({ "charger": session.charger, "evse": session.evse });
+    if before.is_none() {
+        log("session.started", session.plugged_in, place.clone());
+    }
+    let known: Vec<Suspect> =
+        before.and_then(|before| serde_json::from_str(&before.flags).ok()).unwrap_or_default();
+    let news: Vec<&Suspect> =
+        flags.iter().filter(|suspect| known.iter().all(|known| known.flag != suspect.flag)).collect();
+    if !news.is_empty() {
+        let mut document = place.clone();
+        if let Some(object) = document.as_object_mut() {
+            object.insert("flags".to_owned(), json!(news));
+        }
+        log("session.suspect", scene.now, document);
+    }
+    let was_running = before.is_none_or(|before| before.status == SessionStatus::Running);
+    if was_running && session.status != SessionStatus::Running {
+        let mut document = place;
+        if let Some(object) = document.as_object_mut() {
+            object.insert("status".to_owned(), session.status.as_str().into());
+            object.insert(
+                "energy_kwh".to_owned(),
+                json!(session.energy.map(|energy| energy.kwh().to_string())),
+            );
+        }
+        log("session.ended", session.unplugged.unwrap_or(scene.now), document);
+    }
+}

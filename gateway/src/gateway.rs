@@ -1,0 +1,216 @@
+//! The whole gateway in one process: storage, set-up, chargers, sessions, prices, bills, pages. Here they are put together;
+//! what each does stands in its own room.
+
+mod rooms;
+
+use crate::api::{self, Access, Api, Caller, Role};
+use crate::billing::{self, Billing};
+use crate::clock::now;
+use crate::desk::{Clerk, People};
+use crate::feeds::{Books, Expected, Folder, check_late};
+use crate::house::{House, SetupError, Source, Taken};
+use crate::hub::Hub;
+use crate::live::{self, Live};
+use crate::serve::{self, Serve, ServeError, Stop, Task};
+use crate::store::{Error, OpenError, Store};
+use crate::web;
+use rooms::{Chargers, Reception};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a gateway is made from.
+#[derive(Debug)]
+pub struct Plan {
+    /// Where its data is kept.
+    pub data: PathBuf,
+    /// `postgres://...`; without it an SQLite file under `data`.
+    pub database: Option<String>,
+    /// The set-up.
+    pub source: Source,
+    /// How it listens.
+    pub options: serve::Options,
+    /// Whoever has no key may do everything: the demo on this machine.
+    pub open: bool,
+    /// How running sessions are watched.
+    pub live: live::Options,
+}
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The set-up cannot be used.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] Error),
+    /// It cannot listen.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+/// A gateway at work.
+pub struct Gateway {
+    /// Its server.
+    pub server: serve::Running,
+    /// Its storage.
+    pub store: Store,
+    /// Its set-up.
+    pub house: Arc<House>,
+    /// What came of the set-up at the start.
+    pub taken: Taken,
+}
+
+impl Plan {
+    /// Starts the gateway.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(self) -> Result<Gateway, StartError> {
+        let store = serve::open_store(&self.data, self.database.as_deref()).await?;
+        let (house, taken) = House::open(self.source, store.clone(), now()).await?;
+        let org = house.org().clone();
+        let hub = Hub::new();
+        let books = Books::default();
+        let chargers = Arc::new(Chargers { hub: hub.clone(), house: Arc::clone(&house) });
+        let live = Live::new(store.clone(), house.clone(), books.clone(), chargers, self.live);
+        let billing =
+            Billing::new(store.clone(), house.clone(), house.clone(), billing::Options::default());
+        let people = People {
+            rules: house.clone(),
+            costs: Arc::new(live.clone()),
+            sink: Arc::new(live.clone()),
+            prices: Arc::new(books.clone()),
+            wire: Arc::new(hub.clone()),
+        };
+        let clerk = Clerk::new(store.clone(), "gateway", people);
+        clerk.take_up(now()).await?;
+        live.take_up(now()).await?;
+
+        let access = if self.open {
+            Access::open(Caller { org: org.clone(), role: Role::Owner, who: "demo".to_owned() })
+        } else {
+            Access::by_key()
+        };
+        let reception = Reception {
+            house: Arc::clone(&house),
+            clerk: Arc::clone(&clerk),
+            billing: billing.clone(),
+            live: live.clone(),
+            store: store.clone(),
+        };
+        let api = Api { store: store.clone(), access: Arc::new(access), house: Arc::new(reception) };
+        let router = api::router(api.clone()).merge(web::router(api));
+        let tasks = tasks(&store, &house, &clerk, &live, &billing);
+        let reload = reload(&house);
+        let server =
+            Serve { options: self.options, store: store.clone(), hub, desk: clerk, router, tasks, reload: Some(reload) };
+        Ok(Gateway { server: server.start().await?, store, house, taken })
+    }
+}
+
+fn reload(house: &Arc<House>) -> serve::Reload {
+    let house = Arc::clone(house);
+    Box::new(move || {
+        let house = Arc::clone(&house);
+        Box::pin(async move { told(house.reload(now()).await) })
+    })
+}
+
+// A line for the log about a reload.
+fn told(reloaded: Result<Option<Taken>, SetupError>) -> Result<String, String> {
+    match reloaded {
+        Ok(None) => Ok("the set-up has not changed".to_owned()),
+        Ok(Some(taken)) => Ok(format!(
+            "the set-up has changed: {} differences, {} new tariff versions",
+            taken.changes.len(),
+            taken.tariffs.len()
+        )),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn tasks(
+    store: &Store,
+    house: &Arc<House>,
+    clerk: &Arc<Clerk>,
+    live: &Live,
+    billing: &Billing,
+) -> Vec<Task> {
+    let desk = Arc::clone(clerk);
+    let (watched, bills) = (live.clone(), billing.clone());
+    let (house, store, live, billing) = (Arc::clone(house), store.clone(), live.clone(), billing.clone());
+    let set_up = Arc::clone(&house);
+    vec![
+        Task::new("desk", move |mut stop: Stop| async move { desk.run(stop.stopped()).await }),
+        Task::new("live", move |mut stop: Stop| async move { watched.run(stop.stopped()).await }),
+        Task::new("billing", move |mut stop: Stop| async move { bills.run(stop.stopped()).await }),
+        Task::new("set-up", move |mut stop: Stop| async move {
+            loop {
+                if set_up.has_changed() {
+                    match told(set_up.reload(now()).await) {
+                        Ok(line) => tracing::info!("{line}"),
+                        Err(why) => tracing::error!("the set-up stays as it was: {why}"),
+                    }
+                }
+                if ends_within(&mut stop, Duration::from_secs(2)).await {
+                    return;
+                }
+            }
+        }),
+        Task::new("feeds", move |mut stop: Stop| async move {
+            let mut folders = Vec::new();
+            loop {
+                if let Err(error) = look_at_feeds(&store, &house, &live, &billing, &mut folders).await {
+                    tracing::warn!(%error, "price feeds could not be looked at");
+                }
+                if ends_within(&mut stop, Duration::from_secs(5)).await {
+                    return;
+                }
+            }
+        }),
+    ]
+}
+
+// Waits a while; whether the server stops meanwhile.
+async fn ends_within(stop: &mut Stop, pause: Duration) -> bool {
+    tokio::time::timeout(pause, stop.stopped()).await.is_ok()
+}
+
+// Takes what has come into the folders of the set-up, and tells of what is late.
+async fn look_at_feeds(
+    store: &Store,
+    house: &House,
+    live: &Live,
+    billing: &Billing,
+    folders: &mut Vec<(PathBuf, Folder)>,
+) -> Result<(), Error> {
+    let org = house.org();
+    let wanted = house.feed_folders();
+    folders.retain(|(path, _)| wanted.iter().any(|(wanted, _)| wanted == path));
+    for (path, currency) in wanted {
+        if !folders.iter().any(|(known, _)| *known == path) {
+            folders.push((path.clone(), Folder::new(path, currency)));
+        }
+    }
+    let mut news = false;
+    for (_, folder) in folders.iter_mut() {
+        for taken in folder.look(store, org, now()).await? {
+            match taken.result {
+                Ok(received) => news |= received.is_news(),
+                Err(error) => tracing::error!(file = taken.file, %error, "a price file was not taken"),
+            }
+        }
+    }
+    if news {
+        live.prices_changed(org, now()).await?;
+        billing.wake();
+    }
+    let expected: Vec<Expected> = house.expected_feeds();
+    check_late(store, org, &expected, now()).await?;
+    Ok(())
+}

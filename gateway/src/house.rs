@@ -1,0 +1,376 @@
+//! The set-up in force: what the files say, taken into the database, and answers to those who ask at work.
+//!
+//! A reload that does not check changes nothing: the old set-up stays in force and the mistakes are told.
+
+mod taken;
+mod watch;
+
+use crate::billing::{Seller as BillSeller, Sellers, Tariffs};
+use crate::chargers::time::TimeRules;
+use crate::desk::rules::{
+    Asker, ChargerRules, EvseRules, House as HouseRules, Rules, Security, TariffChoice, Unknown,
+};
+use crate::feeds::Expected;
+use crate::ocpp::Dialect;
+use crate::ocpp::Habits;
+use crate::setup::{self, At, Catalogue, Charger, Environment, Files, Loaded, Problems, Subprotocol};
+use crate::store::{Error, OrgId, Store};
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+use takst_engine::Prepared;
+use takst_engine::session::Plug;
+use takst_engine::units::Instant;
+
+pub use taken::Taken;
+
+/// Where a set-up comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A file or folder, read again when it changes.
+    Path(PathBuf),
+    /// Texts in the program: the demo.
+    Texts(Files),
+}
+
+impl Source {
+    fn read(&self) -> Result<Files, Problems> {
+        match self {
+            Source::Path(path) => Files::read(path),
+            Source::Texts(files) => Ok(files.clone()),
+        }
+    }
+}
+
+/// Why a set-up was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The files are wrong.
+    #[error("the set-up has errors:\n{0}")]
+    Files(Problems),
+    /// The database did not take it.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+struct State {
+    loaded: Loaded,
+    catalogue: Catalogue,
+    // The texts as they were read, to see whether they have changed.
+    texts: Vec<(String, String)>,
+}
+
+/// The set-up in force.
+pub struct House {
+    org: OrgId,
+    source: Source,
+    store: Store,
+    state: RwLock<Arc<State>>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl std::fmt::Debug for House {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("House").field("org", &self.org).field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+impl House {
+    /// Reads the set-up, checks it and takes it into the database.
+    ///
+    /// # Errors
+    /// See [`SetupError`].
+    pub async fn open(source: Source, store: Store, now: Instant) -> Result<(Arc<Self>, Taken), SetupError> {
+        let files = source.read().map_err(SetupError::Files)?;
+        let loaded = files.load(&Environment::default()).map_err(SetupError::Files)?;
+        let org = OrgId::new(loaded.setup.document().organisation.id.as_str());
+        let mut catalogue = Catalogue::default();
+        let mut rows = store.read().await?.tariffs(&org).await?;
+        rows.sort_by_key(|row| row.added_at);
+        for row in rows {
+            // A tariff that this program cannot compile any more stays in the database: its bills are there as they were.
+            match catalogue.restore(&row.name, &row.version, &row.bundle, row.in_force_from, row.added_at) {
+                Ok(true) => {}
+                Ok(false) => {
+                    tracing::warn!(tariff = row.name, "this program compiles an older version differently");
+                }
+                Err(why) => tracing::warn!(tariff = row.name, why, "an older version cannot be used"),
+            }
+        }
+        let taken = taken::take_in(&store, &org, None, &loaded, &mut catalogue, now).await?;
+        let state = Arc::new(State { loaded, catalogue, texts: texts(&files) });
+        let house =
+            Self { org, source, store, state: RwLock::new(state), turn: tokio::sync::Mutex::default() };
+        Ok((Arc::new(house), taken))
+    }
+
+    /// Reads the set-up again when its texts have changed; what was taken in, or nothing.
+    ///
+    /// # Errors
+    /// See [`SetupError`]; then the old set-up stays in force.
+    pub async fn reload(&self, now: Instant) -> Result<Option<Taken>, SetupError> {
+        let _turn = self.turn.lock().await;
+        let before = self.state();
+        let files = self.source.read().map_err(SetupError::Files)?;
+        let loaded = {
+            let environment = Environment { before: Some(&before.loaded), ..Environment::default() };
+            files.load(&environment).map_err(SetupError::Files)?
+        };
+        if loaded.hash() == before.loaded.hash() {
+            return Ok(None);
+        }
+        let mut catalogue = before.catalogue.clone();
+        let taken =
+            taken::take_in(&self.store, &self.org, Some(&before.loaded), &loaded, &mut catalogue, now)
+                .await?;
+        let state = Arc::new(State { loaded, catalogue, texts: texts(&files) });
+        if let Ok(mut place) = self.state.write() {
+            *place = state;
+        }
+        Ok(Some(taken))
+    }
+
+    /// Whether the texts have changed since they were read; cheap enough to ask every few seconds.
+    #[must_use]
+    pub fn has_changed(&self) -> bool {
+        // What cannot be read now may be half written: the next look tells.
+        self.source.read().is_ok_and(|files| texts(&files) != self.state().texts)
+    }
+
+    /// Whose set-up it is.
+    #[must_use]
+    pub fn org(&self) -> &OrgId {
+        &self.org
+    }
+
+    /// The set-up as JSON.
+    #[must_use]
+    pub fn document(&self) -> String {
+        self.state().loaded.document()
+    }
+
+    /// The clock of a site.
+    #[must_use]
+    pub fn zone(&self, site: &str) -> Option<chrono_tz::Tz> {
+        self.state().loaded.setup.site(site).map(|site| site.time_zone.0)
+    }
+
+    /// Folders in which price files appear, each with the currency to take of files that have several.
+    #[must_use]
+    pub fn feed_folders(&self) -> Vec<(PathBuf, String)> {
+        let Source::Path(path) = &self.source else { return Vec::new() };
+        let base = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(path) };
+        let state = self.state();
+        let feeds = &state.loaded.setup.document().feeds;
+        let folder = |feed: &setup::Feed| {
+            let files = feed.files.as_ref()?;
+            Some((base.join(files.as_str()), feed.currency.clone().unwrap_or_else(|| self.currency())))
+        };
+        let mut folders: Vec<_> = feeds.iter().filter_map(folder).collect();
+        folders.dedup_by(|a, b| a.0 == b.0);
+        folders
+    }
+
+    /// The feeds that are expected by a time of day.
+    #[must_use]
+    pub fn expected_feeds(&self) -> Vec<Expected> {
+        let state = self.state();
+        let document = state.loaded.setup.document();
+        let expected = |feed: &setup::Feed| {
+            let zone = feed.time_zone.unwrap_or(document.organisation.time_zone);
+            Some(Expected {
+                feed: feed.name.to_string(),
+                area: feed.area.clone().unwrap_or_default(),
+                by_minute: feed.expected_by?.0,
+                zone: takst_dsl::resolve::zone::table(zone.0),
+            })
+        };
+        document.feeds.iter().filter_map(expected).collect()
+    }
+
+    /// The currency of most tariffs; euro without any.
+    #[must_use]
+    pub fn currency(&self) -> String {
+        let state = self.state();
+        let mut codes: Vec<&str> =
+            state.loaded.tariffs.values().map(|file| file.prepared.tariff().currency.code.as_str()).collect();
+        codes.sort_unstable();
+        let most = codes.chunk_by(|a, b| a == b).max_by_key(|same| same.len());
+        most.and_then(|same| same.first()).map_or_else(|| "EUR".to_owned(), |code| (*code).to_owned())
+    }
+
+    /// Whether a charger shows prices to drivers.
+    #[must_use]
+    pub fn shows_cost(&self, charger: &str) -> bool {
+        let state = self.state();
+        Self::named(&state, charger)
+            .is_some_and(|charger| state.loaded.setup.settings(&charger).price_display)
+    }
+
+    fn state(&self) -> Arc<State> {
+        match self.state.read() {
+            Ok(state) => Arc::clone(&state),
+            // Only a panic while it was swapped could have poisoned it, and a swap is one assignment.
+            Err(poisoned) => Arc::clone(&poisoned.into_inner()),
+        }
+    }
+
+    // A charger of the files, or one that is let in as unknown.
+    fn named(state: &State, identity: &str) -> Option<Charger> {
+        if let Some(charger) = state.loaded.setup.charger(identity) {
+            return Some(charger.clone());
+        }
+        match state.loaded.setup.unknown(identity) {
+            setup::Unknown::Accept(charger) => Some(*charger),
+            setup::Unknown::Refuse | setup::Unknown::Hold(_) => None,
+        }
+    }
+
+    fn rules(&self, state: &State, charger: &Charger) -> ChargerRules {
+        let set_up = &state.loaded.setup;
+        let settings = set_up.settings(charger);
+        let habits = set_up.habits(Some(charger), "", "");
+        let usual = TimeRules::default();
+        let evse = |connector: &setup::Connector| EvseRules {
+            evse: i64::from(connector.evse),
+            connector: Some(connector.connector.to_string()),
+            plug: connector.plug.map(|plug| match plug {
+                setup::Plug::Ac => Plug::Ac,
+                setup::Plug::Dc => Plug::Dc,
+            }),
+            kind: connector.kind.clone(),
+            max_power: connector.max_power.map(|power| power.0),
+            phases: connector.phases.and_then(|phases| u8::try_from(phases).ok()),
+        };
+        let known = set_up.charger(&charger.id).is_some();
+        ChargerRules {
+            org: self.org.clone(),
+            id: charger.id.to_string(),
+            site: Some(charger.site.to_string()),
+            security: Security {
+                // A guest has no password to show.
+                profile: if known { u8::try_from(set_up.security_profile(charger)).unwrap_or(3) } else { 0 },
+                user: charger.security.user.clone(),
+                passwords: Vec::new(),
+            },
+            pinned: charger.security.subprotocol.map(dialect),
+            assume_16: charger.security.assume_ocpp16_without_subprotocol,
+            habits: Habits {
+                time: TimeRules {
+                    offset_min: habits.offset_min,
+                    oldest_ms: habits.oldest_ms.unwrap_or(usual.oldest_ms),
+                    ahead_ms: habits.ahead_ms.unwrap_or(usual.ahead_ms),
+                },
+                meter: crate::chargers::model::MeterRules { wh_is_kwh: habits.wh_is_kwh },
+                repair: habits.repair,
+            },
+            ping_s: habits.ping.then(|| u64::try_from(settings.ping_interval.s()).unwrap_or(60)),
+            frames_kept: i64::from(settings.keep_frames),
+            evses: charger.connectors.iter().map(evse).collect(),
+            free_vend: settings.free_vending.then(|| settings.free_vending_token.to_string()),
+            rejected: false,
+        }
+    }
+}
+
+fn texts(files: &Files) -> Vec<(String, String)> {
+    files.texts().map(|(name, text)| (name.to_owned(), text.to_owned())).collect()
+}
+
+const fn dialect(subprotocol: Subprotocol) -> Dialect {
+    match subprotocol {
+        Subprotocol::V16 => Dialect::V16,
+        Subprotocol::V201 => Dialect::V201,
+        Subprotocol::V21 => Dialect::V21,
+    }
+}
+
+impl Rules for House {
+    fn find(&self, identity: &str) -> Vec<Arc<ChargerRules>> {
+        let state = self.state();
+        Self::named(&state, identity)
+            .map(|charger| Arc::new(self.rules(&state, &charger)))
+            .into_iter()
+            .collect()
+    }
+
+    fn charger(&self, org: &OrgId, charger: &str) -> Option<Arc<ChargerRules>> {
+        if *org != self.org {
+            return None;
+        }
+        let state = self.state();
+        Self::named(&state, charger).map(|charger| Arc::new(self.rules(&state, &charger)))
+    }
+
+    fn unknown(&self, identity: &str) -> Unknown {
+        match self.state().loaded.setup.unknown(identity) {
+            setup::Unknown::Refuse => Unknown::Refuse,
+            setup::Unknown::Hold(_) => Unknown::Hold(self.org.clone()),
+            setup::Unknown::Accept(_) => Unknown::Accept(self.org.clone()),
+        }
+    }
+
+    fn house(&self, _: &OrgId) -> Arc<HouseRules> {
+        let state = self.state();
+        let settings = state.loaded.setup.site_settings(None);
+        let usual = HouseRules::default();
+        Arc::new(HouseRules {
+            accept_unknown_tokens: settings.unknown_tokens == setup::UnknownTokens::Accept,
+            sessions_per_token: usize::try_from(settings.concurrent_transactions).unwrap_or(1),
+            ad_hoc_ceiling: settings.ad_hoc_ceiling.first().map(|amount| amount.minor),
+            heartbeat_s: settings.heartbeat_interval.s(),
+            ..usual
+        })
+    }
+
+    fn proves(&self, _: &OrgId, charger: &str, password: &[u8]) -> Option<bool> {
+        let state = self.state();
+        let has = state.loaded.secrets.has(charger);
+        has.then(|| state.loaded.secrets.check(charger, password))
+    }
+
+    fn tariff_at(&self, org: &OrgId, asked: &Asker<'_>, at: Instant) -> Option<TariffChoice> {
+        if *org != self.org {
+            return None;
+        }
+        let state = self.state();
+        let charger = Self::named(&state, asked.charger)?;
+        let evse = u32::try_from(asked.evse).ok();
+        let place = At { charger: &charger, evse, connector: None, groups: asked.groups };
+        let found = state.loaded.setup.tariff_at(&state.catalogue, place, at)?;
+        let site = state.loaded.setup.site(&charger.site)?;
+        Some(TariffChoice {
+            name: found.version.name.clone(),
+            prepared: Arc::clone(&found.version.prepared),
+            seller: site.seller.to_string(),
+        })
+    }
+}
+
+impl Tariffs for House {
+    fn prepared(&self, version: &str) -> Option<Arc<Prepared>> {
+        self.state().catalogue.version(version).cloned()
+    }
+}
+
+impl Sellers for House {
+    fn seller(&self, org: &OrgId, seller: &str) -> Option<BillSeller> {
+        if *org != self.org {
+            return None;
+        }
+        let state = self.state();
+        let found = state.loaded.setup.document().sellers.iter().find(|known| known.id == *seller)?;
+        let address = &found.address;
+        let town = [address.postcode.clone(), address.city.clone()];
+        let town = town.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let lines = [address.street.clone(), Some(town), address.country.clone()];
+        Some(BillSeller {
+            id: found.id.to_string(),
+            name: found.name.clone(),
+            company_number: found.company_number.clone(),
+            vat_number: found.vat_number.clone(),
+            address: lines.into_iter().flatten().filter(|line| !line.is_empty()).collect(),
+            contact: [found.email.clone(), found.phone.clone()].into_iter().flatten().collect(),
+            series: found.bill_series.clone().unwrap_or_default(),
+        })
+    }
+}

@@ -1,0 +1,409 @@
+//! The running price of one session, fed with the rows the desk writes.
+
+use super::{Live, Now};
+use crate::billing::{Days, Ready, opening, span};
+use crate::chargers::model::Reference;
+use crate::ocpp::Dialect;
+use crate::sessions::{Doing, Touched, to_engine};
+use crate::store::{self, OrgId, PowerChange, Reading, Session, SessionParts, StateChange};
+use std::borrow::Cow;
+use std::sync::{Arc, PoisonError};
+use takst_engine::calendar_time::INSTANTS;
+use takst_engine::session as engine;
+use takst_engine::table::DayTable;
+use takst_engine::tariff::Measure;
+use takst_engine::units::{Day, Energy, HOUR_MS, Instant};
+use takst_engine::{Begin, PriceBook, PriceError, Pricing, Running, SoFar, Standing};
+
+/// A session that is followed.
+pub(super) struct Held {
+    pub session: Session,
+    pub facts: engine::Facts,
+    pub ready: Arc<Ready>,
+    pub book: Arc<PriceBook>,
+    pub running: Running<'static>,
+    explicit_states: bool,
+    explicit_power: bool,
+    uses_power: bool,
+    // The last row of each list; what follows has the next number.
+    reading: Option<Reading>,
+    state: Option<StateChange>,
+    power: Option<PowerChange>,
+    // Drawn between the last two readings, millionths of a kW.
+    drawn: Option<i64>,
+    /// The last report: station time and receipt.
+    pub heard: (Instant, Instant),
+    pub dialect: Option<Dialect>,
+    pub look: Looked,
+}
+
+/// What came of earlier looks.
+#[derive(Default)]
+pub(super) struct Looked {
+    pub state: Option<engine::State>,
+    pub fee_from: Option<Instant>,
+    pub told_ended: bool,
+    pub told_soon: bool,
+    pub told_fee: bool,
+    pub progress: Option<(Instant, i64, engine::State)>,
+    pub displayed: Option<(Instant, i64, engine::State)>,
+    pub stopped: Option<Instant>,
+    pub table: Option<(Day, Arc<DayTable>)>,
+}
+
+/// What the rows did not fit: the session has to be read anew.
+pub(super) struct Anew;
+
+impl From<PriceError> for Anew {
+    fn from(_: PriceError) -> Self {
+        Self
+    }
+}
+
+impl Live {
+    /// Brings a session up to what was written; its sums, or those of its end. None when it is not to be followed.
+    pub(super) async fn follow(
+        &self,
+        org: &OrgId,
+        session: &str,
+        held: &mut Option<Held>,
+        touched: Touched,
+    ) -> Result<Option<SoFar>, store::Error> {
+        if touched.ended {
+            return self.finish(org, session, held).await;
+        }
+        let went = match held.as_mut() {
+            Some(held) if !touched.rebuilt => held.take(&touched).is_ok(),
+            _ => false,
+        };
+        if !went {
+            let looked = held.take().map(|held| held.look);
+            *held = self.read(org, session).await?;
+            if let (Some(held), Some(looked)) = (held.as_mut(), looked) {
+                held.look = Looked { fee_from: None, table: None, ..looked };
+            }
+        }
+        Ok(held.as_ref().and_then(|held| held.so_far().ok()))
+    }
+
+    fn ready(&self, version: &str) -> Option<Arc<Ready>> {
+        let mut known = self.inner.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ready) = known.get(version) {
+            return Some(Arc::clone(ready));
+        }
+        let ready = Arc::new(Ready::of(self.inner.tariffs.prepared(version)?));
+        if known.len() >= 1000 {
+            known.clear();
+        }
+        known.insert(version.to_owned(), Arc::clone(&ready));
+        Some(ready)
+    }
+
+    // A running session from the storage. None when it is over or cannot be priced.
+    async fn read(&self, org: &OrgId, session: &str) -> Result<Option<Held>, store::Error> {
+        let mut reader = self.inner.store.read().await?;
+        let Some(stored) = reader.session(org, session).await? else { return Ok(None) };
+        if stored.billing != store::Billing::Open {
+            return Ok(None);
+        }
+        let parts = reader.session_parts(org, session).await?;
+        let Some(ready) = stored.tariff_version.as_deref().and_then(|version| self.ready(version)) else {
+            return Ok(None);
+        };
+        let standing = standing(&mut reader, org, &ready, &stored, &parts).await?;
+        let protocol = reader.charger(org, &stored.charger).await?.and_then(|charger| charger.protocol);
+        let dialect = self
+            .inner
+            .chargers
+            .dialect(org, &stored.charger)
+            .or_else(|| protocol.as_deref().and_then(Dialect::of_subprotocol));
+        drop(reader);
+        let book = self.inner.books.of(org);
+        match Held::new(stored, &parts, ready, book, standing, dialect) {
+            Ok(held) => Ok(Some(held)),
+            Err(why) => {
+                tracing::debug!(session, why, "a running session cannot be priced");
+                Ok(None)
+            }
+        }
+    }
+
+    // What it came to, worked out from all that is stored: as the bill will be.
+    async fn finish(
+        &self,
+        org: &OrgId,
+        session: &str,
+        held: &mut Option<Held>,
+    ) -> Result<Option<SoFar>, store::Error> {
+        let mut reader = self.inner.store.read().await?;
+        let Some(stored) = reader.session(org, session).await? else { return Ok(None) };
+        let parts = reader.session_parts(org, session).await?;
+        let Some(unplugged) = stored.unplugged else { return Ok(None) };
+        let Some(ready) = stored.tariff_version.as_deref().and_then(|version| self.ready(version)) else {
+            return Ok(None);
+        };
+        let standing = standing(&mut reader, org, &ready, &stored, &parts).await?;
+        drop(reader);
+        let dialect = self.inner.chargers.dialect(org, &stored.charger);
+        let book = self.inner.books.of(org);
+        let Ok(mut last) = Held::new(stored, &parts, ready, book, standing, dialect) else { return Ok(None) };
+        let sums = last.end(unplugged).ok();
+        if let Some(before) = held.take() {
+            last.look = before.look;
+        }
+        *held = Some(last);
+        Ok(sums)
+    }
+}
+
+async fn standing(
+    reader: &mut store::Reader,
+    org: &OrgId,
+    ready: &Ready,
+    stored: &Session,
+    parts: &SessionParts,
+) -> Result<Standing, store::Error> {
+    let currency = ready.prepared.tariff().currency.code.as_str();
+    let seller = stored.seller.as_deref().unwrap_or_default();
+    let scopes = ready.counted.scopes(seller, currency, stored.driver.as_deref(), stored.site.as_deref());
+    if scopes.is_empty() {
+        return Ok(Standing::default());
+    }
+    let mut all = Vec::with_capacity(scopes.len());
+    for (scope, name) in scopes {
+        let row = reader.standing(org, &name).await?;
+        let stands = row.and_then(|row| Standing::from_json(&row.document).ok()).unwrap_or_default();
+        all.push((scope, stands));
+    }
+    // Of the session's days; a running one can go on into the next.
+    let Ok(session) = to_engine(stored, parts) else { return Ok(Standing::default()) };
+    let (from, until) = span(&session);
+    if !INSTANTS.contains(&from.0) || !INSTANTS.contains(&until.0) {
+        return Ok(Standing::default());
+    }
+    Ok(opening(&all, Days::of(ready.zone(), (from, until))))
+}
+
+impl Held {
+    fn new(
+        stored: Session,
+        parts: &SessionParts,
+        ready: Arc<Ready>,
+        book: Arc<PriceBook>,
+        standing: Standing,
+        dialect: Option<Dialect>,
+    ) -> Result<Self, String> {
+        let session = to_engine(&stored, parts)?;
+        let text = |error: PriceError| error.to_string();
+        let begin = Begin {
+            plugged_in: session.plugged_in,
+            explicit_states: !session.states.is_empty(),
+            explicit_power: !session.power.is_empty(),
+        };
+        let running = {
+            let pricing = Pricing::new(&ready.prepared, &book).map_err(text)?;
+            let facts = Cow::Owned(session.facts.clone());
+            let mut running: Running<'static> =
+                Running::begin(&pricing, facts, &begin, standing).map_err(text)?;
+            for state in &session.states {
+                running.state(&pricing, *state).map_err(text)?;
+            }
+            for power in &session.power {
+                running.power(&pricing, *power).map_err(text)?;
+            }
+            for occupancy in &session.occupancy {
+                running.occupancy(&pricing, *occupancy).map_err(text)?;
+            }
+            // What is known after the last reading waits for the next one: the register rises on a straight line up to it.
+            running.readings(&pricing, &session.readings).map_err(text)?;
+            running
+        };
+        let measures = &ready.prepared.tariff().measures;
+        let uses_power = measures.iter().any(|measure| matches!(measure, Measure::Power | Measure::Current));
+        let heard = parts.readings.last().map(|reading| (reading.at, reading.received_at));
+        let stated = parts.states.last().map(|state| (state.from_at, state.received_at));
+        let begun = (stored.plugged_in, stored.created_at);
+        let drawn = match parts.readings.as_slice() {
+            [.., one, other] => drawn(one, other),
+            _ => None,
+        };
+        Ok(Self {
+            facts: session.facts,
+            explicit_states: begin.explicit_states,
+            explicit_power: begin.explicit_power,
+            uses_power,
+            reading: parts.readings.last().cloned(),
+            state: parts.states.last().cloned(),
+            power: parts.power.last().cloned(),
+            drawn,
+            heard: heard.max(stated).unwrap_or(begun),
+            session: stored,
+            ready,
+            book,
+            running,
+            dialect,
+            look: Looked::default(),
+        })
+    }
+
+    // Goes on with the rows that were written.
+    fn take(&mut self, touched: &Touched) -> Result<(), Anew> {
+        let plugged_in = self.session.plugged_in;
+        let inside = |at: Instant| at.max(plugged_in);
+        let ready = Arc::clone(&self.ready);
+        let book = Arc::clone(&self.book);
+        let pricing = Pricing::new(&ready.prepared, &book)?;
+        for row in &touched.states {
+            if !is_next(self.state.as_ref(), row, |row| row.seq)? {
+                continue;
+            }
+            let state = Doing::read(&row.state).ok_or(Anew)?.state();
+            if !self.explicit_states {
+                return Err(Anew);
+            }
+            self.running.state(&pricing, engine::StateFrom { from: inside(row.from_at), state })?;
+            self.state = Some(row.clone());
+            self.heard = self.heard.max((row.from_at, row.received_at));
+        }
+        for row in &touched.power {
+            if !is_next(self.power.as_ref(), row, |row| row.seq)? {
+                continue;
+            }
+            let first = self.power.is_none();
+            self.power = Some(row.clone());
+            if self.explicit_power {
+                let from = inside(row.from_at);
+                self.running.power(&pricing, engine::PowerFrom { from, power: row.power, current: None })?;
+            } else if first && self.uses_power {
+                // Whether the session tells its power from now on is judged from all of it.
+                return Err(Anew);
+            }
+        }
+        for row in &touched.readings {
+            if !is_next(self.reading.as_ref(), row, |row| row.seq)? {
+                continue;
+            }
+            let segment = u32::try_from(row.segment).map_err(|_| Anew)?;
+            let (import, export) = (row.imported, row.exported.unwrap_or_default());
+            let reading = engine::Reading { at: inside(row.at), import, export, segment };
+            self.running.reading(&pricing, reading)?;
+            self.drawn = self.reading.as_ref().map_or(self.drawn, |last| drawn(last, row).or(self.drawn));
+            self.reading = Some(row.clone());
+            self.heard = self.heard.max((row.at, row.received_at));
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, unplugged: Instant) -> Result<SoFar, PriceError> {
+        let pricing = Pricing::new(&self.ready.prepared, &self.book)?;
+        if unplugged > self.running.now() {
+            self.running.until(&pricing, unplugged)?;
+        }
+        self.running.so_far(&pricing)
+    }
+
+    pub fn so_far(&self) -> Result<SoFar, PriceError> {
+        let pricing = Pricing::new(&self.ready.prepared, &self.book)?;
+        self.running.so_far(&pricing)
+    }
+
+    /// What the car does, as far as it is known; a state that came after the last reading counts already.
+    pub fn doing(&self) -> engine::State {
+        let stated = self.state.as_ref().filter(|_| self.explicit_states);
+        match stated.and_then(|row| Doing::read(&row.state)).map(Doing::state) {
+            // A car is idle after it has charged.
+            Some(engine::State::Idle) if self.running.energy() == Energy(0) => engine::State::Waiting,
+            Some(state) => state,
+            None => self.running.state_now(),
+        }
+    }
+
+    /// What it comes to at a later instant, if it goes on as now.
+    pub fn ahead(&self, at: Instant) -> Result<SoFar, PriceError> {
+        let pricing = Pricing::new(&self.ready.prepared, &self.book)?;
+        let passed = at.0.saturating_sub(self.running.now().0).max(0);
+        let more = match self.doing() {
+            engine::State::Charging => self.power_now().map_or(0, |power| {
+                let energy = i128::from(power) * i128::from(passed) / i128::from(HOUR_MS);
+                i64::try_from(energy).unwrap_or(i64::MAX / 4)
+            }),
+            _ => 0,
+        };
+        self.running.ahead(&pricing, at, Energy(more))
+    }
+
+    /// When standing begins to cost something, at the soonest in the next two days.
+    pub fn first_fee(&self) -> Option<Instant> {
+        let pricing = Pricing::new(&self.ready.prepared, &self.book).ok()?;
+        let until = Instant(self.running.now().0.saturating_add(48 * HOUR_MS));
+        self.running.first_fee(&pricing, until).ok().flatten()
+    }
+
+    /// The time at the charger, by its own clock.
+    pub fn station_time(&self, now: Instant) -> Instant {
+        let (at, received) = self.heard;
+        Instant(at.0.saturating_add(now.0.saturating_sub(received.0).max(0)))
+    }
+
+    /// Power drawn now, millionths of a kW: as measured, or between the last two readings.
+    pub fn power_now(&self) -> Option<i64> {
+        match (&self.power, self.doing()) {
+            (_, engine::State::Waiting | engine::State::Idle | engine::State::Paused) => Some(0),
+            (Some(power), _) if self.reading.as_ref().is_none_or(|reading| power.from_at >= reading.at) => {
+                Some(power.power)
+            }
+            (power, _) => self.drawn.or(power.as_ref().map(|power| power.power)),
+        }
+    }
+
+    /// The register at the last reading.
+    pub fn register(&self) -> Option<Energy> {
+        self.reading.as_ref().map(|reading| reading.imported)
+    }
+
+    /// The transaction as the charger knows it.
+    pub fn reference(&self) -> Option<Reference> {
+        let text = self.session.transaction_ref.as_deref()?;
+        match self.dialect? {
+            Dialect::V16 => text.parse().ok().map(Reference::Ours),
+            Dialect::V201 | Dialect::V21 => Some(Reference::Theirs(text.to_owned())),
+        }
+    }
+
+    pub fn snapshot(&self, sums: &SoFar, ended: bool) -> Now {
+        let currency = &self.ready.prepared.tariff().currency;
+        Now {
+            session: self.session.id.clone(),
+            charger: self.session.charger.clone(),
+            at: sums.at,
+            state: sums.state,
+            energy: sums.energy,
+            power: self.power_now(),
+            currency: currency.code.clone(),
+            digits: currency.digits,
+            net: sums.net,
+            tax: sums.tax,
+            total: sums.total,
+            pending: !sums.pending.is_empty(),
+            fee_from: self.look.fee_from,
+            ceiling: self.session.ceiling_minor,
+            ended,
+        }
+    }
+}
+
+// Whether a row is the one after the last; false for the last one again.
+fn is_next<R: PartialEq>(last: Option<&R>, row: &R, seq: impl Fn(&R) -> i64) -> Result<bool, Anew> {
+    match last {
+        Some(last) if last == row => Ok(false),
+        Some(last) if seq(row) == seq(last) + 1 => Ok(true),
+        None if seq(row) == 0 => Ok(true),
+        _ => Err(Anew),
+    }
+}
+
+fn drawn(one: &Reading, other: &Reading) -> Option<i64> {
+    let time = other.at.0.checked_sub(one.at.0).filter(|time| *time > 0 && one.segment == other.segment)?;
+    let energy = i128::from(other.imported.0.checked_sub(one.imported.0)?) * i128::from(HOUR_MS);
+    i64::try_from(energy / i128::from(time)).ok()
+}

@@ -1,0 +1,203 @@
+//! What is to be said of a running session now: its cost, notices, the order to stop.
+
+use super::follow::Held;
+use super::{Live, Now, Options, Slot};
+use crate::billing::state_word;
+use crate::chargers::model::Command;
+use crate::store::{Appended, Fact, Lane, NewEvent, OrgId, new_id};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use takst_engine::calendar_time::utc_text;
+use takst_engine::document::money;
+use takst_engine::session::State;
+use takst_engine::units::{Instant, MINUTE_MS};
+
+// Something that a driver is told once in a session.
+struct Notice {
+    kind: &'static str,
+    document: Value,
+}
+
+impl Held {
+    /// Whether time alone can change something.
+    pub fn wants_looks(&self, now: Instant, options: Options) -> bool {
+        self.session.ceiling_minor.is_some()
+            || !matches!(self.doing(), State::Charging | State::Feeding)
+            || self.look.progress.is_none_or(|(at, ..)| now.0 - at.0 >= options.progress_ms)
+    }
+
+    // Prices of standing, from where the car is now.
+    fn note_state(&mut self) {
+        let state = self.doing();
+        let charges = matches!(state, State::Charging | State::Feeding);
+        if charges {
+            self.look.fee_from = None;
+        } else if self.look.state != Some(state) || self.look.fee_from.is_none() {
+            self.look.fee_from = self.first_fee();
+        }
+        self.look.state = Some(state);
+    }
+
+    fn notices(&mut self, now: Instant, options: Options) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        let at = self.station_time(now);
+        let mut told = json!({ "session": self.session.id, "charger": self.session.charger });
+        if let (Some(driver), Some(map)) = (&self.session.driver, told.as_object_mut()) {
+            map.insert("driver".to_owned(), driver.clone().into());
+        }
+        let with = |name: &str, value: Value| {
+            let mut told = told.clone();
+            if let Some(map) = told.as_object_mut() {
+                map.insert(name.to_owned(), value);
+            }
+            told
+        };
+        if self.doing() == State::Idle && !self.look.told_ended {
+            self.look.told_ended = true;
+            let energy = self.running.energy().kwh().to_string();
+            notices
+                .push(Notice { kind: "session.charging_ended", document: with("energy_kwh", energy.into()) });
+        }
+        let Some(fee) = self.look.fee_from else { return notices };
+        let left = fee.0.saturating_sub(at.0);
+        if left <= 0 && !self.look.told_fee {
+            // What was to come has come.
+            (self.look.told_fee, self.look.told_soon) = (true, true);
+            notices.push(Notice { kind: "session.idle", document: with("from", utc_text(fee).into()) });
+        } else if left > 0 && left <= options.idle_soon_ms && !self.look.told_soon {
+            self.look.told_soon = true;
+            let mut document = with("from", utc_text(fee).into());
+            if let Some(map) = document.as_object_mut() {
+                map.insert("minutes_left".to_owned(), ((left + MINUTE_MS - 1) / MINUTE_MS).into());
+            }
+            notices.push(Notice { kind: "session.idle_soon", document });
+        }
+        notices
+    }
+
+    // Whether the session has to be stopped so that it does not cost more than its ceiling. Why.
+    fn must_stop(&self, now: Instant, options: Options) -> Option<String> {
+        let ceiling = self.session.ceiling_minor?;
+        let ahead = Instant(self.station_time(now).0.saturating_add(options.stop_ahead_ms));
+        let sums = self.ahead(ahead).ok()?;
+        let digits = self.ready.prepared.tariff().currency.digits;
+        if !sums.pending.is_empty() {
+            return Some("a price is not known, so its ceiling could not be kept".to_owned());
+        }
+        let (total, most) = (money(sums.total, digits), money(ceiling, digits));
+        (sums.total > ceiling).then(|| format!("it would soon cost {total}, and may cost {most}"))
+    }
+
+    fn progress(&mut self, shown: &Now, now: Instant, options: Options) -> Option<Value> {
+        let due = match self.look.progress {
+            None => true,
+            Some((_, total, state)) if (total, state) == (shown.total, shown.state) => false,
+            Some((at, _, state)) => state != shown.state || now.0 - at.0 >= options.progress_ms,
+        };
+        due.then(|| {
+            self.look.progress = Some((now, shown.total, shown.state));
+            json!({
+                "session": shown.session, "charger": shown.charger, "at": utc_text(shown.at),
+                "state": state_word(shown.state), "energy_kwh": shown.energy.kwh().to_string(),
+                "power_kw": shown.power.map(|power| takst_engine::units::Energy(power).kwh().to_string()),
+                "total": money(shown.total, shown.digits), "currency": shown.currency, "pending": shown.pending,
+            })
+        })
+    }
+}
+
+impl Live {
+    /// Says what there is to say. `late`: it is no news for a display.
+    pub(super) async fn look(&self, org: &OrgId, slot: &Slot, held: &mut Held, now: Instant, late: bool) {
+        let options = self.inner.options;
+        held.note_state();
+        // Where only time passes, the cost is that of this moment; while a car charges, that of the last reading.
+        let sums = match held.doing() {
+            State::Charging | State::Feeding => held.so_far(),
+            State::Waiting | State::Idle | State::Paused => held.ahead(held.station_time(now)),
+        };
+        let Ok(sums) = sums else { return };
+        let shown = held.snapshot(&sums, false);
+        slot.set(Some(shown.clone()));
+        if !late {
+            self.show(org, held, &shown, now);
+        }
+        let notices = held.notices(now, options);
+        let mut events = Vec::new();
+        if let Some(document) = held.progress(&shown, now, options) {
+            events.push(("session.progress", document));
+        }
+        let again = held.look.stopped.is_none_or(|at| now.0 - at.0 >= options.stop_again_ms);
+        if again && let Some(why) = held.must_stop(now, options) {
+            if held.look.stopped.is_none() {
+                let document = json!({ "session": shown.session, "charger": shown.charger, "reason": why });
+                events.push(("session.ceiling", document));
+            }
+            held.look.stopped = Some(now);
+            if let Some(reference) = held.reference() {
+                self.inner.chargers.tell(org, &shown.charger, Command::Stop(reference));
+            }
+        }
+        if !notices.is_empty() {
+            self.log(org, &shown, notices, events, now).await;
+        } else if !events.is_empty()
+            // The charger waits for its answer, and progress can be missed.
+            && let Ok(permit) = Arc::clone(&self.inner.logging).try_acquire_owned()
+        {
+            let (live, org) = (self.clone(), org.clone());
+            tokio::spawn(async move {
+                live.log(&org, &shown, notices, events, now).await;
+                drop(permit);
+            });
+        }
+    }
+
+    async fn log(
+        &self,
+        org: &OrgId,
+        shown: &Now,
+        notices: Vec<Notice>,
+        events: Vec<(&'static str, Value)>,
+        now: Instant,
+    ) {
+        let (org, session, charger) = (org.clone(), shown.session.clone(), shown.charger.clone());
+        let lane = Lane::charger(&org, &charger);
+        let facts: Vec<(Fact, &str)> = notices
+            .iter()
+            .map(|notice| {
+                let fact = Fact {
+                    id: new_id(),
+                    kind: "notice".to_owned(),
+                    station_at: None,
+                    received_at: now,
+                    dedupe: Some(format!("notice/{}/{session}", notice.kind)),
+                    document: notice.document.to_string(),
+                    session: Some(session.clone()),
+                    answer: None,
+                };
+                (fact, notice.kind)
+            })
+            .collect();
+        let told = session.clone();
+        let unit = async move |tx: &mut crate::store::Tx| {
+            let event = |kind: &str, document: String| NewEvent {
+                at: now,
+                kind: kind.to_owned(),
+                subject: session.clone(),
+                document,
+            };
+            for (fact, kind) in &facts {
+                if matches!(tx.append_fact(&org, &charger, fact).await?, Appended::New) {
+                    tx.log_event(&org, event(kind, fact.document.clone()));
+                }
+            }
+            for (kind, document) in &events {
+                tx.log_event(&org, event(kind, document.to_string()));
+            }
+            Ok(())
+        };
+        if let Err(error) = self.inner.store.write(lane, unit).await {
+            tracing::warn!(%error, session = told, "what a session came to could not be logged");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The receipt of a bill: as text, as a page, as JSON. Absent: any figure that does not stand in the bill.
+
+mod html;
+mod text;
+mod words;
+
+use crate::billing::{Head, Seller, from_json, minor};
+use crate::cli::receipt::dates::with_dates;
+use crate::store::{Bill, BillKind};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use takst_engine::Prepared;
+use takst_engine::document::Document;
+
+/// A bill that is not as the gateway writes bills.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("bill {bill} cannot be read: {message}")]
+pub struct ReceiptError {
+    /// Its id.
+    pub bill: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// What a receipt can say beside the bill. All of it may be missing.
+#[derive(Clone, Copy, Default)]
+pub struct About<'a> {
+    /// Who issued it.
+    pub seller: Option<&'a Seller>,
+    /// The tariff that priced it: the words of its rules.
+    pub tariff: Option<&'a Prepared>,
+    /// What the site is called.
+    pub site: Option<&'a str>,
+}
+
+// A bill that has been read, and what goes with it.
+struct Receipt<'a> {
+    kind: BillKind,
+    head: Head,
+    document: Document,
+    about: About<'a>,
+}
+
+impl<'a> Receipt<'a> {
+    fn of(bill: &Bill, about: About<'a>) -> Result<Self, ReceiptError> {
+        let wrong = |message: String| ReceiptError { bill: bill.id.clone(), message };
+        let (head, document) = from_json(&bill.document).map_err(wrong)?;
+        Ok(Self { kind: bill.kind, head, document, about })
+    }
+
+    fn title(&self) -> &'static str {
+        match self.kind {
+            BillKind::Bill => words::RECEIPT,
+            BillKind::Refund => words::CREDIT_NOTE,
+            BillKind::Correction if minor(&self.document.total).is_some_and(|total| total < 0) => {
+                words::CREDIT_NOTE
+            }
+            BillKind::Correction => words::CORRECTION,
+        }
+    }
+
+    // Digits of the currency.
+    fn digits(&self) -> u32 {
+        let places = self.document.total.split_once('.').map_or(0, |(_, places)| places.len());
+        u32::try_from(places).unwrap_or(2)
+    }
+
+    // Whether amounts are with taxes; nothing where nothing is taxed.
+    fn basis(&self) -> Option<&'static str> {
+        let taxed = !self.document.vat.is_empty();
+        taxed.then_some(if self.document.prices_include_vat { words::WITH_VAT } else { words::WITHOUT_VAT })
+    }
+
+    fn site(&self) -> Option<&str> {
+        self.about.site.or(self.document.site.as_deref())
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.document.notes.iter().map(|note| with_dates(note)).collect()
+    }
+
+    // The line of the tariff at `file:line`.
+    fn rule(&self, place: &str) -> Option<&str> {
+        let (file, line) = place.rsplit_once(':')?;
+        let line = line.parse::<usize>().ok()?.checked_sub(1)?;
+        let sources = &self.about.tariff?.tariff().sources;
+        let source = sources.iter().find(|source| source.file == file)?;
+        source.text.lines().nth(line).map(str::trim).filter(|text| !text.is_empty())
+    }
+
+    // The rules of all lines in the order in which they appear, each once.
+    fn rules(&self) -> Vec<&str> {
+        let mut rules: Vec<&str> = Vec::new();
+        for line in &self.document.lines {
+            if !rules.contains(&line.rule.as_str()) {
+                rules.push(&line.rule);
+            }
+        }
+        rules
+    }
+}
+
+/// The receipt as plain text, 80 columns wide.
+///
+/// # Errors
+/// When the bill is not as the gateway writes bills.
+pub fn text(bill: &Bill) -> Result<String, ReceiptError> {
+    text_about(bill, About::default())
+}
+
+/// The same with what else is known.
+///
+/// # Errors
+/// As [`text`].
+pub fn text_about(bill: &Bill, about: About<'_>) -> Result<String, ReceiptError> {
+    Ok(text::page(&Receipt::of(bill, about)?))
+}
+
+/// The receipt as a page of its own, fit to be printed.
+///
+/// # Errors
+/// As [`text`].
+pub fn html(bill: &Bill) -> Result<String, ReceiptError> {
+    html_about(bill, About::default())
+}
+
+/// The same with what else is known.
+///
+/// # Errors
+/// As [`text`].
+pub fn html_about(bill: &Bill, about: About<'_>) -> Result<String, ReceiptError> {
+    Ok(html::page(&Receipt::of(bill, about)?).into_string())
+}
+
+#[derive(Serialize)]
+struct SellerText<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    company_number: &'a Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vat_number: &'a Option<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    address: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    contact: &'a [String],
+}
+
+/// The receipt as JSON: `{"receipt": bill, "issued_by": {...}, "rules": {"file:line": "text"}}`. Counters over sessions, which
+/// are not the driver's alone, are left out.
+///
+/// # Errors
+/// As [`text`].
+pub fn json_about(bill: &Bill, about: About<'_>) -> Result<String, ReceiptError> {
+    let receipt = Receipt::of(bill, about)?;
+    let wrong = |error: serde_json::Error| ReceiptError { bill: bill.id.clone(), message: error.to_string() };
+    let mut document: BTreeMap<String, Value> = serde_json::from_str(&bill.document).map_err(wrong)?;
+    document.remove("standing");
+    let rules: BTreeMap<&str, &str> =
+        receipt.rules().into_iter().filter_map(|place| Some((place, receipt.rule(place)?))).collect();
+    let issued_by = about.seller.map(|seller| SellerText {
+        name: &seller.name,
+        company_number: &seller.company_number,
+        vat_number: &seller.vat_number,
+        address: &seller.address,
+        contact: &seller.contact,
+    });
+    let mut whole = BTreeMap::from([("receipt", serde_json::to_value(document).map_err(wrong)?)]);
+    if let Some(issued_by) = issued_by {
+        whole.insert("issued_by", serde_json::to_value(issued_by).map_err(wrong)?);
+    }
+    if !rules.is_empty() {
+        whole.insert("rules", serde_json::to_value(rules).map_err(wrong)?);
+    }
+    serde_json::to_string(&whole).map_err(wrong)
+}
