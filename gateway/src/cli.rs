@@ -3,6 +3,7 @@
 mod backup;
 mod check;
 mod completions;
+mod demo;
 mod diagnostics;
 mod diff;
 mod explain;
@@ -10,6 +11,7 @@ mod export;
 mod failure;
 mod files;
 mod fmt;
+mod hash_password;
 mod ir;
 mod key;
 pub(crate) mod layout;
@@ -20,6 +22,7 @@ mod place;
 mod price;
 pub(crate) mod receipt;
 mod restore;
+mod serve;
 mod simulate;
 mod stream;
 mod table;
@@ -85,6 +88,8 @@ pub enum Colour {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
+    Demo(demo::DemoArguments),
+    Serve(serve::ServeArguments),
     Check(check::Check),
     Fmt(fmt::Fmt),
     Test(test::Test),
@@ -100,6 +105,7 @@ enum Verb {
     Export(export::Export),
     Key(key::Key),
     Pki(pki::Pki),
+    HashPassword(hash_password::HashPassword),
     Completions(completions::Completions),
 }
 
@@ -127,6 +133,8 @@ pub fn main() -> ExitCode {
 
 fn run(verb: &Verb, out: &mut Out) -> Result<Exit, Failure> {
     match verb {
+        Verb::Demo(demo) => demo.run(out),
+        Verb::Serve(serve) => serve.run(out),
         Verb::Check(check) => check.run(out),
         Verb::Fmt(fmt) => fmt.run(out),
         Verb::Test(test) => test.run(out),
@@ -142,6 +150,7 @@ fn run(verb: &Verb, out: &mut Out) -> Result<Exit, Failure> {
         Verb::Export(export) => export.run(out),
         Verb::Key(key) => key.run(out),
         Verb::Pki(pki) => pki.run(out),
+        Verb::HashPassword(hash) => hash.run(out),
         Verb::Completions(completions) => completions.run(&mut Arguments::command(), out),
     }
 }

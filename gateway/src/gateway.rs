@@ -11,6 +11,7 @@ use crate::feeds::{Books, Expected, Folder, check_late};
 use crate::house::{House, SetupError, Source, Taken};
 use crate::hub::Hub;
 use crate::live::{self, Live};
+use crate::monitor::Monitor;
 use crate::serve::{self, Serve, ServeError, Stop, Task};
 use crate::store::{Error, OpenError, Store};
 use crate::web;
@@ -78,8 +79,7 @@ impl Plan {
         let books = Books::default();
         let chargers = Arc::new(Chargers { hub: hub.clone(), house: Arc::clone(&house) });
         let live = Live::new(store.clone(), house.clone(), books.clone(), chargers, self.live);
-        let billing =
-            Billing::new(store.clone(), house.clone(), house.clone(), billing::Options::default());
+        let billing = Billing::new(store.clone(), house.clone(), house.clone(), billing::Options::default());
         let people = People {
             rules: house.clone(),
             costs: Arc::new(live.clone()),
@@ -105,10 +105,19 @@ impl Plan {
         };
         let api = Api { store: store.clone(), access: Arc::new(access), house: Arc::new(reception) };
         let router = api::router(api.clone()).merge(web::router(api));
-        let tasks = tasks(&store, &house, &clerk, &live, &billing);
+        let mut tasks = tasks(&store, &house, &clerk, &live, &billing);
+        let monitor = Monitor::new(store.clone(), org, house.clone(), Arc::new(hub.clone()));
+        tasks.push(Task::new("monitor", move |stop| monitor.run(stop)));
         let reload = reload(&house);
-        let server =
-            Serve { options: self.options, store: store.clone(), hub, desk: clerk, router, tasks, reload: Some(reload) };
+        let server = Serve {
+            options: self.options,
+            store: store.clone(),
+            hub,
+            desk: clerk,
+            router,
+            tasks,
+            reload: Some(reload),
+        };
         Ok(Gateway { server: server.start().await?, store, house, taken })
     }
 }
@@ -134,13 +143,7 @@ fn told(reloaded: Result<Option<Taken>, SetupError>) -> Result<String, String> {
     }
 }
 
-fn tasks(
-    store: &Store,
-    house: &Arc<House>,
-    clerk: &Arc<Clerk>,
-    live: &Live,
-    billing: &Billing,
-) -> Vec<Task> {
+fn tasks(store: &Store, house: &Arc<House>, clerk: &Arc<Clerk>, live: &Live, billing: &Billing) -> Vec<Task> {
     let desk = Arc::clone(clerk);
     let (watched, bills) = (live.clone(), billing.clone());
     let (house, store, live, billing) = (Arc::clone(house), store.clone(), live.clone(), billing.clone());
@@ -210,7 +213,10 @@ async fn look_at_feeds(
         live.prices_changed(org, now()).await?;
         billing.wake();
     }
-    let expected: Vec<Expected> = house.expected_feeds();
-    check_late(store, org, &expected, now()).await?;
+    // What is only just coming is not late.
+    if !folders.iter().any(|(_, folder)| folder.is_waiting()) {
+        let expected: Vec<Expected> = house.expected_feeds();
+        check_late(store, org, &expected, now()).await?;
+    }
     Ok(())
 }

@@ -242,7 +242,7 @@ fn no_file_is_forgotten() {
         tariffs().into_iter().filter(|(_, compiled)| compiled.abstract_list).map(|(path, _)| path).collect();
     let forgotten: Vec<String> = files()
         .into_iter()
-        // Set-ups are no command's argument here: `gateway/tests/setup_sites.rs` loads them.
+        // Set-ups are no command's argument here: `gateway/tests/setup/sites.rs` loads them.
         .filter(|file| !file.starts_with("sites/") && !file.starts_with("scenarios/"))
         .filter(|file| file != "README.md" && !bases.contains(file) && !used.contains(file))
         .collect();

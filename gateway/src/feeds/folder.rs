@@ -2,6 +2,7 @@
 
 use super::intake::{FeedError, MAX_FEED, Offered, Received, receive};
 use crate::store::{self, Incident, Lane, NewEvent, OrgId, Store, new_id};
+use glob::Pattern;
 use serde_json::json;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,10 +12,12 @@ use takst_engine::units::Instant;
 /// Most files that are remembered; a folder with more is a mistake.
 const MOST_FILES: usize = 100_000;
 
-/// A folder of price files.
+/// A folder of price files, or those of its files that match a pattern.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
+    // What a file must be called, when not all of them are meant.
+    named: Option<Pattern>,
     currency: String,
     // Size and time of change when it was seen last, and whether it was taken then.
     seen: HashMap<PathBuf, (u64, Option<SystemTime>, bool)>,
@@ -30,10 +33,26 @@ pub struct Taken {
 }
 
 impl Folder {
-    /// A folder; `currency` is that of files that give their prices in several.
+    /// A folder, or a file; `*` in the last part of the path stands for anything. `currency` is that of files that give their
+    /// prices in several.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, currency: impl Into<String>) -> Self {
-        Self { path: path.into(), currency: currency.into(), seen: HashMap::new() }
+        let mut path = path.into();
+        let mut named = None;
+        // What is not there yet is a folder, unless it is called like a file.
+        if let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned())
+            && (name.contains('*') || (is_feed(&path) && !path.is_dir()))
+        {
+            named = pattern(&name);
+            path.pop();
+        }
+        Self { path, named, currency: currency.into(), seen: HashMap::new() }
+    }
+
+    /// Whether a file has come that is not taken yet, because it may still be written.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.seen.values().any(|(.., taken)| !taken)
     }
 
     /// Takes the files that are new or have changed, by name. A file that is still being written is left for the next
@@ -48,8 +67,8 @@ impl Folder {
         org: &OrgId,
         now: Instant,
     ) -> Result<Vec<Taken>, store::Error> {
-        let path = self.path.clone();
-        let listed = tokio::task::spawn_blocking(move || list(&path)).await;
+        let (path, named) = (self.path.clone(), self.named.clone());
+        let listed = tokio::task::spawn_blocking(move || list(&path, named.as_ref())).await;
         let files = match listed {
             Ok(Ok(files)) => files,
             Ok(Err(error)) => {
@@ -99,14 +118,28 @@ impl Folder {
 
 type Listed = Vec<(PathBuf, u64, Option<SystemTime>)>;
 
-fn list(folder: &Path) -> std::io::Result<Listed> {
+// A `*` stands for anything, all else for itself.
+fn pattern(name: &str) -> Option<Pattern> {
+    let parts: Vec<_> = name.split('*').map(Pattern::escape).collect();
+    Pattern::new(&parts.join("*")).ok()
+}
+
+// Whether a file is called like a price file.
+fn is_feed(path: &Path) -> bool {
+    let known =
+        |ending: &std::ffi::OsStr| ["json", "xml"].iter().any(|known| ending.eq_ignore_ascii_case(known));
+    path.extension().is_some_and(known)
+}
+
+fn list(folder: &Path, named: Option<&Pattern>) -> std::io::Result<Listed> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)?.take(MOST_FILES) {
         let entry = entry?;
         let path = entry.path();
-        let known =
-            |ending: &std::ffi::OsStr| ["json", "xml"].iter().any(|known| ending.eq_ignore_ascii_case(known));
-        if !path.extension().is_some_and(known) {
+        if !is_feed(&path) {
+            continue;
+        }
+        if named.is_some_and(|named| !named.matches(&entry.file_name().to_string_lossy())) {
             continue;
         }
         let about = entry.metadata()?;

@@ -95,7 +95,8 @@ impl crate::api::House for Reception {
     ) -> Later<'a, Result<Value, Problem>> {
         Box::pin(async move {
             let order: Order = serde_json::from_value(order).map_err(|error| {
-                Problem::bad(format!("this is no command: {error}")).help("see POST /api/v1/chargers/{id}/commands in /api/openapi.json")
+                Problem::bad(format!("this is no command: {error}"))
+                    .help("see POST /api/v1/chargers/{id}/commands in /api/openapi.json")
             })?;
             let done = self.clerk.command(org, charger, order, by).await;
             let done = done.map_err(|why| Problem::new(StatusCode::CONFLICT, why.to_string()))?;

@@ -1,5 +1,6 @@
 //! The log: lines for people or JSON for programs, on standard error.
 
+use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 
 /// How the log is written.
@@ -19,7 +20,11 @@ pub enum LogFormat {
 pub fn begin(format: LogFormat, filter: &str) -> Result<(), String> {
     let filter =
         EnvFilter::try_new(filter).map_err(|error| format!("the filter of the log, `{filter}`: {error}"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log in a file has no colour.
+    let colour =
+        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(std::io::stderr);
     // Of two beginnings the first one stays.
     let _ = match format {
         LogFormat::Human => builder.try_init(),

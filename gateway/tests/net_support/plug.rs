@@ -1,5 +1,6 @@
 //! A charger on a WebSocket, as far as a test needs one.
 
+#![allow(dead_code, reason = "not every test uses everything")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
 
 use futures_util::{SinkExt as _, StreamExt as _};

@@ -85,9 +85,13 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(test)
 }
 
-/// Runs `async fn name(place: Place)` on both databases.
+/// Runs `async fn name(place: Place)`, or a body, on both databases.
 #[macro_export]
 macro_rules! both {
+    ($name:ident, $place:ident => $body:block) => {
+        async fn $name($place: Place) $body
+        both!($name);
+    };
     ($name:ident) => {
         mod $name {
             use super::*;

@@ -1,0 +1,21 @@
+//! What people and programs see of the `takst` program.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that fails panics; counts are small"
+)]
+
+#[path = "../net_support/plug.rs"]
+mod plug;
+#[path = "../run/mod.rs"]
+mod run;
+#[path = "../store_support/mod.rs"]
+mod store_support;
+
+mod export;
+mod people;
+mod serve;
+mod shown;
+mod verbs;

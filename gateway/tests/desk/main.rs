@@ -1,0 +1,27 @@
+//! From what chargers say to bills: desk, sessions, live cost, bills, price feeds, incidents.
+#![allow(
+    clippy::cast_possible_wrap,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that fails panics; counts are small"
+)]
+
+#[macro_use]
+#[path = "../store_support/mod.rs"]
+mod store_support;
+
+#[path = "../billing_support/mod.rs"]
+mod billing_support;
+#[path = "../desk_support/mod.rs"]
+mod desk_support;
+
+mod bills;
+mod cases16;
+mod cases2;
+mod door;
+mod feeds;
+mod live;
+mod monitor;
+mod receipts;
