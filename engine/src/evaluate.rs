@@ -25,7 +25,12 @@ impl<'a> Pricing<'a> {
     /// When a price file is in another unit than the tariff needs.
     pub fn new(prepared: &'a Prepared, book: &'a PriceBook) -> Result<Self, PriceError> {
         let mut series = Vec::with_capacity(prepared.tariff.feeds.len());
-        for feed in &prepared.tariff.feeds {
+        for (feed, used) in prepared.tariff.feeds.iter().zip(&prepared.uses_feed) {
+            // What no price asks for may be anything: a book of many sites has feeds in many currencies.
+            if !used {
+                series.push(None);
+                continue;
+            }
             let found = book.series(&feed.name, feed.area.as_deref());
             if let Some(found) = found
                 && found.currency_unit != feed.unit

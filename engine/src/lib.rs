@@ -13,6 +13,7 @@ pub mod error;
 pub mod evaluate;
 pub mod exact;
 pub mod explain;
+pub mod feeds;
 pub mod input;
 pub mod month;
 pub mod prepared;

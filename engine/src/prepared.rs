@@ -56,6 +56,8 @@ pub struct Prepared {
     pub(crate) has_payouts: bool,
     // Some list asks for drawn power.
     pub(crate) uses_power: bool,
+    // By feed.
+    pub(crate) uses_feed: Vec<bool>,
     // Some counter has a span of its own, or goes on over several sessions.
     pub(crate) uses_bases: bool,
     pub(crate) counts_over_sessions: bool,
@@ -122,6 +124,8 @@ impl Prepared {
                 fast.tax = tax_factors.get(class as usize).map(|factor| factor.same_as);
             }
         }
+        let used = crate::feeds::used(&tariff);
+        let uses_feed = (0..).zip(&tariff.feeds).map(|(index, _)| used.contains_key(&index)).collect();
         let uses_power = tariff.measures.contains(&Measure::Power);
         let spans = |measure: &Measure| match measure {
             Measure::Energy { span, who } | Measure::Time { span, who, .. } => Some((*span, *who)),
@@ -145,6 +149,7 @@ impl Prepared {
             has_limits,
             has_payouts,
             uses_power,
+            uses_feed,
             uses_bases,
             counts_over_sessions,
             version,

@@ -85,7 +85,7 @@ impl Observer for Played {
         match event {
             Event::Trouble { what } => self.tell(format!("{charger} {}", news::trouble(what))),
             Event::Refused { action, code, why } => {
-                self.tell(format!("{charger}: {action} was refused: {code} {why}"))
+                self.tell(format!("{charger}: {action} was refused: {code} {why}"));
             }
             Event::Wrong(what) => self.tell(format!("{charger}: {what}")),
             Event::TokenRefused { connector, token, status } => {

@@ -233,7 +233,7 @@ impl House {
         let evse = |connector: &setup::Connector| EvseRules {
             evse: i64::from(connector.evse),
             connector: Some(connector.connector.to_string()),
-            plug: connector.plug.map(|plug| match plug {
+            plug: connector.plug().map(|plug| match plug {
                 setup::Plug::Ac => Plug::Ac,
                 setup::Plug::Dc => Plug::Dc,
             }),

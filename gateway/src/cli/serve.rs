@@ -94,8 +94,12 @@ impl ServeArguments {
             Err(error) => return Err(failure(error, out)?),
         };
         let Gateway { server, store, taken, .. } = gateway;
+        // Beside a log of JSON lines, a warning is one of them.
         for warning in taken.warnings.lines() {
-            out.message(warning);
+            match out.json() {
+                true => tracing::warn!("{warning}"),
+                false => out.message(warning),
+            }
         }
         let started = Started {
             listen: server.addresses(),

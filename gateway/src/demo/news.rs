@@ -27,6 +27,13 @@ struct Told {
     energy_kwh: Option<String>,
 }
 
+/// What an event about an incident says.
+#[derive(Deserialize)]
+struct Incident {
+    charger: Option<String>,
+    text: Option<String>,
+}
+
 /// What a trouble looks like.
 pub(super) fn trouble(what: &str) -> &'static str {
     match what {
@@ -105,7 +112,11 @@ fn held(session: &Session) -> String {
 
 fn other(event: &Event) -> Option<String> {
     match event.kind.as_str() {
-        "incident.opened" => Some(format!("an incident about {}", event.subject)),
+        // What has no text is told by an event of its own.
+        "incident.opened" => {
+            let incident: Incident = serde_json::from_str(&event.document).ok()?;
+            Some(format!("{}: {}", incident.charger?, incident.text?))
+        }
         "feed.late" => Some(format!("prices are late: {}", event.subject)),
         _ => None,
     }

@@ -1,12 +1,12 @@
 //! Reports on transactions: each is one unit, and none is ever refused.
 
+use super::Clerk;
 use super::begin::{self, New};
 use super::dedupe;
 use super::rules::{ChargerRules, House};
 use super::terms::Terms;
 use super::tokens::Spot;
 use super::work::{self, Changed, Scene, to_json};
-use super::{Clerk, admit};
 use crate::chargers::model::{
     Answer, Report, Token, TokenInfo, TokenStatus, TransactionAnswer, TransactionPhase, TransactionReport,
     Trigger, fold,
@@ -186,7 +186,7 @@ async fn work_on(tx: &mut Tx, job: &Job) -> Result<Ended, Error> {
         return Err(Error::refused("this is no report on a transaction"));
     };
     let mut fact = job.fact.clone();
-    if let Some(known) = known(tx, scene, report, &mut fact).await? {
+    if let Some(known) = known(tx, scene, report, &mut fact, &job.session).await? {
         let answer = known.answer.as_deref().and_then(|answer| serde_json::from_str(answer).ok());
         return Ok(Ended::Answered {
             answer: answer.unwrap_or_default(),
@@ -239,12 +239,13 @@ async fn work_on(tx: &mut Tx, job: &Job) -> Result<Ended, Error> {
     Ok(Ended::Answered { answer, session, changed })
 }
 
-// The same report, kept before. One that only looks the same gets a key of its own.
+// The same report, kept before. One that only looks the same gets a key of its own. `session` is what it would begin.
 async fn known(
     tx: &mut Tx,
     scene: Scene<'_>,
     report: &TransactionReport,
     fact: &mut Fact,
+    session: &str,
 ) -> Result<Option<Fact>, Error> {
     let Some(dedupe) = fact.dedupe.clone() else { return Ok(None) };
     let Some(known) = tx.find_fact(scene.org, scene.charger, &dedupe).await? else { return Ok(None) };
@@ -253,10 +254,17 @@ async fn known(
     else {
         return Ok(Some(known));
     };
-    let other = if report.seq.is_some() {
+    if report.seq.is_some() {
         // Two reports with one number: a charger that counts wrongly.
-        (dedupe::content(&before) != dedupe::content(report)).then(|| dedupe::content(report))
-    } else if report.phase == TransactionPhase::Started
+        if dedupe::content(&before) == dedupe::content(report) {
+            return Ok(Some(known));
+        }
+        let own = format!("{dedupe}#{}", dedupe::content(report));
+        let again = tx.find_fact(scene.org, scene.charger, &own).await?;
+        fact.dedupe = Some(own);
+        return Ok(again);
+    }
+    if report.phase == TransactionPhase::Started
         && report.at.flaw.is_some_and(crate::chargers::time::TimeFlaw::substituted)
     {
         // A clock that begins in 1970 with every boot gives many starts one time. It is the same as long as that session runs.
@@ -266,15 +274,14 @@ async fn known(
             }
             None => true,
         };
-        ended.then(|| admit::digest(fact.id.as_bytes()).chars().take(12).collect())
-    } else {
-        None
-    };
-    let Some(other) = other else { return Ok(Some(known)) };
-    let own = format!("{dedupe}#{other}");
-    let again = tx.find_fact(scene.org, scene.charger, &own).await?;
-    fact.dedupe = Some(own);
-    Ok(again)
+        if ended {
+            let of = |session: &str| format!("{dedupe}#{session}");
+            fact.dedupe = Some(of(session));
+            let Some(open) = open_at(tx, scene, report.place.evse).await? else { return Ok(None) };
+            return tx.find_fact(scene.org, scene.charger, &of(&open.id)).await;
+        }
+    }
+    Ok(Some(known))
 }
 
 // The session that a report is about, if there is one.

@@ -1,13 +1,12 @@
 //! Which prices a tariff asks for, and of which time.
 
 use crate::store::{OrgId, PricePoint, Reader};
-use std::collections::BTreeMap;
 use takst_engine::PriceBook;
 use takst_engine::calendar::{civil, day_number};
 use takst_engine::calendar_time::{LocalTime, start_of_day};
 use takst_engine::input::{self, InputError};
 use takst_engine::prices::{FeedFile, PriceStep};
-use takst_engine::tariff::{Formula, Mean, Outcome, Tariff, Zone};
+use takst_engine::tariff::{Tariff, Zone};
 use takst_engine::units::{DAY_MS, HOUR_MS, Instant};
 
 /// A feed that holds its value until the next one is looked up this far back.
@@ -29,38 +28,12 @@ pub struct Need {
 /// The feeds whose values can decide about an amount of this tariff.
 #[must_use]
 pub fn needs(tariff: &Tariff) -> Vec<Need> {
-    let mut used: BTreeMap<u32, bool> = BTreeMap::new();
-    for leaf in &tariff.leaves {
-        let Outcome::Price(price) = &leaf.outcome else { continue };
-        let formulas = std::iter::once(&price.formula).chain(price.parts.iter().map(|part| &part.formula));
-        formulas.for_each(|formula| note(formula, &mut used));
-    }
+    let used = takst_engine::feeds::used(tariff);
     let feeds = used.into_iter().filter_map(|(index, month)| {
         let feed = tariff.feeds.get(usize::try_from(index).ok()?)?;
         Some(Need { feed: feed.name.clone(), area: feed.area.clone(), holds: feed.holds, month })
     });
     feeds.collect()
-}
-
-fn note(formula: &Formula, used: &mut BTreeMap<u32, bool>) {
-    match formula {
-        Formula::Feed { feed, mean } => *used.entry(*feed).or_default() |= *mean == Mean::Month,
-        Formula::Const(_)
-        | Formula::Value(_)
-        | Formula::EnergyPrice
-        | Formula::AveragePower
-        | Formula::CostPrice => {}
-        Formula::Add(a, b)
-        | Formula::Sub(a, b)
-        | Formula::Mul(a, b)
-        | Formula::Div(a, b)
-        | Formula::Higher(a, b)
-        | Formula::Lower(a, b) => {
-            note(a, used);
-            note(b, used);
-        }
-        Formula::Round(a, _) | Formula::PlusVat(a) | Formula::LessVat(a) => note(a, used),
-    }
 }
 
 impl Need {

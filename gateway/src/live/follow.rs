@@ -122,7 +122,7 @@ impl Live {
         match Held::new(stored, &parts, ready, book, standing, dialect) {
             Ok(held) => Ok(Some(held)),
             Err(why) => {
-                tracing::debug!(session, why, "a running session cannot be priced");
+                tracing::info!(session, why, "a running session has no price");
                 Ok(None)
             }
         }
@@ -376,7 +376,8 @@ impl Held {
             session: self.session.id.clone(),
             charger: self.session.charger.clone(),
             at: sums.at,
-            state: sums.state,
+            // What was said after the last reading is not in the sums yet.
+            state: if ended { sums.state } else { self.doing() },
             energy: sums.energy,
             power: self.power_now(),
             currency: currency.code.clone(),

@@ -138,7 +138,9 @@ impl Live {
                 self.inner.chargers.tell(org, &shown.charger, Command::Stop(reference));
             }
         }
-        if !notices.is_empty() {
+        // A stop has to be explained later.
+        let stopped = events.iter().any(|(kind, _)| *kind == "session.ceiling");
+        if stopped || !notices.is_empty() {
             self.log(org, &shown, notices, events, now).await;
         } else if !events.is_empty()
             // The charger waits for its answer, and progress can be missed.

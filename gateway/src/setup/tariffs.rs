@@ -3,14 +3,12 @@
 use super::files::{self, join};
 use super::report::Problems;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use takst_dsl::compile::{Compiled, SourceFile, compile};
 use takst_dsl::diagnostic::{Diagnostic, Severity};
 use takst_dsl::{parse, scenario};
 use takst_engine::Prepared;
-use takst_engine::tariff::{Formula, Outcome, Tariff};
 
 /// The sources of a tariff: enough to compile it again.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -173,32 +171,4 @@ fn finish(compiled: Compiled) -> Result<(Prepared, Problems), Stop> {
         problems.diagnostics.push(found.help("mend the prices or the test; `takst test` shows all of it"));
     }
     Ok((prepared, problems))
-}
-
-/// The feeds that a price of the tariff asks for, as indexes into [`Tariff::feeds`].
-pub(crate) fn feeds_of(tariff: &Tariff) -> BTreeSet<usize> {
-    let mut used = BTreeSet::new();
-    let prices = tariff.leaves.iter().filter_map(|leaf| match &leaf.outcome {
-        Outcome::Price(price) => Some(&price.formula),
-        _ => None,
-    });
-    let mut left: Vec<&Formula> = prices.collect();
-    while let Some(formula) = left.pop() {
-        match formula {
-            Formula::Feed { feed, .. } => used.extend(usize::try_from(*feed)),
-            Formula::Const(_)
-            | Formula::Value(_)
-            | Formula::EnergyPrice
-            | Formula::AveragePower
-            | Formula::CostPrice => {}
-            Formula::Add(a, b)
-            | Formula::Sub(a, b)
-            | Formula::Mul(a, b)
-            | Formula::Div(a, b)
-            | Formula::Higher(a, b)
-            | Formula::Lower(a, b) => left.extend([a.as_ref(), b.as_ref()]),
-            Formula::Round(a, _) | Formula::PlusVat(a) | Formula::LessVat(a) => left.push(a),
-        }
-    }
-    used
 }

@@ -97,6 +97,7 @@ name = "Me"
 
 [[site]]
 id = "yard"
+name = "Yard"
 time_zone = "Europe/Helsinki"
 seller = "me"
 

@@ -237,8 +237,8 @@ both!(case_19_times_without_a_zone_and_with_one, place => {
     let mut rig = rig(place).await;
     for (sent, minute, flag) in [
         ("2025-03-10T08:00:00.1234567Z", 0, None),
-        ("2025-03-10T10:00:00+02:00", 0, None),
-        ("2025-03-10T08:00:00", 0, None),
+        ("2025-03-10T10:01:00+02:00", 1, None),
+        ("2025-03-10T08:02:00", 2, None),
         ("2039-01-01T00:00:00Z", 5, Some("clock")),
     ] {
         rig.now = t(5);

@@ -337,7 +337,7 @@ both!(a_ceiling_is_kept);
 async fn displays_are_told_what_is_new(place: Place) {
     let scene = Scene::open(&place).await;
     let version = scene.house.add(made(
-        "energy:\n  20 cent/kWh  from 22:00 to 06:00\n  30 cent/kWh  otherwise\n\nstart fee: 0.50 EUR/session\n\nidle fee after 30 min: 0.10 EUR/min",
+        "energy:\n  20 cent/kWh  during 22:00-06:00\n  30 cent/kWh  otherwise\n\nstart fee: 0.50 EUR/session\n\nidle fee after 30 min: 0.10 EUR/min",
     ));
     let start = time("2023-09-25T10:00:00Z");
     let second = |seconds: i64| Instant(start.0 + seconds * 1000);

@@ -90,7 +90,7 @@ Energy                                                                      3.45
 
     // A long bill with several charges, a discount and free time; words of the tariff cannot become markup.
     let rich = house.add(made(
-        "energy: spot + 8 cent/kWh\n\nstart fee \"Start <b>&\": 0.50 EUR/session\n\nidle fee: 0.10 EUR/min after 15 min\n\ndiscount \"Autumn\": 10%",
+        "energy: spot + 8 cent/kWh\n\nstart fee \"Start <b>&\": 0.50 EUR/session\n\nidle fee after 15 min: 0.10 EUR/min\n\ndiscount \"Autumn\": 10%",
     ));
     let hours: Vec<String> = (0..48).map(|hour| format!("{}.25", 20 + hour)).collect();
     let hours: Vec<&str> = hours.iter().map(String::as_str).collect();

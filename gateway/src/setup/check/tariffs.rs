@@ -264,8 +264,8 @@ fn feeds(
     once: Once<'_>,
     report: &mut Report,
 ) {
-    let used = super::super::tariffs::feeds_of(tariff);
-    for feed in tariff.feeds.iter().enumerate().filter(|(nth, _)| used.contains(nth)).map(|(_, feed)| feed) {
+    let used = takst_engine::feeds::used(tariff);
+    for (_, feed) in (0..).zip(&tariff.feeds).filter(|(nth, _)| used.contains_key(nth)) {
         let site_area = site.it.price_area.as_deref();
         if let (Some(theirs), Some(ours)) = (feed.area.as_deref(), site_area)
             && theirs != ours
