@@ -5,20 +5,22 @@
 
 pub mod access;
 mod bills;
+mod campaigns;
 mod chargers;
 mod events;
 mod incidents;
 mod keys;
 mod openapi;
-mod orders;
+pub mod orders;
 mod prices;
 mod problem;
 mod sessions;
 pub mod words;
 
 pub use access::{Access, Caller, Role};
-pub use problem::Problem;
+pub use problem::{Body, Params, Problem};
 
+use crate::desk::Order;
 use crate::store::{OrgId, Store};
 use axum::Router;
 use axum::routing::{get, post};
@@ -36,14 +38,26 @@ pub trait House: Send + Sync + 'static {
     /// The clock of a site; none when it is not known.
     fn zone(&self, org: &OrgId, site: &str) -> Option<Tz>;
 
-    /// Carries out a command that a person gave, written as `kind` and its fields; what came of it as JSON.
+    /// The site of a charger; none when it is not known.
+    fn site(&self, org: &OrgId, charger: &str) -> Option<String>;
+
+    /// What people call a site.
+    fn site_name(&self, org: &OrgId, site: &str) -> Option<String>;
+
+    /// What the car of a running session does: `charging`, `idle`, ...
+    fn doing(&self, org: &OrgId, session: &str) -> Option<&'static str>;
+
+    /// Carries out a command that a person gave; what came of it.
     fn order<'a>(
         &'a self,
         org: &'a OrgId,
         charger: &'a str,
-        order: serde_json::Value,
+        order: Order,
         by: &'a str,
-    ) -> Later<'a, Result<serde_json::Value, Problem>>;
+    ) -> Later<'a, Result<orders::DoneDoc, Problem>>;
+
+    /// It was decided about a charger: it is asked to say again who it is, so that it hears of it; or sent away.
+    fn registered(&self, org: &OrgId, charger: &str, accepted: bool);
 
     /// Takes in a price document as a person or program sends it; how many prices changed.
     fn prices<'a>(
@@ -106,6 +120,12 @@ pub fn router(api: Api) -> Router {
         .route("/chargers/{id}", get(chargers::one))
         .route("/chargers/{id}/frames", get(chargers::frames))
         .route("/chargers/{id}/commands", get(chargers::commands).post(orders::give))
+        .route("/chargers/{id}/accept", post(orders::accept))
+        .route("/chargers/{id}/reject", post(orders::reject))
+        .route("/campaigns", get(campaigns::list).post(campaigns::begin))
+        .route("/campaigns/{id}", get(campaigns::one))
+        .route("/campaigns/{id}/resume", post(campaigns::resume))
+        .route("/campaigns/{id}/stop", post(campaigns::stop))
         .route("/incidents", get(incidents::list))
         .route("/incidents/{id}", get(incidents::one))
         .route("/prices/{feed}", get(prices::list).post(prices::put))

@@ -24,7 +24,7 @@ mod work;
 
 pub use affected::Affected;
 pub use decide::Decision;
-pub use issued::{Head, from_json, minor, printed_number};
+pub use issued::{Head, IssuedBy, from_json, minor, printed_number};
 pub use session::{session_text, state_word};
 pub use verify::Verdict;
 pub use work::Hashes;

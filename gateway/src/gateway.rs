@@ -5,6 +5,7 @@ mod rooms;
 
 use crate::api::{self, Access, Api, Caller, Role};
 use crate::billing::{self, Billing};
+use crate::campaigns::Campaigns;
 use crate::clock::now;
 use crate::desk::{Clerk, People};
 use crate::feeds::{Books, Expected, Folder, check_late};
@@ -13,12 +14,20 @@ use crate::hub::Hub;
 use crate::live::{self, Live};
 use crate::monitor::Monitor;
 use crate::serve::{self, Serve, ServeError, Stop, Task};
-use crate::store::{Error, OpenError, Store};
+use crate::store::{Error, OpenError, Retention, Store};
+use crate::teach::Teacher;
 use crate::web;
 use rooms::{Chargers, Reception};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use takst_engine::units::{DAY_MS, Instant};
+
+// Events are for those who look on; what a bill or an incident needs is kept with it.
+const EVENTS_KEPT_MS: i64 = 90 * DAY_MS;
+const COMMANDS_KEPT_MS: i64 = 365 * DAY_MS;
+// Heartbeats, and states of connectors without a session.
+const LOOSE_FACTS_KEPT_MS: i64 = 90 * DAY_MS;
 
 /// What a gateway is made from.
 #[derive(Debug)]
@@ -96,38 +105,53 @@ impl Plan {
         } else {
             Access::by_key()
         };
+        let access = access.at_most(house.api_requests());
+        let mut options = self.options;
+        house.bound(&mut options);
         let reception = Reception {
             house: Arc::clone(&house),
             clerk: Arc::clone(&clerk),
             billing: billing.clone(),
             live: live.clone(),
             store: store.clone(),
+            hub: hub.clone(),
         };
         let api = Api { store: store.clone(), access: Arc::new(access), house: Arc::new(reception) };
         let router = api::router(api.clone()).merge(web::router(api));
-        let mut tasks = tasks(&store, &house, &clerk, &live, &billing);
+        let router = router.layer(axum::middleware::map_response(web::guarded));
+        let mut tasks = tasks(&store, &house, &clerk, &live, &billing, &hub);
+        let campaigns = Campaigns::new(store.clone(), org.clone(), Arc::clone(&clerk), house.clone());
+        tasks.push(Task::new("campaigns", move |stop| campaigns.run(stop)));
+        let teacher = Teacher::new(store.clone(), org.clone(), Arc::clone(&clerk), house.clone());
+        tasks.push(Task::new("teacher", move |stop| teacher.run(stop)));
         let monitor = Monitor::new(store.clone(), org, house.clone(), Arc::new(hub.clone()));
         tasks.push(Task::new("monitor", move |stop| monitor.run(stop)));
-        let reload = reload(&house);
-        let server = Serve {
-            options: self.options,
-            store: store.clone(),
-            hub,
-            desk: clerk,
-            router,
-            tasks,
-            reload: Some(reload),
-        };
+        let reload = reload(&house, &hub);
+        let server =
+            Serve { options, store: store.clone(), hub, desk: clerk, router, tasks, reload: Some(reload) };
         Ok(Gateway { server: server.start().await?, store, house, taken })
     }
 }
 
-fn reload(house: &Arc<House>) -> serve::Reload {
-    let house = Arc::clone(house);
+fn reload(house: &Arc<House>, hub: &Hub) -> serve::Reload {
+    let (house, hub) = (Arc::clone(house), hub.clone());
     Box::new(move || {
-        let house = Arc::clone(&house);
-        Box::pin(async move { told(house.reload(now()).await) })
+        let (house, hub) = (Arc::clone(&house), hub.clone());
+        Box::pin(async move {
+            let line = told(house.reload(now()).await);
+            send_away(&house, &hub);
+            line
+        })
     })
+}
+
+// Chargers that the set-up has no place for any more have to go.
+fn send_away(house: &House, hub: &Hub) {
+    for link in hub.links() {
+        if link.org == *house.org() && !house.keeps(&link.charger) {
+            hub.close(&link.org, &link.charger, "this charger is not set up here any more");
+        }
+    }
 }
 
 // A line for the log about a reload.
@@ -143,11 +167,20 @@ fn told(reloaded: Result<Option<Taken>, SetupError>) -> Result<String, String> {
     }
 }
 
-fn tasks(store: &Store, house: &Arc<House>, clerk: &Arc<Clerk>, live: &Live, billing: &Billing) -> Vec<Task> {
+fn tasks(
+    store: &Store,
+    house: &Arc<House>,
+    clerk: &Arc<Clerk>,
+    live: &Live,
+    billing: &Billing,
+    hub: &Hub,
+) -> Vec<Task> {
+    let hub = hub.clone();
     let desk = Arc::clone(clerk);
     let (watched, bills) = (live.clone(), billing.clone());
     let (house, store, live, billing) = (Arc::clone(house), store.clone(), live.clone(), billing.clone());
     let set_up = Arc::clone(&house);
+    let (kept, old) = (Arc::clone(&house), store.clone());
     vec![
         Task::new("desk", move |mut stop: Stop| async move { desk.run(stop.stopped()).await }),
         Task::new("live", move |mut stop: Stop| async move { watched.run(stop.stopped()).await }),
@@ -156,12 +189,35 @@ fn tasks(store: &Store, house: &Arc<House>, clerk: &Arc<Clerk>, live: &Live, bil
             loop {
                 if set_up.has_changed() {
                     match told(set_up.reload(now()).await) {
-                        Ok(line) => tracing::info!("{line}"),
+                        Ok(line) => {
+                            send_away(&set_up, &hub);
+                            tracing::info!("{line}");
+                        }
                         Err(why) => tracing::error!("the set-up stays as it was: {why}"),
                     }
                 }
                 if ends_within(&mut stop, Duration::from_secs(2)).await {
                     return;
+                }
+            }
+        }),
+        Task::new("retention", move |mut stop: Stop| async move {
+            loop {
+                if ends_within(&mut stop, Duration::from_secs(600)).await {
+                    return;
+                }
+                let before = |ms: i64| Some(Instant(now().0.saturating_sub(ms)));
+                let retention = Retention {
+                    frames: before(kept.keep_frames_ms()),
+                    events: before(EVENTS_KEPT_MS),
+                    commands: before(COMMANDS_KEPT_MS),
+                    loose_facts: before(LOOSE_FACTS_KEPT_MS),
+                };
+                match old.sweep(kept.org(), &retention, 500).await {
+                    Ok(swept) => tracing::debug!(?swept, "what had served its time was let go"),
+                    Err(error) => {
+                        tracing::warn!(%error, "old rows could not be let go; the next try is soon")
+                    }
                 }
             }
         }),

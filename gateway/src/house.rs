@@ -13,10 +13,15 @@ use crate::desk::rules::{
 use crate::feeds::Expected;
 use crate::ocpp::Dialect;
 use crate::ocpp::Habits;
+use crate::sessions::Waits;
 use crate::setup::{self, At, Catalogue, Charger, Environment, Files, Loaded, Problems, Subprotocol};
 use crate::store::{Error, OrgId, Store};
+use crate::teach::Lesson;
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::SystemTime;
 use takst_engine::Prepared;
 use takst_engine::session::Plug;
 use takst_engine::units::Instant;
@@ -57,6 +62,8 @@ struct State {
     catalogue: Catalogue,
     // The texts as they were read, to see whether they have changed.
     texts: Vec<(String, String)>,
+    // What tells this list of tokens from another.
+    tokens: String,
 }
 
 /// The set-up in force.
@@ -66,6 +73,8 @@ pub struct House {
     store: Store,
     state: RwLock<Arc<State>>,
     turn: tokio::sync::Mutex<()>,
+    // The tariff files as they were when the set-up was last read.
+    seen: Mutex<BTreeMap<PathBuf, (u64, Option<SystemTime>)>>,
 }
 
 impl std::fmt::Debug for House {
@@ -97,9 +106,11 @@ impl House {
             }
         }
         let taken = taken::take_in(&store, &org, None, &loaded, &mut catalogue, now).await?;
-        let state = Arc::new(State { loaded, catalogue, texts: texts(&files) });
-        let house =
-            Self { org, source, store, state: RwLock::new(state), turn: tokio::sync::Mutex::default() };
+        let tokens = tokens(&loaded);
+        let state = Arc::new(State { loaded, catalogue, texts: texts(&files), tokens });
+        let seen = Mutex::new(prints(&source, &state.loaded));
+        let turn = tokio::sync::Mutex::default();
+        let house = Self { org, source, store, state: RwLock::new(state), turn, seen };
         Ok((Arc::new(house), taken))
     }
 
@@ -110,6 +121,8 @@ impl House {
     pub async fn reload(&self, now: Instant) -> Result<Option<Taken>, SetupError> {
         let _turn = self.turn.lock().await;
         let before = self.state();
+        // What is wrong is told once, not at every look.
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = prints(&self.source, &before.loaded);
         let files = self.source.read().map_err(SetupError::Files)?;
         let loaded = {
             let environment = Environment { before: Some(&before.loaded), ..Environment::default() };
@@ -122,7 +135,8 @@ impl House {
         let taken =
             taken::take_in(&self.store, &self.org, Some(&before.loaded), &loaded, &mut catalogue, now)
                 .await?;
-        let state = Arc::new(State { loaded, catalogue, texts: texts(&files) });
+        let tokens = tokens(&loaded);
+        let state = Arc::new(State { loaded, catalogue, texts: texts(&files), tokens });
         if let Ok(mut place) = self.state.write() {
             *place = state;
         }
@@ -133,7 +147,10 @@ impl House {
     #[must_use]
     pub fn has_changed(&self) -> bool {
         // What cannot be read now may be half written: the next look tells.
-        self.source.read().is_ok_and(|files| texts(&files) != self.state().texts)
+        let state = self.state();
+        self.source.read().is_ok_and(|files| texts(&files) != state.texts)
+            || prints(&self.source, &state.loaded)
+                != *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whose set-up it is.
@@ -152,6 +169,44 @@ impl House {
     #[must_use]
     pub fn zone(&self, site: &str) -> Option<chrono_tz::Tz> {
         self.state().loaded.setup.site(site).map(|site| site.time_zone.0)
+    }
+
+    /// The bounds of the set-up on those of a server.
+    pub fn bound(&self, options: &mut crate::serve::Options) {
+        let state = self.state();
+        let limits = &state.loaded.setup.document().limits;
+        options.limits.accepts = limits.connects_per_second;
+        options.limits.comings = limits.connects_per_charger;
+        options.limits.failures_of_address = limits.wrong_passwords;
+        options.stations.messages = limits.messages_per_second;
+    }
+
+    /// Requests of one API key a minute.
+    #[must_use]
+    pub fn api_requests(&self) -> u32 {
+        self.state().loaded.setup.document().limits.api_requests
+    }
+
+    /// How long raw frames are kept, in milliseconds: the longest time of any site or charger.
+    #[must_use]
+    pub fn keep_frames_ms(&self) -> i64 {
+        let state = self.state();
+        let set_up = &state.loaded.setup;
+        let chargers = set_up.document().chargers.iter().map(|charger| set_up.settings(charger));
+        let all = chargers.chain([set_up.site_settings(None)]);
+        all.map(|settings| settings.keep_frames_for.ms()).max().unwrap_or_default()
+    }
+
+    /// What people call a site.
+    #[must_use]
+    pub fn site_name(&self, site: &str) -> Option<String> {
+        self.state().loaded.setup.site(site).map(|site| site.name.clone())
+    }
+
+    /// The site of a charger.
+    #[must_use]
+    pub fn site(&self, charger: &str) -> Option<String> {
+        Some(Self::there(&self.state(), charger)?.site.to_string())
     }
 
     /// Folders in which price files appear, each with the currency to take of files that have several.
@@ -202,8 +257,17 @@ impl House {
     #[must_use]
     pub fn shows_cost(&self, charger: &str) -> bool {
         let state = self.state();
-        Self::named(&state, charger)
-            .is_some_and(|charger| state.loaded.setup.settings(&charger).price_display)
+        // A guest is asked nothing that it did not come for.
+        let named = state.loaded.setup.charger(charger);
+        named.is_some_and(|charger| state.loaded.setup.settings(charger).price_display)
+    }
+
+    /// Whether a charger may be here: one that has been taken out of the set-up may not.
+    #[must_use]
+    pub fn keeps(&self, charger: &str) -> bool {
+        let state = self.state();
+        state.loaded.setup.charger(charger).is_some()
+            || !matches!(state.loaded.setup.unknown(charger), setup::Unknown::Refuse)
     }
 
     fn state(&self) -> Arc<State> {
@@ -223,6 +287,16 @@ impl House {
             setup::Unknown::Accept(charger) => Some(*charger),
             setup::Unknown::Refuse | setup::Unknown::Hold(_) => None,
         }
+    }
+
+    // The same; also one that waits at a site to be accepted, or was accepted there.
+    fn there(state: &State, identity: &str) -> Option<Charger> {
+        if let Some(charger) = Self::named(state, identity) {
+            return Some(charger);
+        }
+        let setup::Unknown::Hold(Some(site)) = state.loaded.setup.unknown(identity) else { return None };
+        let connectors = site.unknown_chargers.as_ref().and_then(|rule| rule.connector.clone());
+        Some(Charger::guest(setup::Id::new(identity)?, site.id.clone(), connectors.into_iter().collect()))
     }
 
     fn rules(&self, state: &State, charger: &Charger) -> ChargerRules {
@@ -266,6 +340,7 @@ impl House {
             ping_s: habits.ping.then(|| u64::try_from(settings.ping_interval.s()).unwrap_or(60)),
             frames_kept: i64::from(settings.keep_frames),
             evses: charger.connectors.iter().map(evse).collect(),
+            tells_price: known && settings.price_display,
             free_vend: settings.free_vending.then(|| settings.free_vending_token.to_string()),
             rejected: false,
         }
@@ -274,6 +349,30 @@ impl House {
 
 fn texts(files: &Files) -> Vec<(String, String)> {
     files.texts().map(|(name, text)| (name.to_owned(), text.to_owned())).collect()
+}
+
+// Size and time of change of every tariff file in the folders of those that are assigned: lists may be based on their neighbours.
+fn prints(source: &Source, loaded: &Loaded) -> BTreeMap<PathBuf, (u64, Option<SystemTime>)> {
+    let Source::Path(path) = source else { return BTreeMap::new() };
+    let base = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(path) };
+    let folders: BTreeSet<PathBuf> = loaded
+        .tariffs
+        .keys()
+        .filter_map(|file| base.join(file).parent().map(std::path::Path::to_path_buf))
+        .collect();
+    let mut prints = BTreeMap::new();
+    for folder in folders {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries.flatten().take(10_000) {
+            let path = entry.path();
+            if path.extension().is_some_and(|ending| ending == "tariff")
+                && let Ok(about) = entry.metadata()
+            {
+                prints.insert(path, (about.len(), about.modified().ok()));
+            }
+        }
+    }
+    prints
 }
 
 const fn dialect(subprotocol: Subprotocol) -> Dialect {
@@ -298,7 +397,7 @@ impl Rules for House {
             return None;
         }
         let state = self.state();
-        Self::named(&state, charger).map(|charger| Arc::new(self.rules(&state, &charger)))
+        Self::there(&state, charger).map(|charger| Arc::new(self.rules(&state, &charger)))
     }
 
     fn unknown(&self, identity: &str) -> Unknown {
@@ -309,15 +408,25 @@ impl Rules for House {
         }
     }
 
-    fn house(&self, _: &OrgId) -> Arc<HouseRules> {
+    fn most_held(&self) -> usize {
+        usize::try_from(self.state().loaded.setup.document().limits.held_chargers).unwrap_or(usize::MAX)
+    }
+
+    fn house(&self, _: &OrgId, charger: &str) -> Arc<HouseRules> {
         let state = self.state();
-        let settings = state.loaded.setup.site_settings(None);
+        let set_up = &state.loaded.setup;
+        let settings = match Self::there(&state, charger) {
+            Some(charger) => set_up.settings(&charger),
+            None => set_up.site_settings(None),
+        };
+        let ceiling = |amount: &setup::Amount| (amount.currency.to_string(), amount.minor);
         let usual = HouseRules::default();
         Arc::new(HouseRules {
             accept_unknown_tokens: settings.unknown_tokens == setup::UnknownTokens::Accept,
             sessions_per_token: usize::try_from(settings.concurrent_transactions).unwrap_or(1),
-            ad_hoc_ceiling: settings.ad_hoc_ceiling.first().map(|amount| amount.minor),
+            ad_hoc_ceiling: settings.ad_hoc_ceiling.iter().map(ceiling).collect(),
             heartbeat_s: settings.heartbeat_interval.s(),
+            waits: Waits { silent_ms: settings.offline_tolerance.ms(), ..usual.waits },
             ..usual
         })
     }
@@ -333,7 +442,7 @@ impl Rules for House {
             return None;
         }
         let state = self.state();
-        let charger = Self::named(&state, asked.charger)?;
+        let charger = Self::there(&state, asked.charger)?;
         let evse = u32::try_from(asked.evse).ok();
         let place = At { charger: &charger, evse, connector: None, groups: asked.groups };
         let found = state.loaded.setup.tariff_at(&state.catalogue, place, at)?;
@@ -372,5 +481,35 @@ impl Sellers for House {
             contact: [found.email.clone(), found.phone.clone()].into_iter().flatten().collect(),
             series: found.bill_series.clone().unwrap_or_default(),
         })
+    }
+}
+
+// A text that is another one when other tokens may charge.
+fn tokens(loaded: &Loaded) -> String {
+    let document = loaded.setup.document();
+    let blocked = document.drivers.iter().filter(|driver| driver.blocked).map(|driver| driver.id.as_str());
+    let blocked: Vec<&str> = blocked.collect();
+    let text = serde_json::to_string(&(&document.tokens, blocked)).unwrap_or_default();
+    Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl crate::teach::Lessons for House {
+    fn lesson(&self, org: &OrgId, charger: &str) -> Option<Lesson> {
+        let state = self.state();
+        let named = state.loaded.setup.charger(charger).filter(|_| *org == self.org)?;
+        let settings = state.loaded.setup.settings(named);
+        let list = settings.tokens_offline == setup::TokensOffline::List;
+        Some(Lesson {
+            meter_values_s: settings.meter_value_interval.s(),
+            tokens_offline: settings.tokens_offline,
+            tokens: if list { state.tokens.clone() } else { String::new() },
+        })
+    }
+}
+
+impl crate::campaigns::Sites for House {
+    fn zone_of(&self, _: &OrgId, charger: &str) -> Option<chrono_tz::Tz> {
+        let site = Self::there(&self.state(), charger)?.site;
+        self.zone(site.as_str())
     }
 }

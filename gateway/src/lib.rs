@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod billing;
+pub mod campaigns;
 pub mod chargers;
 mod cli;
 mod clock;
@@ -28,6 +29,7 @@ pub mod sessions;
 pub mod setup;
 pub mod simulate;
 pub mod store;
+pub mod teach;
 pub mod tls;
 pub mod web;
 

@@ -4,10 +4,9 @@ mod html;
 mod text;
 mod words;
 
-use crate::billing::{Head, Seller, from_json, minor};
+use crate::billing::{Head, IssuedBy, from_json, minor};
 use crate::cli::receipt::dates::with_dates;
 use crate::store::{Bill, BillKind};
-use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use takst_engine::Prepared;
@@ -26,8 +25,6 @@ pub struct ReceiptError {
 /// What a receipt can say beside the bill. All of it may be missing.
 #[derive(Clone, Copy, Default)]
 pub struct About<'a> {
-    /// Who issued it.
-    pub seller: Option<&'a Seller>,
     /// The tariff that priced it: the words of its rules.
     pub tariff: Option<&'a Prepared>,
     /// What the site is called.
@@ -70,6 +67,11 @@ impl<'a> Receipt<'a> {
     fn basis(&self) -> Option<&'static str> {
         let taxed = !self.document.vat.is_empty();
         taxed.then_some(if self.document.prices_include_vat { words::WITH_VAT } else { words::WITHOUT_VAT })
+    }
+
+    // Who issued it; none where the bill does not say.
+    fn seller(&self) -> Option<&IssuedBy> {
+        Some(&self.head.issued_by).filter(|seller| !seller.name.is_empty())
     }
 
     fn site(&self) -> Option<&str> {
@@ -133,20 +135,7 @@ pub fn html_about(bill: &Bill, about: About<'_>) -> Result<String, ReceiptError>
     Ok(html::page(&Receipt::of(bill, about)?).into_string())
 }
 
-#[derive(Serialize)]
-struct SellerText<'a> {
-    name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    company_number: &'a Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    vat_number: &'a Option<String>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    address: &'a [String],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    contact: &'a [String],
-}
-
-/// The receipt as JSON: `{"receipt": bill, "issued_by": {...}, "rules": {"file:line": "text"}}`. Counters over sessions, which
+/// The receipt as JSON: `{"receipt": bill, "rules": {"file:line": "text"}}`. Counters over sessions, which
 /// are not the driver's alone, are left out.
 ///
 /// # Errors
@@ -158,17 +147,7 @@ pub fn json_about(bill: &Bill, about: About<'_>) -> Result<String, ReceiptError>
     document.remove("standing");
     let rules: BTreeMap<&str, &str> =
         receipt.rules().into_iter().filter_map(|place| Some((place, receipt.rule(place)?))).collect();
-    let issued_by = about.seller.map(|seller| SellerText {
-        name: &seller.name,
-        company_number: &seller.company_number,
-        vat_number: &seller.vat_number,
-        address: &seller.address,
-        contact: &seller.contact,
-    });
     let mut whole = BTreeMap::from([("receipt", serde_json::to_value(document).map_err(wrong)?)]);
-    if let Some(issued_by) = issued_by {
-        whole.insert("issued_by", serde_json::to_value(issued_by).map_err(wrong)?);
-    }
     if !rules.is_empty() {
         whole.insert("rules", serde_json::to_value(rules).map_err(wrong)?);
     }

@@ -18,6 +18,8 @@
 //! | `register-mixed` | start and stop count differently from the meter values; both are understood | no |
 //! | `wrong-unit` | a register is a thousandfold of what fits, or a thousandth of the power drawn | yes |
 //! | `stop-below-start` | the register at the stop is lower than at the start, and nothing tells why | yes |
+//! | `no-energy` | it ended, and the registers of its start and end are not both known | yes |
+//! | `late-reading` | it charged for more than a minute before the first register was read | no |
 //! | `lost-start` | the beginning never came | yes |
 //! | `stop-guessed` | the stop named no transaction and was taken for the only one it could be | no |
 //! | `ended-inferred` | the stop never came; the session must have ended | yes |

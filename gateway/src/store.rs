@@ -10,6 +10,7 @@
 
 mod backup;
 mod bills;
+mod campaigns;
 mod chargers;
 mod checkpoint;
 mod commands;
@@ -30,12 +31,14 @@ mod restore;
 mod retention;
 mod sessions;
 mod sql;
+mod told;
 mod tx;
 mod watched;
 mod writer;
 
 pub use backup::{Contents, TableSum};
 pub use bills::*;
+pub use campaigns::*;
 pub use chargers::*;
 pub use commands::*;
 pub use error::{Error, Fault, OpenError};

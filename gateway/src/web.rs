@@ -16,25 +16,39 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
+use std::collections::HashSet;
 use takst_engine::units::Instant;
 
 /// Chargers on the page at the most; who has more looks at them by site in the API.
 const MOST_CHARGERS: i64 = 500;
 
+// Where chargers stand that nobody has named.
+const NO_SITE: &str = "Nowhere yet";
+
 /// What the page shows.
 pub(crate) struct View {
     pub at: Instant,
-    pub chargers: Vec<(Charger, Vec<ConnectorState>)>,
+    // By site, with the name of the site.
+    pub sites: Vec<(String, Vec<(Charger, Vec<ConnectorState>)>)>,
     pub running: Vec<Running>,
     pub incidents: Vec<Incident>,
     pub bills: Vec<Bill>,
-    pub held: Vec<Session>,
+    pub held: Vec<Held>,
+}
+
+/// A session that somebody has to decide about.
+pub(crate) struct Held {
+    pub session: Session,
+    pub since: String,
 }
 
 /// A session under way with its cost so far, as text.
 pub(crate) struct Running {
     pub session: Session,
     pub cost: Option<String>,
+    // On the clock of the site.
+    pub since: String,
+    pub doing: &'static str,
 }
 
 /// The pages.
@@ -49,15 +63,42 @@ pub fn router(api: Api) -> Router {
         .with_state(api)
 }
 
+/// Headers that keep pages from being put to other uses; what is said of people is not kept on the way.
+pub async fn guarded(mut response: Response) -> Response {
+    // Styles of receipts stand in the page: they are documents by themselves.
+    const POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, value: &'static str| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    set(axum::http::header::CONTENT_SECURITY_POLICY, POLICY);
+    set(axum::http::header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(axum::http::header::X_FRAME_OPTIONS, "DENY");
+    set(axum::http::header::REFERRER_POLICY, "no-referrer");
+    set(CACHE_CONTROL, "no-store");
+    response
+}
+
 async fn view(api: &Api, caller: &Caller) -> Result<View, Problem> {
     caller.wants(Wish::SeeSessions)?;
     let org = &caller.org;
     let mut reader = api.store.read().await?;
-    let mut chargers = Vec::new();
+    let mut sites: Vec<(String, Vec<(Charger, Vec<ConnectorState>)>)> = Vec::new();
+    let mut connected = HashSet::new();
     for charger in reader.chargers(org, None, MOST_CHARGERS).await? {
         let connectors = reader.connectors(org, &charger.id).await?;
-        chargers.push((charger, connectors));
+        if charger.connection.is_some() {
+            connected.insert(charger.id.clone());
+        }
+        let site = api.house.site(org, &charger.id);
+        let name =
+            site.and_then(|site| api.house.site_name(org, &site)).unwrap_or_else(|| NO_SITE.to_owned());
+        match sites.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, chargers)) => chargers.push((charger, connectors)),
+            None => sites.push((name, vec![(charger, connectors)])),
+        }
     }
+    sites.sort_by(|(one, _), (other, _)| one.cmp(other));
     let of = |status| SessionFilter { status: Some(status), ..SessionFilter::default() };
     let running = reader.sessions(org, &of(SessionStatus::Running), None, 200).await?;
     let held = SessionFilter { hold: Some(true), ..SessionFilter::default() };
@@ -69,8 +110,25 @@ async fn view(api: &Api, caller: &Caller) -> Result<View, Problem> {
         let (total, currency, digits) = api.house.cost(org, &session.id)?;
         Some(format!("{} {currency}", crate::api::words::money(total, digits)))
     };
-    let running = running.into_iter().map(|session| Running { cost: cost(&session), session }).collect();
-    Ok(View { at: now(), chargers, running, incidents, bills, held })
+    let since = |session: &Session| {
+        let zone = session.site.as_deref().and_then(|site| api.house.zone(org, site));
+        parts::minute(&crate::api::words::time(zone, session.plugged_in))
+    };
+    let running = running
+        .into_iter()
+        .map(|session| Running {
+            cost: cost(&session),
+            since: since(&session),
+            doing: match api.house.doing(org, &session.id) {
+                _ if !connected.contains(&session.charger) => "offline",
+                Some(doing) => doing,
+                None => "–",
+            },
+            session,
+        })
+        .collect();
+    let held = held.into_iter().map(|session| Held { since: since(&session), session }).collect();
+    Ok(View { at: now(), sites, running, incidents, bills, held })
 }
 
 async fn home(State(api): State<Api>, caller: Result<Caller, Problem>) -> Response {

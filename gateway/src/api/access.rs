@@ -2,6 +2,7 @@
 
 use super::{Api, Problem};
 use crate::clock::now;
+use crate::serve::limits::Buckets;
 use crate::store::{ApiKey, Lane, OrgId, Store, new_id};
 use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
 use argon2::{Argon2, Params};
@@ -119,13 +120,41 @@ pub struct Access {
     open: Option<Caller>,
     known: Mutex<HashMap<[u8; 32], (Caller, Instant)>>,
     work: tokio::sync::Semaphore,
+    asked: Buckets<String>,
 }
+
+/// Requests of one key a minute, when nothing else is said.
+const USUAL_REQUESTS: u32 = 1_200;
 
 impl Access {
     /// Keys are asked for.
     #[must_use]
     pub fn by_key() -> Self {
-        Self { open: None, known: Mutex::default(), work: tokio::sync::Semaphore::new(AT_ONCE) }
+        let work = tokio::sync::Semaphore::new(AT_ONCE);
+        let access =
+            Self { open: None, known: Mutex::default(), work, asked: Buckets::new(1, Duration::ZERO) };
+        access.at_most(USUAL_REQUESTS)
+    }
+
+    /// With so many requests of one key a minute.
+    #[must_use]
+    pub fn at_most(self, requests: u32) -> Self {
+        let requests = requests.max(1);
+        Self { asked: Buckets::new(requests, Duration::from_secs(60) / requests), ..self }
+    }
+
+    // One more request of a key.
+    fn count(&self, who: &str) -> Result<(), Problem> {
+        let (who, now) = (who.to_owned(), tokio::time::Instant::now());
+        if let Err(wait) = self.asked.look(&who, now) {
+            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "this key asks too often")
+                .help(format!(
+                    "wait {wait} s; the set-up's [limits] says how many `api_requests` a minute a key has"
+                ))
+                .after(wait));
+        }
+        self.asked.take(who, now);
+        Ok(())
     }
 
     /// Whoever has no key speaks as `caller`: the demo.
@@ -224,7 +253,11 @@ impl FromRequestParts<Api> for Caller {
         // Pages keep the key in a cookie.
         let cookie = || text(COOKIE)?.split(';').find_map(|part| part.trim().strip_prefix("takst="));
         match bearer.or_else(cookie).filter(|key| !key.is_empty()) {
-            Some(key) => api.access.check(&api.store, key.trim()).await,
+            Some(key) => {
+                let caller = api.access.check(&api.store, key.trim()).await?;
+                api.access.count(&caller.who)?;
+                Ok(caller)
+            }
             None => api.access.open.clone().ok_or_else(|| {
                 Problem::new(StatusCode::UNAUTHORIZED, "a key is needed")
                     .help("send it as `Authorization: Bearer takst_...`; `takst key` makes one")

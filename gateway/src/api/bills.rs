@@ -1,10 +1,10 @@
 //! Bills and their receipts.
 
 use super::access::Wish;
-use super::{Api, Caller, Problem, words};
+use super::{Api, Caller, Params, Problem, words};
 use crate::store::BillFilter;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -35,7 +35,7 @@ pub struct Wanted {
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
-    Query(wanted): Query<Wanted>,
+    Params(wanted): Params<Wanted>,
 ) -> Result<Json<Vec<Value>>, Problem> {
     caller.wants(Wish::SeeSessions)?;
     let time = |text: &Option<String>| match text {

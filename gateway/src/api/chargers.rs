@@ -1,10 +1,10 @@
 //! Chargers, what they said and what they were told.
 
 use super::access::Wish;
-use super::{Api, Caller, Problem, words};
+use super::{Api, Caller, Params, Problem, words};
 use crate::store::{Charger, Command, ConnectorState, FrameSearch, Registration};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use takst_engine::calendar_time::utc_text;
@@ -111,7 +111,7 @@ pub(super) fn document(row: Charger, connectors: Vec<ConnectorState>) -> Charger
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
-    Query(page): Query<Page>,
+    Params(page): Params<Page>,
 ) -> Result<Json<Vec<ChargerDoc>>, Problem> {
     caller.wants(Wish::SeeChargers)?;
     let limit = page.limit.unwrap_or(100).clamp(1, 500);
@@ -176,7 +176,7 @@ pub(super) async fn frames(
     State(api): State<Api>,
     caller: Caller,
     Path(id): Path<String>,
-    Query(search): Query<Search>,
+    Params(search): Params<Search>,
 ) -> Result<Json<Vec<FrameDoc>>, Problem> {
     caller.wants(Wish::SeeChargers)?;
     let time = |text: &Option<String>| match text {
@@ -186,6 +186,7 @@ pub(super) async fn frames(
     let limit = search.limit.unwrap_or(100).clamp(1, 1_000);
     let (from, until) = (time(&search.from)?, time(&search.until)?);
     let filter = FrameSearch { from, until, contains: search.contains, before: search.before };
+    known(&api, &caller, &id).await?;
     let rows = api.store.read().await?.frames(&caller.org, &id, &filter, limit).await?;
     let document = |row: crate::store::Frame| FrameDoc {
         seq: row.seq,
@@ -241,6 +242,13 @@ pub(super) async fn commands(
     Path(id): Path<String>,
 ) -> Result<Json<Vec<CommandDoc>>, Problem> {
     caller.wants(Wish::SeeChargers)?;
+    known(&api, &caller, &id).await?;
     let rows = api.store.read().await?.commands(&caller.org, &id, None, 100).await?;
     Ok(Json(rows.into_iter().map(CommandDoc::from).collect()))
+}
+
+// Of a charger that is not there nothing is told, not even that there is nothing.
+async fn known(api: &Api, caller: &Caller, id: &str) -> Result<(), Problem> {
+    let charger = api.store.read().await?.charger(&caller.org, id).await?;
+    charger.map(drop).ok_or_else(|| Problem::missing("charger", id))
 }

@@ -1,8 +1,8 @@
 //! What happens, as it happens: server-sent events. `Last-Event-ID` goes on where a connection broke off.
 
 use super::access::Wish;
-use super::{Api, Caller, Problem};
-use axum::extract::{Query, State};
+use super::{Api, Caller, Params, Problem};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
@@ -33,7 +33,7 @@ pub(super) async fn stream(
     State(api): State<Api>,
     caller: Caller,
     headers: HeaderMap,
-    Query(wanted): Query<Wanted>,
+    Params(wanted): Params<Wanted>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     caller.wants(Wish::SeeSessions)?;
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());

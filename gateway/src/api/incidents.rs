@@ -1,10 +1,10 @@
 //! What is or was wrong.
 
 use super::access::Wish;
-use super::{Api, Caller, Problem};
+use super::{Api, Caller, Params, Problem};
 use crate::store::Incident;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use takst_engine::calendar_time::utc_text;
@@ -71,7 +71,7 @@ impl From<Incident> for IncidentDoc {
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
-    Query(wanted): Query<Wanted>,
+    Params(wanted): Params<Wanted>,
 ) -> Result<Json<Vec<IncidentDoc>>, Problem> {
     caller.wants(Wish::SeeChargers)?;
     let mut reader = api.store.read().await?;

@@ -1,11 +1,11 @@
 //! Keys, the audit log, and the set-up in force.
 
 use super::access::{Role, Wish, new_key};
-use super::{Api, Caller, Problem};
+use super::{Api, Body, Caller, Params, Problem};
 use crate::clock::now;
 use crate::store::{ApiKey, AuditEntry, Lane, new_id};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -78,9 +78,12 @@ pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<
 pub(super) async fn make(
     State(api): State<Api>,
     caller: Caller,
-    Json(wanted): Json<NewKey>,
+    Body(wanted): Body<NewKey>,
 ) -> Result<(StatusCode, Json<MadeKey>), Problem> {
     caller.wants(Wish::Own)?;
+    if wanted.name.trim().is_empty() || wanted.name.chars().count() > 200 {
+        return Err(Problem::bad("`name` is 1 to 200 characters: people have to know whose key it is"));
+    }
     let (row, key) = new_key(&wanted.name, wanted.role, &caller.who)?;
     let (id, org) = (row.id.clone(), caller.org.clone());
     let entry = entry(&caller.who, "key.make", &id, Some(wanted.role.as_str()));
@@ -163,7 +166,7 @@ pub struct AuditDoc {
 pub(super) async fn audit(
     State(api): State<Api>,
     caller: Caller,
-    Query(search): Query<Search>,
+    Params(search): Params<Search>,
 ) -> Result<Json<Vec<AuditDoc>>, Problem> {
     caller.wants(Wish::Own)?;
     let mut reader = api.store.read().await?;

@@ -1,7 +1,8 @@
 //! The description of the API.
 
-use super::{bills, chargers, events, incidents, keys, orders, prices, sessions};
+use super::{bills, campaigns, chargers, events, incidents, keys, orders, prices, sessions};
 use axum::Json;
+use utoipa::openapi::RefOr;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -10,11 +11,11 @@ use utoipa::{Modify, OpenApi};
     info(title = "Takst", description = "What the gateway knows. Times are RFC 3339; money, energy and power are strings with plain decimals.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     paths(
         sessions::list, sessions::one, sessions::release, sessions::never, bills::list, bills::one, bills::receipt,
-        chargers::list, chargers::one, chargers::frames, chargers::commands, orders::give, incidents::list,
+        chargers::list, chargers::one, chargers::frames, chargers::commands, orders::give, orders::accept, orders::reject, incidents::list,
         incidents::one, prices::list, prices::put, events::stream, keys::list, keys::make, keys::revoke, keys::audit,
-        keys::setup,
+        keys::setup, campaigns::list, campaigns::one, campaigns::begin, campaigns::resume, campaigns::stop,
     ),
-    modifiers(&Keys),
+    modifiers(&Keys, &Problems),
     security(("key" = [])),
 )]
 struct Description;
@@ -27,6 +28,27 @@ impl Modify for Keys {
             HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("takst_ID_SECRET").build();
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}
+
+// Problems come as `application/problem+json`, wherever an answer is one.
+struct Problems;
+
+impl Modify for Problems {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        for item in description.paths.paths.values_mut() {
+            let each = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+            for operation in each.into_iter().flatten() {
+                for (status, response) in &mut operation.responses.responses {
+                    let RefOr::T(response) = response else { continue };
+                    if (status.starts_with('4') || status.starts_with('5'))
+                        && let Some(content) = response.content.swap_remove("application/json")
+                    {
+                        response.content.insert("application/problem+json".to_owned(), content);
+                    }
+                }
+            }
+        }
     }
 }
 

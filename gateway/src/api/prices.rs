@@ -1,10 +1,10 @@
 //! Price feeds: what is known, and what is sent in.
 
 use super::access::Wish;
-use super::{Api, Caller, Problem, words};
+use super::{Api, Caller, Params, Problem, words};
 use crate::clock::now;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use takst_engine::calendar_time::utc_text;
 use takst_engine::units::{DAY_MS, Instant};
@@ -43,7 +43,7 @@ pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
     Path(feed): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Params(wanted): Params<Wanted>,
 ) -> Result<Json<Vec<PriceDoc>>, Problem> {
     caller.wants(Wish::SeeSessions)?;
     let time = |text: &Option<String>, other: i64| match text {
@@ -76,7 +76,7 @@ pub(super) async fn put(
     State(api): State<Api>,
     caller: Caller,
     Path(feed): Path<String>,
-    Query(wanted): Query<Wanted>,
+    Params(wanted): Params<Wanted>,
     document: String,
 ) -> Result<Json<Taken>, Problem> {
     caller.wants(Wish::Decide)?;

@@ -1,10 +1,10 @@
 //! Sessions with their bills.
 
 use super::access::Wish;
-use super::{Api, Caller, Problem, words};
+use super::{Api, Body, Caller, Params, Problem, words};
 use crate::store::{Billing, Reader, Session, SessionCursor, SessionFilter, SessionStatus};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -124,7 +124,7 @@ pub struct TariffDoc {
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
-    Query(wanted): Query<Wanted>,
+    Params(wanted): Params<Wanted>,
 ) -> Result<([(&'static str, String); 1], Json<Vec<SessionDoc>>), Problem> {
     caller.wants(Wish::SeeSessions)?;
     let time = |text: &Option<String>| match text {
@@ -238,11 +238,27 @@ pub(super) async fn release(
     State(api): State<Api>,
     caller: Caller,
     Path(id): Path<String>,
-    Json(decision): Json<Decision>,
+    Body(decision): Body<Decision>,
 ) -> Result<axum::http::StatusCode, Problem> {
     caller.wants(Wish::Decide)?;
+    decidable(&api, &caller, &id, &decision).await?;
     api.house.decide(&caller.org, &id, true, &decision.reason, &caller.who).await?;
     Ok(axum::http::StatusCode::NO_CONTENT)
+}
+
+// Whether there is something to decide, and a reason in words.
+async fn decidable(api: &Api, caller: &Caller, id: &str, decision: &Decision) -> Result<(), Problem> {
+    let reason = decision.reason.trim();
+    if reason.chars().filter(|letter| letter.is_alphanumeric()).count() < 3 || reason.chars().count() > 500 {
+        return Err(Problem::bad("`reason` says in words why, in at most 500 characters"));
+    }
+    let session = api.store.read().await?.session(&caller.org, id).await?;
+    let session = session.ok_or_else(|| Problem::missing("session", id))?;
+    if session.billing == Billing::Billed {
+        return Err(Problem::new(axum::http::StatusCode::CONFLICT, "this session is billed already")
+            .help("what went out is changed by a correction only"));
+    }
+    Ok(())
 }
 
 /// Decides that a session is never billed.
@@ -252,9 +268,10 @@ pub(super) async fn never(
     State(api): State<Api>,
     caller: Caller,
     Path(id): Path<String>,
-    Json(decision): Json<Decision>,
+    Body(decision): Body<Decision>,
 ) -> Result<axum::http::StatusCode, Problem> {
     caller.wants(Wish::Decide)?;
+    decidable(&api, &caller, &id, &decision).await?;
     api.house.decide(&caller.org, &id, false, &decision.reason, &caller.who).await?;
     Ok(axum::http::StatusCode::NO_CONTENT)
 }

@@ -175,7 +175,7 @@ pub(super) async fn put(
     });
     let event = job.event(event, &told);
     let make = |number: i64| {
-        let head = Head::new(&seller.series, number, &seller.id, job.now, zone);
+        let head = Head::new((&seller.series, number), (&seller.id, seller.into()), job.now, zone);
         to_json(&head, &job.bill, &document).map_err(store::Error::Corrupt)
     };
     Ok(tx.issue_bill(&job.org, &new, moves, event, make).await?)

@@ -2,7 +2,7 @@
 
 use super::Billing;
 use super::again::{Given, Opened};
-use super::issued::{Head, to_json};
+use super::issued::{Head, from_json, to_json};
 use super::work::{Hashes, Subject, Trouble};
 use crate::store::{self, Bill, BillKind, OrgId, Reader};
 use takst_engine::Standing;
@@ -76,7 +76,10 @@ impl Billing {
             }
         };
         let ready = self.inner.setup.ready(&hashes.tariff).ok_or_else(|| gone("its tariff"))?;
-        let head = Head::new(&bill.series, bill.number, &bill.seller, bill.issued_at, ready.zone());
+        // Who the seller was then stands on the bill alone.
+        let issued_by = from_json(&bill.document).map_err(Trouble::Hold)?.0.issued_by;
+        let head =
+            Head::new((&bill.series, bill.number), (&bill.seller, issued_by), bill.issued_at, ready.zone());
         let revision = u32::try_from(bill.revision).unwrap_or(u32::MAX);
         let document = Document { corrects: bill.corrects.clone(), revision, ..document };
         to_json(&head, &bill.id, &document).map(Some).map_err(Trouble::Hold)

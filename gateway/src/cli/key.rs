@@ -32,7 +32,8 @@ enum What {
 
 /// Make a key; it is shown this once
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  takst key make --data /var/lib/takst --name office --role owner")]
+#[command(after_help = "Examples:\n  takst key make --data /var/lib/takst --name office --role owner
+  takst key make --org my-houses --name first --role owner   # before the gateway first runs")]
 struct Make {
     /// Whose key it is, for people
     #[arg(long, value_name = "NAME")]
@@ -137,7 +138,14 @@ impl Whose {
 
     /// The same; in a database that knows none yet it is the one named, so that a key can be made before the gateway first runs.
     async fn org_or_new(&self) -> Result<OrgId, Failure> {
-        let Some(name) = &self.org else { return self.org().await };
+        let Some(name) = &self.org else {
+            return self.org().await.map_err(|failure| match failure {
+                Failure::Io(why) => Failure::Io(format!(
+                    "{why}\n  for a key before the gateway first runs, add `--org` with the id of the set-up's [organisation]"
+                )),
+                other => other,
+            });
+        };
         let Ok(reader) = self.place.reader().await else { return Ok(OrgId::new(name)) };
         let known = place::organisations(&reader).await;
         reader.close().await;
@@ -146,6 +154,7 @@ impl Whose {
 
     /// Opens the database for a change; `instead` is what to do while a gateway holds it.
     async fn open(&self, instead: &str) -> Result<Store, Failure> {
+        self.place.make_folder()?;
         Store::open(&self.place.url()?).await.map_err(|error| match error.fault {
             Fault::InUse => Failure::Io(format!("{}\n  {instead}", error.what)),
             Fault::Place | Fault::Backup => place::failure(&error),

@@ -38,6 +38,15 @@ impl Place {
         }
     }
 
+    /// Makes the folder, where there is to be one.
+    pub fn make_folder(&self) -> Result<(), Failure> {
+        if self.database.is_some() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(&self.data)
+            .map_err(|error| Failure::Io(format!("`{}` cannot be made: {error}", self.data.display())))
+    }
+
     /// Opens the database for looking things up, beside a gateway that works on it.
     pub async fn reader(&self) -> Result<Store, Failure> {
         Store::open_reader(&self.url()?).await.map_err(|error| failure(&error))

@@ -57,7 +57,7 @@ impl Clerk {
             return Ok(refused(403, "this charger may not connect"));
         }
         if stored.is_none() {
-            if !self.watch().stranger(&org, identity) {
+            if !self.watch().stranger(&org, identity, self.people.rules.most_held()) {
                 return Ok(refused(503, "too many unknown chargers wait to be let in"));
             }
             let (owner, charger, at) = (org.clone(), identity.to_owned(), knock.at);

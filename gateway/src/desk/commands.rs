@@ -1,5 +1,6 @@
 //! What people and the API tell chargers to do.
 
+use super::tokens::{Spot, is_master_pass};
 use super::work::{GATEWAY, Scene};
 use super::{Clerk, admit, begin, work};
 use crate::chargers::model::{
@@ -189,6 +190,9 @@ pub enum NoCommand {
     /// The session is not one of this charger's, or has no transaction.
     #[error("`{0}` is no session with a transaction at this charger")]
     NoSession(String),
+    /// The token may not charge there: it, and how it stands.
+    #[error("the token `{0}` may not charge there: {1}")]
+    Token(String, String),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] Error),
@@ -335,6 +339,7 @@ impl Clerk {
         let place = |evse: Option<i64>| evse.map_or(Place::UNSAID, Place::evse);
         let command = match order.clone() {
             Order::RemoteStart { evse, token } => {
+                self.may_start(org, charger, &token).await?;
                 let (token, group) = self.token(org, &token).await?;
                 let request = self.number(org, charger).await?;
                 Command::Start(Box::new(StartOrder {
@@ -389,18 +394,27 @@ impl Clerk {
     async fn token(&self, org: &OrgId, uid: &str) -> Result<(Token, Option<Token>), Error> {
         let stored = self.store.read().await?.token(org, uid).await?;
         let central = |id: String| Token { id, kind: Some(TokenKind::Central), more: Vec::new() };
-        let kind = |word: &str| match word {
-            "rfid" => TokenKind::Iso14443,
-            "contract" => TokenKind::Emaid,
-            _ => TokenKind::Central,
-        };
         Ok(match stored {
             Some(stored) => {
-                let token = Token { kind: Some(kind(&stored.kind)), ..central(stored.uid) };
+                let token = Token { kind: Some(kind_of(&stored.kind)), ..central(stored.uid) };
                 (token, stored.parent.map(central))
             }
             None => (central(uid.to_owned()), None),
         })
+    }
+
+    // Nobody is started who would be refused at the charger.
+    async fn may_start(&self, org: &OrgId, charger: &str, token: &str) -> Result<(), NoCommand> {
+        let rules = self.rules(org, charger);
+        let house = self.people.rules.house(org, charger);
+        let spot = Spot { org, charger, evse: None, at: crate::clock::now() };
+        let who = self.who(spot, Some(&Token::plain(token)), &rules, &house).await?;
+        let status = match who.info.status {
+            TokenStatus::Accepted if who.master => "it only stops sessions".to_owned(),
+            TokenStatus::Accepted => return Ok(()),
+            status => status.as_str().to_owned(),
+        };
+        Err(NoCommand::Token(token.to_owned(), status))
     }
 
     async fn number(&self, org: &OrgId, charger: &str) -> Result<i64, Error> {
@@ -437,8 +451,11 @@ impl Clerk {
             let page = self.store.read().await?.tokens(org, after.as_deref(), 500).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.uid.clone());
+            // A token that only stops sessions would start them at a charger that cannot ask.
             let live = page.into_iter().filter(|token| {
-                token.status == "accepted" && token.expires_at.is_none_or(|until| until > now)
+                token.status == "accepted"
+                    && token.expires_at.is_none_or(|until| until > now)
+                    && !is_master_pass(token)
             });
             entries.extend(live.map(|token| {
                 let info = TokenInfo {
@@ -446,7 +463,7 @@ impl Clerk {
                     group: token.parent.as_deref().map(Token::plain),
                     ..TokenInfo::of(TokenStatus::Accepted)
                 };
-                (Token { kind: Some(TokenKind::Iso14443), ..Token::plain(token.uid) }, Some(info))
+                (Token { kind: Some(kind_of(&token.kind)), ..Token::plain(token.uid) }, Some(info))
             }));
             if entries.len() >= LIST_WHOLE {
                 entries.truncate(LIST_WHOLE);
@@ -477,6 +494,15 @@ impl Clerk {
                 entries: part.to_vec(),
             })
             .collect())
+    }
+}
+
+// What OCPP 2.x calls a kind of token.
+fn kind_of(word: &str) -> TokenKind {
+    match word {
+        "rfid" => TokenKind::Iso14443,
+        "contract" => TokenKind::Emaid,
+        _ => TokenKind::Central,
     }
 }
 

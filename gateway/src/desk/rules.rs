@@ -30,8 +30,13 @@ pub trait Rules: Send + Sync + 'static {
         None
     }
 
-    /// Who may charge, and how sessions end.
-    fn house(&self, org: &OrgId) -> Arc<House>;
+    /// Who may charge at a charger, and how sessions end there.
+    fn house(&self, org: &OrgId, charger: &str) -> Arc<House>;
+
+    /// How many unknown chargers may wait for approval at once.
+    fn most_held(&self) -> usize {
+        1_000
+    }
 
     /// The tariff that is in force for `asked` at `at`.
     fn tariff_at(&self, org: &OrgId, asked: &Asker<'_>, at: Instant) -> Option<TariffChoice>;
@@ -71,6 +76,8 @@ pub struct ChargerRules {
     pub frames_kept: i64,
     /// Its EVSEs (1.6: connectors).
     pub evses: Vec<EvseRules>,
+    /// Drivers are told the price on its display before they start.
+    pub tells_price: bool,
     /// Everybody may charge here: the token that stands for everybody.
     pub free_vend: Option<String>,
     /// It may not work: it is told `Rejected`.
@@ -92,6 +99,7 @@ impl ChargerRules {
             ping_s: Some(60),
             frames_kept: 1000,
             evses: Vec::new(),
+            tells_price: false,
             free_vend: None,
             rejected: false,
         }
@@ -142,8 +150,8 @@ pub struct House {
     pub sessions_per_token: usize,
     /// The group whose tokens may stop any session (`MasterPassGroupId`).
     pub master_group: Option<String>,
-    /// The most an ad-hoc session may cost, minor units of the tariff's currency.
-    pub ad_hoc_ceiling: Option<i64>,
+    /// The most an ad-hoc session may cost, in minor units, by currency (ISO 4217).
+    pub ad_hoc_ceiling: Vec<(String, i64)>,
     /// Seconds between heartbeats.
     pub heartbeat_s: i64,
     /// Seconds until a charger that waits to be accepted asks again.
@@ -162,7 +170,7 @@ impl Default for House {
             accept_unknown_tokens: false,
             sessions_per_token: 1,
             master_group: None,
-            ad_hoc_ceiling: None,
+            ad_hoc_ceiling: Vec::new(),
             heartbeat_s: 300,
             retry_s: 60,
             waits: Waits::default(),

@@ -64,7 +64,7 @@ impl Clerk {
     }
 
     pub(super) async fn boot(&self, link: &Link, received: Received) -> Result<Answer, Error> {
-        let house = self.people.rules.house(&link.org);
+        let house = self.people.rules.house(&link.org, &link.charger);
         let rejected = self.rules(&link.org, &link.charger).rejected;
         let at = received.at;
         let fact = fact("boot", &received, None, None)?;
@@ -81,6 +81,7 @@ impl Clerk {
                 at,
             };
             tx.charger_booted(&link.org, &link.charger, &told).await?;
+            tx.forget_told(&link.org, &link.charger).await?;
             tx.append_fact(&link.org, &link.charger, fact).await?;
             let reason = boot.reason.as_ref().map(|reason| reason.as_str().to_owned());
             let document = json!({ "vendor": boot.vendor, "model": boot.model, "firmware": boot.firmware, "reason": reason });
@@ -201,7 +202,7 @@ impl Clerk {
             return Ok(());
         }
         let skew = at.at.0.saturating_sub(received.0);
-        if !self.watch().skew(&link.org, &link.charger, skew) {
+        if !self.watch().skew(&link.org, &link.charger, skew, received) {
             return Ok(());
         }
         let (org, charger) = (link.org.clone(), link.charger.clone());

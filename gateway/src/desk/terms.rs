@@ -1,13 +1,13 @@
 //! What is fixed when a session begins: who charges, by which tariff, what he was shown, what it may cost.
 
-use super::Clerk;
 use super::rules::{Asker, ChargerRules, EvseRules, House, TariffChoice};
 use super::tokens::{Spot, Who};
+use super::{Clerk, Order};
 use crate::chargers::model::{Token, TokenStatus};
 use crate::sessions::{Begin, Flag};
 use crate::store::Error;
 use serde_json::{Value, json};
-use takst_engine::calendar_time::{LocalTime, local_text};
+use takst_engine::calendar_time::{LocalTime, local_text, utc_text};
 use takst_engine::session::{self as engine, Facts, Plug};
 use takst_engine::table::{Asked, Known, Slice, TermSlice, day_table};
 use takst_engine::tariff::{ChargeKind, Contract, Tariff};
@@ -27,7 +27,33 @@ pub(super) struct Terms {
     pub begin: Begin,
 }
 
+impl Terms {
+    /// The same with the reservation that the session uses.
+    pub fn reserved(mut self, reservation: Option<Value>) -> Self {
+        if let (Some(reservation), Some(facts)) = (reservation, self.facts.as_object_mut()) {
+            facts.insert("reservation".to_owned(), reservation);
+        }
+        self
+    }
+}
+
 impl Clerk {
+    // The reservation of that number, as tariffs ask for it: from the order to the start of the session. None when nobody has
+    // ordered it lately.
+    pub(super) async fn reserved(&self, spot: Spot<'_>, number: Option<i64>) -> Result<Option<Value>, Error> {
+        const LATELY: i64 = 200;
+        let Some(number) = number else { return Ok(None) };
+        let given = self.store.read().await?.commands(spot.org, spot.charger, None, LATELY).await?;
+        let is_it = |command: &crate::store::Command| {
+            let order = serde_json::from_str::<Order>(&command.document);
+            matches!(order, Ok(Order::Reserve { id, .. }) if id == number) && command.created_at <= spot.at
+        };
+        Ok(given.iter().find(|command| is_it(command)).map(|command| {
+            let (from, until) = (utc_text(command.created_at), utc_text(spot.at));
+            serde_json::json!({ "from": from, "until": until, "expired": false })
+        }))
+    }
+
     pub(super) async fn terms(
         &self,
         spot: Spot<'_>,
@@ -48,7 +74,10 @@ impl Clerk {
         let tariff = self.people.rules.tariff_at(spot.org, &asker, spot.at);
         let book = self.people.prices.book(spot.org);
         let shown = tariff.as_ref().map(|tariff| shown(tariff, &book, &asked(&asker, &who, place), spot.at));
-        let ceiling = house.ad_hoc_ceiling.filter(|_| who.contract == Contract::AdHoc);
+        let ceiling = tariff.as_ref().filter(|_| who.contract == Contract::AdHoc).and_then(|tariff| {
+            let currency = &tariff.prepared.tariff().currency.code;
+            house.ad_hoc_ceiling.iter().find(|(code, _)| code == currency).map(|(_, most)| *most)
+        });
         let mut flags = Vec::new();
         match who.info.status {
             TokenStatus::Accepted if who.master => {

@@ -3,13 +3,22 @@
 use super::Clerk;
 use super::rules::{ChargerRules, House};
 use crate::chargers::model::{
-    Answer, Authorize, AuthorizeAnswer, CertificateVerdict, Token, TokenInfo, TokenKind, TokenStatus, fold,
+    Answer, Authorize, AuthorizeAnswer, CertificateVerdict, Command, Message, Token, TokenInfo, TokenKind,
+    TokenStatus, UserPrice, fold,
 };
+use crate::chargers::time;
 use crate::link::Link;
-use crate::store::{self, Error, OrgId};
+use crate::ocpp::Dialect;
+use crate::store::{self, Error, OrgId, Registration};
+use rust_decimal::Decimal;
 use serde::Deserialize;
+use std::sync::Arc;
+use std::time::Duration;
 use takst_engine::tariff::Contract;
 use takst_engine::units::Instant;
+
+/// How long a charger may take to show a price.
+const SHOWN_WITHIN: Duration = Duration::from_secs(20);
 
 /// Who charges.
 #[derive(Clone, Debug)]
@@ -34,6 +43,11 @@ struct More {
     issuer: Option<String>,
     master_pass: bool,
     concurrent_transactions: Option<usize>,
+}
+
+/// Whether a token stops the sessions of others and starts none.
+pub(super) fn is_master_pass(token: &store::Token) -> bool {
+    serde_json::from_str::<More>(&token.document).is_ok_and(|more| more.master_pass)
 }
 
 /// Where somebody shows a token.
@@ -65,6 +79,11 @@ impl Clerk {
         };
         let (stored, driver) = {
             let mut reader = self.store.read().await?;
+            // Whoever is not let in yet learns nothing about tokens, and sells nothing.
+            let charger = reader.charger(spot.org, spot.charger).await?;
+            if charger.is_some_and(|charger| charger.registration != Registration::Accepted) {
+                return Ok(Who::of(TokenStatus::Invalid, Some(id)));
+            }
             let stored = reader.token(spot.org, &id).await?;
             let driver = match stored.as_ref().and_then(|token| token.driver.as_deref()) {
                 Some(driver) => reader.driver(spot.org, driver).await?,
@@ -110,22 +129,52 @@ impl Clerk {
         at: Instant,
     ) -> Result<Answer, Error> {
         let rules = self.rules(&link.org, &link.charger);
-        let house = self.people.rules.house(&link.org);
+        let house = self.people.rules.house(&link.org, &link.charger);
         let spot = Spot { org: &link.org, charger: &link.charger, evse: None, at };
         let who = self.who(spot, authorize.token.as_ref(), &rules, &house).await?;
-        let mut answer = AuthorizeAnswer::from(TokenInfo { languages: house.languages.clone(), ..who.info });
-        // Contracts of Plug and Charge are not checked here: they are known by their token only.
+        let accepted = who.info.status == TokenStatus::Accepted && !who.master;
+        let mut info = TokenInfo { languages: house.languages.clone(), ..who.info };
+        if accepted && rules.tells_price {
+            let evse = rules.evses.first().map_or(1, |evse| evse.evse);
+            let spot = Spot { evse: Some(evse), ..spot };
+            let terms = self.terms(spot, authorize.token.as_ref(), &rules, &house).await?;
+            let price = terms.shown.as_deref().and_then(|shown| price_text(shown, at));
+            if let Some(text) = price {
+                self.show_price(link, authorize.token.as_ref(), &mut info, text);
+            }
+        }
+        let mut answer = AuthorizeAnswer::from(info);
+        // Certificates of Plug and Charge are not checked here, so none is called good: drivers are known by their token.
         let asked = authorize.certificate.is_some() || !authorize.certificate_hashes.is_empty();
-        answer.certificate = asked.then_some(match answer.token.status {
-            TokenStatus::Accepted => CertificateVerdict::Accepted,
-            _ => CertificateVerdict::ContractCancelled,
-        });
+        answer.certificate = asked.then_some(CertificateVerdict::CertChainError);
         Ok(Answer::Authorize(Box::new(answer)))
     }
 
+    // 1.6 is told by a message of its own, 2.x in the answer.
+    fn show_price(&self, link: &Link, token: Option<&Token>, info: &mut TokenInfo, text: String) {
+        if link.dialect != Dialect::V16 {
+            info.message = Some(Message::plain(text));
+            return;
+        }
+        let Some(token) = token.map(|token| token.id.clone()) else { return };
+        let price = Command::UserPrice(UserPrice { token, text, more: Vec::new() });
+        let (wire, org, charger) = (Arc::clone(&self.people.wire), link.org.clone(), link.charger.clone());
+        tokio::spawn(async move {
+            if let Err(why) = wire.command(&org, &charger, price, SHOWN_WITHIN).await {
+                tracing::debug!(charger, %why, "a price was not shown");
+            }
+        });
+    }
+
     /// Whether two tokens are of one group, or the second one may stop everything.
-    pub(super) async fn same_group(&self, org: &OrgId, one: &str, other: &str) -> Result<bool, Error> {
-        let house = self.people.rules.house(org);
+    pub(super) async fn same_group(
+        &self,
+        org: &OrgId,
+        charger: &str,
+        one: &str,
+        other: &str,
+    ) -> Result<bool, Error> {
+        let house = self.people.rules.house(org, charger);
         let mut reader = self.store.read().await?;
         let first = reader.token(org, one).await?.and_then(|token| token.parent);
         let Some(second) = reader.token(org, other).await? else { return Ok(false) };
@@ -135,6 +184,26 @@ impl Clerk {
             more.master_pass || (parent.is_some() && parent == house.master_group.as_deref().map(fold));
         Ok(master || (parent.is_some() && parent == first.as_deref().map(fold)))
     }
+}
+
+// The price of energy at `at`, tax included as the list shows it: `0.30 EUR/kWh`.
+fn price_text(shown: &str, at: Instant) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Slice {
+        from: String,
+        to: String,
+        price: Option<Decimal>,
+    }
+    #[derive(Deserialize)]
+    struct Shown {
+        currency: String,
+        slices: Vec<Slice>,
+    }
+    let shown: Shown = serde_json::from_str(shown).ok()?;
+    let time = |text: &str| time::read(text, 0).map(|(at, _)| at);
+    let now = |slice: &&Slice| time(&slice.from) <= Some(at) && time(&slice.to).is_some_and(|to| at < to);
+    let price = shown.slices.iter().find(now)?.price?;
+    Some(format!("{} {}/kWh", price.round_dp(4).normalize(), shown.currency))
 }
 
 fn kind(token: &Token) -> Option<String> {

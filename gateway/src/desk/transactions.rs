@@ -52,7 +52,7 @@ impl Clerk {
         let Received { report, action, at: received, deviations } = received;
         let Report::Transaction(report) = report else { return Ok(Answer::Done) };
         let rules = self.rules(&link.org, &link.charger);
-        let house = self.people.rules.house(&link.org);
+        let house = self.people.rules.house(&link.org, &link.charger);
         let (info, same_group) = self.about_token(link, &report, &rules, &house).await?;
         self.note_skew(link, &report.at, received).await?;
         let mut terms = None;
@@ -63,7 +63,8 @@ impl Clerk {
                 evse: Some(report.place.evse.unwrap_or_default()),
                 at: report.at.at,
             };
-            terms = Some(self.terms(spot, report.token.as_ref(), &rules, &house).await?);
+            let reserved = self.reserved(spot, report.reservation).await?;
+            terms = Some(self.terms(spot, report.token.as_ref(), &rules, &house).await?.reserved(reserved));
         }
         let kept = Kept {
             report: Some(Report::Transaction(report.clone())),
@@ -100,7 +101,8 @@ impl Clerk {
             match self.store.write(Lane::charger(&link.org, &link.charger), unit).await? {
                 Ended::Needs { at, evse, token } => {
                     let spot = Spot { org: &link.org, charger: &link.charger, evse: Some(evse), at };
-                    terms = Some(self.terms(spot, token.as_ref(), &rules, &house).await?);
+                    let reserved = self.reserved(spot, report.reservation).await?;
+                    terms = Some(self.terms(spot, token.as_ref(), &rules, &house).await?.reserved(reserved));
                 }
                 Ended::Answered { answer, session, changed } => {
                     self.tell(&link.org, changed).await;
@@ -152,7 +154,7 @@ impl Clerk {
             if let Some(began) =
                 session.and_then(|session| session.token).filter(|began| fold(began) != fold(&token.id))
             {
-                same_group = self.same_group(&link.org, &began, &token.id).await?;
+                same_group = self.same_group(&link.org, &link.charger, &began, &token.id).await?;
             }
         }
         Ok((Some(info), same_group))

@@ -5,9 +5,6 @@ use crate::store::OrgId;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use takst_engine::units::Instant;
 
-/// Most chargers that nobody named, in memory and waiting for a decision.
-const MOST_STRANGERS: usize = 1000;
-
 type Due = (Instant, OrgId, String, String);
 
 /// A session that is not over.
@@ -24,7 +21,7 @@ pub(super) struct Open {
 // How far a clock was ahead: as heard last, and as written down.
 #[derive(Default)]
 struct Skew {
-    last: Option<i64>,
+    last: Option<(i64, Instant)>,
     noted: Option<i64>,
 }
 
@@ -117,22 +114,26 @@ impl Watch {
     }
 
     /// Whether there is room for one more charger that nobody named.
-    pub fn stranger(&mut self, org: &OrgId, charger: &str) -> bool {
+    pub fn stranger(&mut self, org: &OrgId, charger: &str, most: usize) -> bool {
         let key = (org.clone(), charger.to_owned());
-        self.strangers.contains(&key) || (self.strangers.len() < MOST_STRANGERS && self.strangers.insert(key))
+        self.strangers.contains(&key) || (self.strangers.len() < most && self.strangers.insert(key))
     }
 
     /// Whether a clock that is `skew` ahead is to be noted: it is another one than before. One that is far behind may be an old report: it
-    /// takes two alike.
-    pub fn skew(&mut self, org: &OrgId, charger: &str, skew: i64) -> bool {
+    /// takes two alike, received a while apart, for old reports arrive together.
+    pub fn skew(&mut self, org: &OrgId, charger: &str, skew: i64, received: Instant) -> bool {
         const BEHIND_MS: i64 = 300_000;
+        const APART_MS: i64 = 60_000;
         const ALIKE_MS: i64 = 5_000;
         // Times are often whole seconds, and take some time to arrive.
         const STEP_MS: i64 = 3_000;
         let known = self.skews.entry((org.clone(), charger.to_owned())).or_default();
-        let alike = known.last.is_some_and(|last| last.saturating_sub(skew).abs() < ALIKE_MS);
-        known.last = Some(skew);
-        if skew <= -BEHIND_MS && !alike {
+        let like = known.last.filter(|(last, _)| last.saturating_sub(skew).abs() < ALIKE_MS);
+        if like.is_none() {
+            known.last = Some((skew, received));
+        }
+        let again = like.is_some_and(|(_, first)| received.0.saturating_sub(first.0) >= APART_MS);
+        if skew <= -BEHIND_MS && !again {
             return false;
         }
         let same = known.noted.is_some_and(|noted| noted.saturating_sub(skew).abs() < STEP_MS);

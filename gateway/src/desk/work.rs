@@ -169,7 +169,7 @@ fn set_terms(session: &mut Session, document: &mut Document, terms: &Terms) {
     session.groups_doc = serde_json::to_string(&who.groups).unwrap_or_else(|_| "[]".to_owned());
     session.contract = Some(contract_word(who.contract).to_owned());
     session.seller = tariff.as_ref().map(|tariff| tariff.seller.clone());
-    session.tariff_name = tariff.as_ref().map(|tariff| tariff.name.clone());
+    session.tariff_name = tariff.as_ref().map(|tariff| tariff.prepared.tariff().name.clone());
     session.tariff_version = tariff.as_ref().map(|tariff| tariff.prepared.version().to_owned());
     session.currency = tariff.as_ref().map(|tariff| tariff.prepared.tariff().currency.code.clone());
     session.shown.clone_from(shown);
@@ -301,7 +301,8 @@ async fn write(
         Next::At(due, act) => Some(Open {
             charger: session.charger.clone(),
             evse: session.evse,
-            token: session.token.clone(),
+            // Whoever was refused does not stand in his own way elsewhere.
+            token: session.token.clone().filter(|_| !session.flags.contains(Flag::TokenRefused.as_str())),
             in_use: !document.track.has_stopped() && !matches!(act, Act::Settle),
             due: Some(due),
         }),

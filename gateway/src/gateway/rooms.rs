@@ -1,21 +1,24 @@
 //! How the rooms of the gateway reach one another.
 
+use crate::api::orders::{DoneDoc, OutcomeDoc};
 use crate::api::{Later, Problem};
-use crate::billing::{Billing, Decision};
-use crate::chargers::model::{Command, Message};
+use crate::billing::{Billing, Decision, Tariffs as _};
+use crate::chargers::model::{Command, Details, Message, TriggeredMessage};
 use crate::clock::now;
-use crate::desk::rules::{Cost, CostSource, Prices, SessionSink};
-use crate::desk::{Clerk, Order};
+use crate::desk::rules::{Cost, CostSource, Prices, Rules as _, SessionSink};
+use crate::desk::{Clerk, NoCommand, Order};
 use crate::feeds::{Books, Offered, receive};
 use crate::house::House;
-use crate::hub::Hub;
+use crate::hub::{Hub, Unsent};
 use crate::live::Live;
 use crate::ocpp::Dialect;
+use crate::receipts::{About, html_about, text_about};
 use crate::sessions::Touched;
 use crate::store::{Bill, OrgId, Store};
 use axum::http::StatusCode;
 use chrono_tz::Tz;
 use futures_util::future::BoxFuture;
+use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +75,20 @@ impl Prices for Books {
     }
 }
 
+// What of a bill leads to the words of its receipt.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Session {
+    site: Option<String>,
+    tariff: Version,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Version {
+    version: Option<String>,
+}
+
 /// Answers what the API asks of the gateway.
 pub(super) struct Reception {
     pub house: Arc<House>,
@@ -79,6 +96,7 @@ pub(super) struct Reception {
     pub billing: Billing,
     pub live: Live,
     pub store: Store,
+    pub hub: Hub,
 }
 
 impl crate::api::House for Reception {
@@ -86,25 +104,74 @@ impl crate::api::House for Reception {
         (org == self.house.org()).then(|| self.house.zone(site))?
     }
 
+    fn site(&self, org: &OrgId, charger: &str) -> Option<String> {
+        (org == self.house.org()).then(|| self.house.site(charger))?
+    }
+
+    fn site_name(&self, org: &OrgId, site: &str) -> Option<String> {
+        (org == self.house.org()).then(|| self.house.site_name(site))?
+    }
+
+    fn doing(&self, org: &OrgId, session: &str) -> Option<&'static str> {
+        self.live.cost(org, session).map(|now| crate::billing::state_word(now.state))
+    }
+
     fn order<'a>(
         &'a self,
         org: &'a OrgId,
         charger: &'a str,
-        order: Value,
+        order: Order,
         by: &'a str,
-    ) -> Later<'a, Result<Value, Problem>> {
+    ) -> Later<'a, Result<DoneDoc, Problem>> {
         Box::pin(async move {
-            let order: Order = serde_json::from_value(order).map_err(|error| {
-                Problem::bad(format!("this is no command: {error}"))
-                    .help("see POST /api/v1/chargers/{id}/commands in /api/openapi.json")
+            // Letters in either case name the same charger.
+            let known = self.house.charger(org, charger).map(|rules| rules.id.clone());
+            let charger = known.as_deref().unwrap_or(charger);
+            let done = self.clerk.command(org, charger, order, by).await.map_err(|why| {
+                let status = match &why {
+                    NoCommand::NoCharger(_) => StatusCode::NOT_FOUND,
+                    NoCommand::NotAccepted => StatusCode::CONFLICT,
+                    NoCommand::NoSession(_) | NoCommand::Token(..) => StatusCode::UNPROCESSABLE_ENTITY,
+                    NoCommand::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+                };
+                Problem::new(status, why.to_string())
             })?;
-            let done = self.clerk.command(org, charger, order, by).await;
-            let done = done.map_err(|why| Problem::new(StatusCode::CONFLICT, why.to_string()))?;
-            match done.outcome {
-                Ok(outcome) => Ok(serde_json::json!({ "id": done.id, "outcome": outcome })),
-                Err(unsent) => Err(Problem::new(StatusCode::BAD_GATEWAY, unsent.to_string())),
-            }
+            let id = done.id;
+            let outcome = done.outcome.map_err(|unsent| {
+                let status = match unsent {
+                    Unsent::NotConnected => StatusCode::CONFLICT,
+                    Unsent::Busy => StatusCode::SERVICE_UNAVAILABLE,
+                    Unsent::Unsayable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+                    Unsent::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
+                    Unsent::Gone { .. } => StatusCode::BAD_GATEWAY,
+                };
+                Problem::new(status, unsent.to_string())
+            })?;
+            let details = match outcome.details {
+                Details::None => None,
+                details => serde_json::to_value(details).ok(),
+            };
+            let outcome = OutcomeDoc {
+                status: outcome.status.as_str().to_owned(),
+                info: outcome.info.and_then(|info| serde_json::to_value(info).ok()),
+                details,
+            };
+            Ok(DoneDoc { id, outcome })
         })
+    }
+
+    fn registered(&self, org: &OrgId, charger: &str, accepted: bool) {
+        if !accepted {
+            self.hub.close(org, charger, "this charger may not connect");
+            return;
+        }
+        let (clerk, org, charger) = (Arc::clone(&self.clerk), org.clone(), charger.to_owned());
+        tokio::spawn(async move {
+            let order = Order::Trigger { message: TriggeredMessage::Boot, evse: None };
+            if let Err(why) = clerk.command(&org, &charger, order, "gateway").await {
+                tracing::debug!(charger, %why, "a charger was not asked to boot again");
+            }
+        });
     }
 
     fn prices<'a>(
@@ -152,7 +219,11 @@ impl crate::api::House for Reception {
     }
 
     fn receipt(&self, bill: &Bill, page: bool) -> Result<String, Problem> {
-        let made = if page { crate::receipts::html(bill) } else { crate::receipts::text(bill) };
+        let session = serde_json::from_str::<Session>(&bill.document).unwrap_or_default();
+        let site = session.site.as_deref().and_then(|site| self.house.site_name(site));
+        let tariff = session.tariff.version.as_deref().and_then(|version| self.house.prepared(version));
+        let about = About { tariff: tariff.as_deref(), site: site.as_deref() };
+        let made = if page { html_about(bill, about) } else { text_about(bill, about) };
         made.map_err(|why| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, why.to_string()))
     }
 

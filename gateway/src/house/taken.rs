@@ -123,6 +123,8 @@ pub(super) async fn take_in(
         }
         for charger in &chargers {
             tx.add_charger(&owner, charger, Registration::Accepted, now).await?;
+            // Whoever is named need not wait any longer.
+            tx.accept_charger(&owner, charger).await?;
         }
         for driver in &drivers {
             tx.put_driver(&owner, driver).await?;

@@ -60,7 +60,7 @@ fn head(receipt: &Receipt<'_>) -> Markup {
     html! {
         header {
             div.seller {
-                @if let Some(seller) = receipt.about.seller {
+                @if let Some(seller) = receipt.seller() {
                     strong { (seller.name) }
                     @for line in &seller.address { span { (line) } }
                     @for line in &seller.contact { span { (line) } }

@@ -207,8 +207,9 @@ impl Attempts {
     }
 }
 
-/// So many at once, and another one after each span.
-struct Buckets<K> {
+/// For everybody a bucket that fills again with time.
+#[derive(Debug)]
+pub(crate) struct Buckets<K> {
     size: u32,
     span: Duration,
     // When the bucket of each will be full again. Full ones are not kept.
@@ -219,11 +220,13 @@ struct Buckets<K> {
 const MOST_BUCKETS: usize = 50_000;
 
 impl<K: Hash + Eq + Clone> Buckets<K> {
-    fn new(size: u32, span: Duration) -> Self {
+    /// `size` at once, and one more every `span`.
+    pub fn new(size: u32, span: Duration) -> Self {
         Self { size: size.max(1), span, full_at: Mutex::default() }
     }
 
-    fn look(&self, key: &K, now: Moment) -> Result<(), u64> {
+    /// Whether there is one left; otherwise the seconds until there is.
+    pub fn look(&self, key: &K, now: Moment) -> Result<(), u64> {
         let full_at = lock(&self.full_at).get(key).copied();
         let Some(missing) = full_at.and_then(|full_at| full_at.checked_duration_since(now)) else {
             return Ok(());
@@ -236,7 +239,8 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
         }
     }
 
-    fn take(&self, key: K, now: Moment) {
+    /// Takes one.
+    pub fn take(&self, key: K, now: Moment) {
         let mut full_at = lock(&self.full_at);
         if full_at.len() >= MOST_BUCKETS && !full_at.contains_key(&key) {
             full_at.retain(|_, at| *at > now);

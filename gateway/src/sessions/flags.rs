@@ -44,6 +44,8 @@ flags! {
     RegisterMixed = "register-mixed", false;
     WrongUnit = "wrong-unit", true;
     StopBelowStart = "stop-below-start", true;
+    NoEnergy = "no-energy", true;
+    LateReading = "late-reading", false;
     LostStart = "lost-start", true;
     StopGuessed = "stop-guessed", false;
     EndedInferred = "ended-inferred", true;

@@ -75,6 +75,15 @@ impl Meter {
         self.last.map(|last| last.at)
     }
 
+    pub fn first_at(&self) -> Option<Instant> {
+        self.first_at
+    }
+
+    /// Whether the charger gave the register of the start.
+    pub fn has_start(&self) -> bool {
+        self.start.is_some()
+    }
+
     pub fn rose_at(&self) -> Option<Instant> {
         self.rose_at
     }

@@ -85,6 +85,9 @@ pub(super) struct States {
     charged: bool,
     measures_power: bool,
     no_power_since: Option<Instant>,
+    // When the charger last said what the car does, and when a register was last read.
+    said_at: Option<Instant>,
+    read_at: Option<Instant>,
     // Energy since the charger said that nothing flows.
     since_word: i64,
     stopped: Option<Stopped>,
@@ -127,30 +130,37 @@ impl States {
         self.nothing_offered = !some;
     }
 
-    pub fn car(&mut self, car: Car) {
-        self.said(match car {
+    pub fn car(&mut self, at: Instant, car: Car) {
+        let word = match car {
             Car::Charging => Word::Charging,
             Car::Connected | Car::SuspendedEv | Car::Away => Word::Resting,
             Car::SuspendedEvse => Word::HeldBack,
-        });
+        };
+        self.said(at, word);
     }
 
-    pub fn shows(&mut self, shows: Shows) {
-        self.said(match shows {
+    pub fn shows(&mut self, at: Instant, shows: Shows) {
+        let word = match shows {
             Shows::Charging => Word::Charging,
             Shows::Preparing if self.started => return,
             Shows::Preparing | Shows::SuspendedEv | Shows::Finishing => Word::Resting,
             Shows::SuspendedEvse | Shows::Faulted => Word::HeldBack,
             Shows::Free | Shows::Occupied => return,
-        });
+        };
+        self.said(at, word);
     }
 
-    fn said(&mut self, word: Word) {
+    fn said(&mut self, at: Instant, word: Word) {
         if word == Word::Charging {
             self.charged = true;
-            if self.word != Word::Charging {
+            // A standstill is guessed from registers; the charger knows better. Measured power knows better than a word that is only
+            // repeated.
+            if self.word != Word::Charging || !self.measures_power {
                 self.no_power_since = None;
             }
+        }
+        if word != self.word {
+            self.said_at = Some(at);
         }
         self.since_word = 0;
         self.word = word;
@@ -178,12 +188,17 @@ impl States {
         rose_at: Option<Instant>,
         (last, waits): (bool, &Waits),
     ) {
+        // What flowed up to the first register after a word flowed before it, or none can say.
+        let follows = self.said_at.is_none_or(|said| self.read_at.is_some_and(|read| read >= said));
+        self.read_at = Some(at);
         if last {
             // What flowed before the stop says nothing of what follows.
             self.charged |= import > 0;
         } else if import > 0 {
             self.charged = true;
-            self.since_word = self.since_word.saturating_add(import);
+            if follows {
+                self.since_word = self.since_word.saturating_add(import);
+            }
             if !self.measures_power {
                 self.no_power_since = None;
                 if self.word != Word::Charging && self.since_word >= SOME_ENERGY {
@@ -259,6 +274,10 @@ impl States {
         self.rows += 1;
         self.row = Some((at, doing));
         Some(row)
+    }
+
+    pub fn has_charged(&self) -> bool {
+        self.charged
     }
 
     pub fn rows(&self) -> i64 {

@@ -504,3 +504,40 @@ proptest! {
         prop_assert_eq!(&one.tracked, &read);
     }
 }
+
+#[test]
+fn what_flowed_before_a_word_says_nothing_against_it() {
+    // No power is measured; the register is read every five minutes.
+    let mut facts =
+        vec![started(0, 0), measured(5, 917), measured(10, 1_833), shows(12, Availability::SuspendedEv)];
+    facts.extend([measured(15, 2_200), measured(20, 2_200), measured(25, 2_200), stopped(40, 2_200)]);
+    let desk = heard(&begin(), &facts);
+    assert_eq!(desk.states().last(), Some(&(12, "idle")), "{:?}", desk.states());
+    // But what flows on after it does.
+    let mut facts = vec![started(0, 0), measured(10, 1_833), shows(12, Availability::SuspendedEv)];
+    facts.extend([measured(15, 2_200), measured(20, 3_100)]);
+    let desk = heard(&begin(), &facts);
+    assert_eq!(desk.states().last(), Some(&(20, "charging")), "{:?}", desk.states());
+}
+
+#[test]
+fn a_charger_that_says_so_charges_again_after_a_standstill() {
+    let mut facts = vec![started(0, 0), measured(10, 2_000), measured(20, 2_000), measured(40, 2_000)];
+    facts.extend([shows(41, Availability::Charging), measured(50, 3_000), stopped(51, 3_100)]);
+    let desk = heard(&begin(), &facts);
+    let states = desk.states();
+    assert!(states.contains(&(41, "charging")), "{states:?}");
+}
+
+#[test]
+fn case_09_energy_that_nobody_knows_is_not_billed() {
+    let bad = report(TransactionPhase::Started, 0);
+    let none = kept(TransactionReport { meter_start: None, ..bad });
+    let desk = heard(&begin(), &[none, stopped(30, 10_000)]);
+    assert!(desk.flags(&begin()).contains(&"no-energy"), "{:?}", desk.flags(&begin()));
+    // A late first register loses what was before it: that is told.
+    let none = kept(report(TransactionPhase::Started, 0));
+    let desk =
+        heard(&begin(), &[none, shows(0, Availability::Charging), measured(10, 2_000), stopped(30, 10_000)]);
+    assert_eq!(desk.flags(&begin()), ["late-reading"]);
+}

@@ -356,7 +356,7 @@ impl Tracked {
             What::Flawed { bound } => self.clock(*bound),
             What::StopToken { id, same_group } => {
                 if let Some(token) = self.token.as_ref().filter(|token| fold(token) != fold(id)) {
-                    let group = if *same_group { "of the same group" } else { "of no common group" };
+                    let group = if *same_group { "which may stop it" } else { "of no common group" };
                     self.flags.raise(Flag::TokenDiffers, || {
                         format!("`{token}` began it and `{id}`, {group}, stopped it")
                     });
@@ -382,7 +382,7 @@ impl Tracked {
             What::Power { to, from } => self.power(at, received, *to, *from, rows),
             What::Car(car) => {
                 self.alive();
-                self.states.car(*car);
+                self.states.car(at, *car);
             }
             What::Alive => self.alive(),
         }
@@ -581,7 +581,7 @@ impl Tracked {
                     self.over = None;
                 }
                 self.occupied = shows == Shows::Occupied || (self.occupied && shows == Shows::Faulted);
-                self.states.shows(shows);
+                self.states.shows(at, shows);
             }
             What::Booted if self.over.is_none() => self.over = likely(OverWhy::Boot),
             What::Next => {
@@ -623,6 +623,25 @@ impl Tracked {
             let known = [Some(plugged_in), start, self.stop.map(|stop| stop.at), self.meter.last_at()];
             known.into_iter().flatten().fold(ended, Instant::max)
         });
+        let ended = self.stop.is_some() || over.is_some();
+        let energy = self.meter.energy(ended);
+        // Without two registers nobody knows. A car that never charged took nothing.
+        let told = flags.has(Flag::StopBelowStart);
+        if ended && energy.is_none() && !told && (self.meter.rows() > 0 || self.states.has_charged()) {
+            flags.raise(Flag::NoEnergy, || {
+                "the registers of its start and its end are not both known, so neither is its energy"
+                    .to_owned()
+            });
+        }
+        if let Some((from, first)) = self.unmetered().filter(|_| energy.is_some()) {
+            flags.raise(Flag::LateReading, || {
+                format!(
+                    "it charged from {}, and its first register is of {}",
+                    utc_text(from),
+                    utc_text(first)
+                )
+            });
+        }
         let end = unplugged.or(self.last.as_ref().map(|last| last.at)).unwrap_or(plugged_in);
         if end.0.saturating_sub(plugged_in.0) > LONGEST_SESSION_DAYS * DAY_MS {
             flags.raise(Flag::TooLong, || format!("it lasts more than {LONGEST_SESSION_DAYS} days"));
@@ -648,12 +667,20 @@ impl Tracked {
             stopped_at: self.stop.map(|stop| stop.at),
             unplugged,
             status,
-            energy: self.meter.energy(self.stop.is_some() || over.is_some()),
+            energy,
             last_reading_at: self.meter.last_at(),
             doing: self.states.now(),
             hold: flags.hold_reason(),
             flags: flags.list(),
         }
+    }
+
+    // Where a car charged before the first register was read: since when, and when that was.
+    fn unmetered(&self) -> Option<(Instant, Instant)> {
+        const AT_ONCE_MS: i64 = 60_000;
+        let from = self.states.charging_started?.max(self.start.map_or(Instant(i64::MIN), |start| start.at));
+        let first = self.meter.first_at().filter(|_| !self.meter.has_start())?;
+        (first.0.saturating_sub(from.0) > AT_ONCE_MS).then_some((from, first))
     }
 
     /// What is to be done next although nothing comes in, and when.

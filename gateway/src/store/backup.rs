@@ -18,7 +18,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 /// All tables, in the order they are written.
-pub(super) const TABLES: [&str; 33] = [
+pub(super) const TABLES: [&str; 36] = [
     "org",
     "sequence",
     "setup_version",
@@ -48,6 +48,9 @@ pub(super) const TABLES: [&str; 33] = [
     "incident",
     "incident_event",
     "command",
+    "campaign",
+    "campaign_charger",
+    "charger_told",
     "event",
     "driver",
     "person",
@@ -62,6 +65,17 @@ pub struct TableSum {
     pub rows: u64,
     /// SHA-256 of each row, added up.
     pub hash: String,
+}
+
+/// The tables that a database has: an older schema has fewer.
+pub(super) async fn present(conn: &mut Conn) -> Result<Vec<&'static str>, Error> {
+    let mut tables = Vec::with_capacity(TABLES.len());
+    for table in TABLES {
+        if !columns(conn, table).await?.is_empty() {
+            tables.push(table);
+        }
+    }
+    Ok(tables)
 }
 
 /// What is in a backup, table by table.
@@ -142,7 +156,7 @@ async fn each_row(
 
 pub(super) async fn contents(conn: &mut Conn) -> Result<Contents, Error> {
     let mut contents = Contents::new();
-    for table in TABLES {
+    for table in present(conn).await? {
         let columns = columns(conn, table).await?;
         let mut sum = Sum::default();
         each_row(conn, table, &columns, |values| {

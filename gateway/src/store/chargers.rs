@@ -136,6 +136,15 @@ impl Tx {
         self.charger(org, charger).await?.ok_or_else(|| missing(charger))
     }
 
+    /// Lets a charger in that waits to be accepted; whether it waited.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn accept_charger(&mut self, org: &OrgId, charger: &str) -> Result<bool, Error> {
+        let sql = "UPDATE charger SET registration = 'accepted' WHERE org = $1 AND id = $2 AND registration = 'pending'";
+        Ok(self.run(org, sql, args![key(charger)]).await? == 1)
+    }
+
     /// Decides about a charger.
     ///
     /// # Errors

@@ -14,7 +14,11 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 /// Every change of the schema, in order. A file that was released is never changed.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "begin", include_str!("../../migrations/0001_begin.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "begin", include_str!("../../migrations/0001_begin.sql")),
+    (2, "campaigns", include_str!("../../migrations/0002_campaigns.sql")),
+    (3, "told", include_str!("../../migrations/0003_told.sql")),
+];
 
 /// The version of the schema that this program writes.
 pub(super) fn schema_version() -> i64 {

@@ -1,6 +1,8 @@
 //! Restoring a backup of either kind into an empty database of either kind.
 
-use super::backup::{Cell, Contents, Head, Line, TABLES, TableSum, broken, cannot, columns, contents, read};
+use super::backup::{
+    Cell, Contents, Head, Line, TABLES, TableSum, broken, cannot, columns, contents, present, read,
+};
 use super::error::{Error, OpenError};
 use super::open::{self, Place};
 use super::sql::{Conn, Value, places};
@@ -53,7 +55,8 @@ async fn fill(
         )
     };
     conn.execute("BEGIN", Vec::new()).await.map_err(|error| open::explain(place, &error))?;
-    for table in TABLES {
+    let tables = present(conn).await.map_err(failed)?;
+    for table in tables {
         let row = conn.fetch_one(&format!("SELECT COUNT(*) FROM {table}"), Vec::new()).await;
         let count = row.map_err(Error::from).map_err(failed)?.and_then(|row| row.int(0).ok().flatten());
         if count != Some(0) {
@@ -147,7 +150,7 @@ async fn copy_sqlite(source: &mut Conn, conn: &mut Conn) -> Result<Contents, Err
         let rows = u64::try_from(row.get::<i64>(1)?).unwrap_or_default();
         contents.insert(row.get(0)?, TableSum { rows, hash: row.get(2)? });
     }
-    for table in TABLES {
+    for table in present(source).await? {
         let columns = columns(source, table).await?;
         let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
         let into = Into::table(table, &names);

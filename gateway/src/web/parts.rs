@@ -1,6 +1,7 @@
 //! The changing parts of the page.
 
-use super::{Running, View};
+use super::{Held, Running, View};
+use crate::billing::printed_number;
 use crate::store::{Bill, Charger, ConnectorState, Incident, Registration, Session};
 use maud::{Markup, html};
 use serde_json::Value;
@@ -19,13 +20,17 @@ pub(super) fn all(view: &View) -> Markup {
 }
 
 fn chargers(view: &View) -> Markup {
-    let online = view.chargers.iter().filter(|(charger, _)| charger.connection.is_some()).count();
+    let all = || view.sites.iter().flat_map(|(_, chargers)| chargers);
+    let online = all().filter(|(charger, _)| charger.connection.is_some()).count();
     html! {
         section {
-            h2 { "Chargers " small { (online) " of " (view.chargers.len()) " connected" } }
-            @if view.chargers.is_empty() { p.none { "None yet. A charger connects to /ocpp/ and its identity." } }
-            div.tiles {
-                @for (charger, connectors) in &view.chargers { (tile(charger, connectors, view.at)) }
+            h2 { "Chargers " small { (online) " of " (all().count()) " connected" } }
+            @if view.sites.is_empty() { p.none { "None yet. A charger connects to /ocpp/ and its identity." } }
+            @for (site, chargers) in &view.sites {
+                h3 { (site) }
+                div.tiles {
+                    @for (charger, connectors) in chargers { (tile(charger, connectors, view.at)) }
+                }
             }
         }
     }
@@ -88,16 +93,17 @@ fn running(view: &View) -> Markup {
             h2 { "Charging now " small { (view.running.len()) } }
             @if view.running.is_empty() { p.none { "No car is plugged in." } } @else {
                 table {
-                    tr { th { "charger" } th { "token" } th { "since" } th.figure { "time" } th.figure { "kWh" } th.figure { "cost so far" } th { "tariff" } }
-                    @for Running { session, cost } in &view.running {
+                    tr { th { "charger" } th { "token" } th { "since, there" } th { "now" } th.figure { "time" } th.figure { "kWh" } th.figure { "cost so far" } th { "tariff" } }
+                    @for Running { session, cost, since, doing } in &view.running {
                         tr {
                             td { (session.charger) " / " (session.evse) }
-                            td { (session.token.as_deref().unwrap_or("–")) }
-                            td { (clock(session.plugged_in)) }
+                            td.cut title=(session.token.as_deref().unwrap_or_default()) { (session.token.as_deref().unwrap_or("–")) }
+                            td { (since) }
+                            td { (doing) }
                             td.figure { (length(view.at.0 - session.plugged_in.0)) }
                             td.figure { (kwh(session)) }
                             td.figure { (cost.as_deref().unwrap_or("–")) }
-                            td { (session.tariff_name.as_deref().unwrap_or("none")) }
+                            td.wide { (session.tariff_name.as_deref().unwrap_or("none")) }
                         }
                     }
                 }
@@ -133,16 +139,16 @@ fn incident_row(incident: &Incident) -> Markup {
     }
 }
 
-fn held(sessions: &[Session]) -> Markup {
+fn held(sessions: &[Held]) -> Markup {
     html! {
         section {
             h2 { "Held back " small { "somebody has to decide before these are billed" } }
             table {
-                tr { th { "charger" } th { "plugged in" } th.figure { "kWh" } th { "why" } }
-                @for session in sessions {
+                tr { th { "charger" } th { "plugged in, there" } th.figure { "kWh" } th { "why" } }
+                @for Held { session, since } in sessions {
                     tr {
                         td { (session.charger) " / " (session.evse) }
-                        td { (clock(session.plugged_in)) }
+                        td { (since) }
                         td.figure { (kwh(session)) }
                         td.wide { (session.hold_reason.as_deref().unwrap_or("–")) }
                     }
@@ -158,7 +164,7 @@ fn bills(view: &View) -> Markup {
             h2 { "Last bills" }
             @if view.bills.is_empty() { p.none { "None yet." } } @else {
                 table {
-                    tr { th { "number" } th { "issued" } th { "kind" } th.figure { "total" } th { "made of" } th {} }
+                    tr { th { "number" } th { "issued, there" } th { "kind" } th.figure { "total" } th { "made of" } th {} }
                     @for bill in &view.bills { (bill_row(bill)) }
                 }
             }
@@ -172,14 +178,18 @@ fn bill_row(bill: &Bill) -> Markup {
         |value: &Value, field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     let list = |field: &str| document.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
     let charges = list("charges");
-    let made: Vec<String> = charges
+    let mut made: Vec<String> = charges
         .iter()
         .map(|charge| format!("{} {}", text(charge, "label"), text(charge, "amount")))
         .collect();
+    // Prices without tax come to the total only with it.
+    if document.get("prices_include_vat").and_then(Value::as_bool) == Some(false) {
+        made.push(format!("tax {}", text(&document, "vat_total")));
+    }
     html! {
         tr {
-            td { (bill.series) (bill.number) }
-            td { (clock(bill.issued_at)) }
+            td { (printed_number(&bill.series, bill.number)) }
+            td { (minute(&text(&document, "issued"))) }
             td { (bill.kind.as_str()) }
             td.figure { (text(&document, "total")) " " (bill.currency) }
             td.wide {
@@ -207,7 +217,7 @@ fn bill_row(bill: &Bill) -> Markup {
 }
 
 // `2025-03-10 17:00` of an RFC 3339 time.
-fn minute(text: &str) -> String {
+pub(super) fn minute(text: &str) -> String {
     text.get(..16).unwrap_or(text).replace('T', " ")
 }
 

@@ -76,7 +76,7 @@ impl Rules for Hand {
         self.unknown.lock().unwrap().clone()
     }
 
-    fn house(&self, _: &OrgId) -> Arc<House> {
+    fn house(&self, _: &OrgId, _: &str) -> Arc<House> {
         Arc::new(self.house.lock().unwrap().clone())
     }
 

@@ -10,6 +10,7 @@
 #[path = "../net_support/mod.rs"]
 mod net_support;
 
+mod care;
 mod demo;
 mod door;
 mod hostile;

@@ -1,0 +1,46 @@
+//! What chargers have been told of the set-up, so that they are told again only when it changes.
+
+use super::error::Error;
+use super::record::{OrgId, key};
+use super::sql::{Reader, args};
+use super::tx::Tx;
+use std::collections::HashMap;
+use takst_engine::units::Instant;
+
+impl Tx {
+    /// Notes what a charger has been told.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_told(
+        &mut self,
+        org: &OrgId,
+        charger: &str,
+        hash: &str,
+        at: Instant,
+    ) -> Result<(), Error> {
+        let sql = "INSERT INTO charger_told (org, charger, hash, at) VALUES ($1, $2, $3, $4)
+                   ON CONFLICT (org, charger) DO UPDATE SET hash = excluded.hash, at = excluded.at";
+        self.run(org, sql, args![key(charger), hash, at]).await.map(drop)
+    }
+
+    /// A charger may have forgotten what it was told: it has booted.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_told(&mut self, org: &OrgId, charger: &str) -> Result<(), Error> {
+        let sql = "DELETE FROM charger_told WHERE org = $1 AND charger = $2";
+        self.run(org, sql, args![key(charger)]).await.map(drop)
+    }
+}
+
+impl Reader {
+    /// What each charger has been told.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn told(&mut self, org: &OrgId) -> Result<HashMap<String, String>, Error> {
+        let rows = self.rows(org, "SELECT charger, hash FROM charger_told WHERE org = $1", args![]).await?;
+        rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+    }
+}
