@@ -8,5 +8,6 @@
     reason = "a test that fails panics; counts are small"
 )]
 
+mod cases;
 mod hostile;
 mod schemas;
