@@ -2,7 +2,7 @@
 
 use super::{Count, Hub, Line};
 use crate::serve::Stop;
-use crate::store::{Direction, Frame, Lane, OrgId, Store};
+use crate::store::{Direction, Frame, FramesOf, Lane, OrgId, Store};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -118,10 +118,11 @@ impl Writer {
             let written = self
                 .store
                 .write(lane, async move |tx| {
-                    for (charger, (keep, frames)) in &chargers {
-                        tx.append_frames(&org, charger, frames, *keep).await?;
-                    }
-                    Ok(())
+                    let each = chargers.iter();
+                    let of: Vec<_> = each
+                        .map(|(charger, (keep, frames))| FramesOf { charger, frames, keep: *keep })
+                        .collect();
+                    tx.append_frames_of(&org, &of).await
                 })
                 .await;
             match written {

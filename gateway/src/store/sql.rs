@@ -224,7 +224,7 @@ fn pg(sql: &str, values: Vec<Value>) -> Query<'static, Postgres, PgArguments> {
 }
 
 /// PostgreSQL cannot store the character NUL and SQLite's tools stop at it; a charger can send it.
-fn storable(text: String) -> String {
+pub(super) fn storable(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 

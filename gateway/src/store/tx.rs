@@ -7,6 +7,9 @@ use super::sql::{Reader, Row, Value, with_org};
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 
+/// Rows of one statement: few distinct numbers, so that the cache of prepared statements is of use.
+pub(super) const SIZES: [usize; 4] = [64, 16, 4, 1];
+
 /// Changes things, inside a unit of work of [`super::Store::write`]. Everything a [`Reader`] can look up can
 /// be looked up here too, and sees the unit's own changes.
 pub struct Tx {
@@ -47,6 +50,18 @@ impl Tx {
         self.reader.row(org, sql, values).await
     }
 
+    /// Runs a change that gives rows back, in any order.
+    pub(super) async fn returning_all(
+        &mut self,
+        org: &OrgId,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, Error> {
+        self.wrote = true;
+        self.writes += 1;
+        self.reader.rows(org, sql, values).await
+    }
+
     /// A change that must meet a row.
     pub(super) async fn must(
         &mut self,
@@ -84,8 +99,6 @@ impl Tx {
         rows: Vec<Vec<Value>>,
         tail: &str,
     ) -> Result<u64, Error> {
-        // Few distinct numbers of rows, so that the cache of prepared statements is of use.
-        const SIZES: [usize; 4] = [64, 16, 4, 1];
         let mut met = 0;
         let mut rows = rows.into_iter();
         while let Some(size) = SIZES.into_iter().find(|size| *size <= rows.len()) {

@@ -314,6 +314,33 @@ async fn frames_are_a_ring(place: Place) {
         })
         .await
         .unwrap();
+    // Many chargers in a few statements, each with numbers of its own; over and over, and only a few more than asked for stay.
+    for turn in 0..20 {
+        let owner = city.clone();
+        let sent = frames.clone();
+        let unit = async move |tx: &mut Tx| {
+            let names: Vec<String> = (0..90).map(|number| format!("M{number}")).collect();
+            let each = names.iter().zip(1..).map(|(charger, many)| FramesOf {
+                charger,
+                frames: &sent[..1 + (turn + many) % 3],
+                keep: 8,
+            });
+            tx.append_frames_of(&owner, &each.collect::<Vec<_>>()).await
+        };
+        store.write(Lane::org(&city), unit).await.unwrap();
+    }
+    for many in 1..=90 {
+        let charger = format!("M{}", many - 1);
+        let kept =
+            store.read().await.unwrap().frames(&city, &charger, &FrameSearch::default(), 1000).await.unwrap();
+        let all: usize = (0..20).map(|turn| 1 + (turn + many) % 3).sum();
+        let numbers: Vec<_> = kept.iter().map(|frame| usize::try_from(frame.seq).unwrap()).collect();
+        assert!((8..24).contains(&kept.len()), "{charger}: {numbers:?}");
+        assert!(
+            numbers.iter().copied().eq((0..kept.len()).map(|place| all - place)),
+            "{charger}: {numbers:?}"
+        );
+    }
     let mut reader = store.read().await.unwrap();
     let kept = reader.frames(&city, "C1", &FrameSearch::default(), 1000).await.unwrap();
     assert_eq!(kept.len(), 100, "the newest hundred");
