@@ -226,7 +226,8 @@ impl<D: Desk> Door<D> {
             match upgrade.await {
                 Ok(upgraded) => {
                     let config = WebSocketConfig::default()
-                        .read_buffer_size(4 << 10)
+                        // Held for as long as the connection; a longer message takes what it needs.
+                        .read_buffer_size(1 << 10)
                         .write_buffer_size(0)
                         .max_write_buffer_size(2 * MAX_BYTES)
                         .max_message_size(Some(MAX_BYTES))

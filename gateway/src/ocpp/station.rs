@@ -51,30 +51,36 @@ pub(crate) struct Guest<D> {
 }
 
 /// Serves a connection until it ends.
-pub(crate) async fn attend<D: Desk>(socket: Socket, guest: Guest<D>) {
-    let line = Arc::clone(&guest.line);
-    let desk = Arc::clone(&guest.desk);
-    let older = guest.hub.enter(Arc::clone(&line));
-    let leaving = Leaving { hub: guest.hub.clone(), line: Arc::clone(&line) };
+pub(crate) fn attend<D: Desk>(socket: Socket, guest: Guest<D>) -> impl Future<Output = ()> + Send {
+    // Most connections are silent most of the time: what they keep is made as small as it can be. In the future itself a station would
+    // have its place, and socket and guest would keep theirs.
+    serve(Box::new(Station::new(socket, guest)))
+}
+
+async fn serve<D: Desk>(mut station: Box<Station<D>>) {
+    let line = Arc::clone(&station.line);
+    let desk = Arc::clone(&station.desk);
+    let older = station.hub.enter(Arc::clone(&line));
+    let leaving = Leaving { hub: station.hub.clone(), line: Arc::clone(&line) };
     if let Some(older) = older {
         // Reports of one charger come one after the other, over connections too.
-        let patience = guest.settings.finish.saturating_mul(2);
-        if timeout(patience, older.finished()).await.is_err() {
+        let patience = station.settings.finish.saturating_mul(2);
+        if Box::pin(timeout(patience, older.finished())).await.is_err() {
             tracing::warn!(charger = line.link.charger, "the older connection does not come to its end");
         }
     }
     let link = &line.link;
     tracing::info!(org = link.org.as_str(), charger = link.charger, connection = link.connection, dialect = %link.dialect, "connected");
     Box::pin(desk.connected(link)).await;
-    let mut station = Station::new(socket, guest);
+    station.start(Moment::now());
     let end = station.talk().await;
     tracing::info!(org = link.org.as_str(), charger = link.charger, connection = link.connection, %end, "disconnected");
     line.shut();
-    station.finish().await;
-    let wire = station.into_wire();
+    Box::pin(station.finish()).await;
+    let wire = Box::new(station.into_wire());
     Box::pin(desk.disconnected(link)).await;
     drop(leaving);
-    wire.close(end).await;
+    Box::pin(wire.close(end)).await;
 }
 
 // Whatever happens to the task, the hub does not keep a connection that is gone.
@@ -146,6 +152,12 @@ impl<D: Desk> Station<D> {
             welcome,
             settings,
         }
+    }
+
+    // The conversation begins: what is counted from its beginning is counted from now.
+    fn start(&mut self, at: Moment) {
+        self.life.sign(false, at);
+        self.calls.phase = Phase::at_first(self.welcome.booted, at, self.settings.settle);
     }
 
     async fn talk(&mut self) -> End {

@@ -117,6 +117,10 @@ impl Wire {
                 self.stuck = None;
             }
         }
+        if self.out.capacity() > 0 {
+            // Most chargers are silent for most of their lives.
+            self.out = VecDeque::new();
+        }
         if self.unflushed {
             match self.socket.poll_flush_unpin(context) {
                 Poll::Ready(flushed) => {
