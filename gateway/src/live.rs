@@ -23,6 +23,7 @@ use crate::ocpp::Dialect;
 use crate::sessions::Touched;
 use crate::store::{self, OrgId, Store};
 use follow::Held;
+use futures_util::StreamExt as _;
 use rust_decimal::Decimal;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -44,6 +45,8 @@ pub trait Chargers: Send + Sync + 'static {
     fn shows_cost(&self, org: &OrgId, charger: &str) -> bool;
 }
 
+// Sessions that are taken up at the same time; about as many as there are connections for look-ups.
+const TAKEN_UP_AT_ONCE: usize = 8;
 // The last cost of a session that is over stays for so long: it is part of the answer to the charger.
 const LAST_SHOWN_MS: i64 = 10 * 60_000;
 
@@ -182,16 +185,13 @@ impl Live {
             let sessions = self.inner.store.read().await?.unfinished_sessions(org).await?;
             let earliest = sessions.iter().map(|session| session.plugged_in).min();
             self.inner.books.refresh(&self.inner.store, org, now, earliest).await?;
-            for session in sessions {
-                count += 1;
-                self.touch(
-                    org,
-                    &session.id,
-                    Touched { rebuilt: true, late: true, ..Touched::default() },
-                    now,
-                )
-                .await;
-            }
+            count += sessions.len();
+            // Each is read by itself: several at a time, or chargers would wait for thousands of look-ups one after the other.
+            let each = sessions.iter().map(|session| {
+                let again = Touched { rebuilt: true, late: true, ..Touched::default() };
+                self.touch(org, &session.id, again, now)
+            });
+            futures_util::stream::iter(each).buffer_unordered(TAKEN_UP_AT_ONCE).collect::<()>().await;
         }
         Ok(count)
     }
