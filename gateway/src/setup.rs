@@ -20,6 +20,7 @@ mod read;
 mod report;
 mod resolve;
 mod secret;
+mod sent;
 mod tariffs;
 mod values;
 
@@ -38,5 +39,6 @@ pub use model::{
 pub use report::Problems;
 pub use resolve::{At, FirmwareHabits, InForce, Level, Setup, TokenVerdict, Unknown};
 pub use secret::{Password, Secrets, hash_password};
+pub use sent::{Edit, Refusal, Thing};
 pub use tariffs::{BasedOn, Bundle, TariffFile};
 pub use values::{Amount, Id, Local, Offset, Power, TimeOfDay, TimeSpan, Until, Zone};

@@ -1,6 +1,7 @@
 //! What one set-up has that another one has not, as data for the audit log and as a line for people.
 
 use super::load::Loaded;
+use super::merge::Section;
 use super::model::Document;
 use super::read::shown;
 use serde::Serialize;
@@ -130,20 +131,16 @@ pub fn changes(before: &Document, after: &Document) -> Vec<Change> {
     single(&mut found, "organisation", organisation, &after.organisation);
     single(&mut found, "settings", settings, &after.settings);
     single(&mut found, "limits", limits, &after.limits);
-    many(&mut found, "seller", sellers, &after.sellers, |seller| seller.id.to_string());
-    many(&mut found, "site", sites, &after.sites, |site| site.id.to_string());
-    many(&mut found, "charger", chargers, &after.chargers, |charger| charger.id.to_string());
-    many(&mut found, "model", models, &after.models, |model| {
-        format!("{} {}", model.vendor, model.model.as_deref().unwrap_or_default()).trim_end().to_owned()
-    });
-    many(&mut found, "group", groups, &after.groups, |group| group.id.to_string());
-    many(&mut found, "plan", plans, &after.plans, |plan| plan.id.to_string());
-    many(&mut found, "driver", drivers, &after.drivers, |driver| driver.id.to_string());
-    many(&mut found, "token", tokens, &after.tokens, |token| token.uid.to_string());
-    many(&mut found, "tariff", tariffs, &after.tariffs, super::model::Assignment::label);
-    many(&mut found, "feed", feeds, &after.feeds, |feed| {
-        format!("{} {}", feed.name, feed.area.as_deref().unwrap_or_default()).trim_end().to_owned()
-    });
+    many(&mut found, sellers, &after.sellers);
+    many(&mut found, sites, &after.sites);
+    many(&mut found, chargers, &after.chargers);
+    many(&mut found, models, &after.models);
+    many(&mut found, groups, &after.groups);
+    many(&mut found, plans, &after.plans);
+    many(&mut found, drivers, &after.drivers);
+    many(&mut found, tokens, &after.tokens);
+    many(&mut found, tariffs, &after.tariffs);
+    many(&mut found, feeds, &after.feeds);
     found
 }
 
@@ -167,20 +164,15 @@ fn single<T: Serialize + PartialEq>(found: &mut Vec<Change>, section: &'static s
     }
 }
 
-fn many<T: Serialize + PartialEq>(
-    found: &mut Vec<Change>,
-    section: &'static str,
-    before: &[T],
-    after: &[T],
-    id: impl Fn(&T) -> String,
-) {
-    let old: BTreeMap<String, &T> = before.iter().map(|thing| (id(thing), thing)).collect();
-    let new: BTreeMap<String, &T> = after.iter().map(|thing| (id(thing), thing)).collect();
-    for thing in before.iter().filter(|thing| !new.contains_key(&id(thing))) {
-        found.push(Change { section, id: id(thing), what: What::Removed { before: value(thing) } });
+fn many<T: Section>(found: &mut Vec<Change>, before: &[T], after: &[T]) {
+    let section = T::NAME;
+    let old: BTreeMap<String, &T> = before.iter().map(|thing| (thing.id(), thing)).collect();
+    let new: BTreeMap<String, &T> = after.iter().map(|thing| (thing.id(), thing)).collect();
+    for thing in before.iter().filter(|thing| !new.contains_key(&thing.id())) {
+        found.push(Change { section, id: thing.id(), what: What::Removed { before: value(thing) } });
     }
     for thing in after {
-        let id = id(thing);
+        let id = thing.id();
         let what = match old.get(&id) {
             None => What::Added { after: value(thing) },
             Some(before) if *before != thing => {

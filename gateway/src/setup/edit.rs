@@ -1,12 +1,18 @@
 //! Changing one thing in the files where it stands, comments and layout kept.
 
-use super::files::{API_FILE, Files, PEOPLE_FILE};
-use super::merge::Section;
+mod write;
+
+pub(crate) use write::KEPT;
+
+use super::files::{API_FILE, Files, PEOPLE_FILE, folder_of, relative};
+use super::merge::{MANY, SINGLE, Section};
 use super::model::{Assignment, Charger, Driver, Feed, Group, Model, Person, Plan, Seller, Site, Token};
 use super::node::{Node, Value as Tree, json, too_deep};
+use super::read::{Field as _, list};
 use super::report::Report;
 use serde_json::Value;
-use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike};
+use toml_edit::{ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike};
+use write::write;
 
 /// Why a change cannot be made.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -17,12 +23,36 @@ pub enum EditError {
     /// There is no such thing.
     #[error("there is no {0} `{1}`")]
     NoThing(String, String),
+    /// What was sent would make another thing of it.
+    #[error("what was sent is not {0} `{1}`: its own keys name another one")]
+    OtherThing(String, String),
+    /// A path that leads out of the set-up's folder.
+    #[error("`{0}` is not in the folder of the set-up")]
+    Outside(String),
     /// The text of a file is not TOML: somebody is editing it.
     #[error("`{0}` cannot be read as TOML; mend it first")]
     Unreadable(String),
     /// A value cannot be said in TOML.
     #[error("`{0}`: {1}")]
     Value(String, &'static str),
+}
+
+impl EditError {
+    /// What to do.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::NoSection(_) => {
+                let all: Vec<&str> = SINGLE.into_iter().chain(MANY).collect();
+                format!("the sections are {}", list(&all))
+            }
+            Self::OtherThing(..) => {
+                "a thing keeps its name: add one under the new name, and take the old one out".to_owned()
+            }
+            Self::Outside(_) => "name a file in the folder of the set-up, without `..`".to_owned(),
+            Self::NoThing(..) | Self::Unreadable(_) | Self::Value(..) => return None,
+        })
+    }
 }
 
 /// How the things of a section are told apart: the key that names them, and what identifies one.
@@ -53,18 +83,23 @@ fn kinds() -> [Kind; 11] {
     ]
 }
 
-fn is_single(section: &str) -> bool {
-    matches!(section, "organisation" | "settings" | "limits")
+pub(crate) fn is_single(section: &str) -> bool {
+    SINGLE.contains(&section)
 }
+
+/// The paths that a thing of a section may name.
+pub(crate) const PATHS: [(&str, &[&str]); 3] =
+    [("tariff", &["file"]), ("feed", &["files"]), ("charger", &["security", "password", "file"])];
 
 impl Files {
     /// Sets keys of a thing where it stands, or adds it to `api.toml` (a person to `people.toml`). A key that is `null` is taken
     /// out; other keys and all comments stay. `id` is what tells the thing apart: of a token its uid, of a person the driver, of a
-    /// feed its name and area (`spot FI`), of a model vendor and model; of `settings`, `limits` and `organisation` empty. Nothing is
+    /// feed its name and area (`spot FI`), of a model vendor and model; of a tariff that has no id its label; of `settings`, `limits`
+    /// and `organisation` empty. Paths in `fields` are relative to the set-up's folder, wherever the thing stands. Nothing is
     /// checked and nothing written yet: see [`Files::load`] and [`Files::save`].
     ///
     /// # Errors
-    /// An unknown section, or a file that is not TOML.
+    /// An unknown section, a file that is not TOML, or fields that would make another thing of it.
     pub fn set(
         &mut self,
         section: &str,
@@ -112,6 +147,7 @@ impl Files {
         whole: bool,
     ) -> Result<(), EditError> {
         let found = self.find(section, id)?;
+        let is_new = found.is_none();
         let (name, mut document, place) = match found {
             Some(found) => found,
             None => {
@@ -119,6 +155,8 @@ impl Files {
                 (name.to_owned(), self.document(name)?.unwrap_or_default(), None)
             }
         };
+        let fields = &beside(section, folder_of(&name), fields);
+        let mut unnamed = false;
         if is_single(section) {
             let item = document.entry(section).or_insert_with(|| Item::Table(Table::new()));
             let table = item.as_table_like_mut().ok_or_else(|| EditError::Unreadable(name.clone()))?;
@@ -129,6 +167,7 @@ impl Files {
             match (item, place) {
                 (Item::ArrayOfTables(tables), Some(at)) => {
                     let table = tables.get_mut(at).ok_or_else(|| EditError::Unreadable(name.clone()))?;
+                    unnamed = !table.contains_key(kind.id);
                     write(table, fields, whole, &identity(&kind))?;
                 }
                 (Item::ArrayOfTables(tables), None) => {
@@ -141,7 +180,10 @@ impl Files {
                     let table =
                         at.and_then(|at| array.get_mut(at)).and_then(toml_edit::Value::as_inline_table_mut);
                     match table {
-                        Some(table) => write(table, fields, whole, &identity(&kind))?,
+                        Some(table) => {
+                            unnamed = !table.contains_key(kind.id);
+                            write(table, fields, whole, &identity(&kind))?;
+                        }
                         None => {
                             let mut table = InlineTable::new();
                             named(&mut table, &kind, id);
@@ -153,7 +195,13 @@ impl Files {
                 _ => return Err(EditError::Unreadable(name)),
             }
         }
+        let before = self.text(&name).map(str::to_owned);
         self.put(&name, document.to_string());
+        // What had no name of its own may be called something else from now on.
+        if (is_new || !unnamed || section == "feed") && !is_single(section) && self.find(section, id)?.is_none() {
+            self.put_or_forget(&name, before);
+            return Err(EditError::OtherThing(section.to_owned(), id.to_owned()));
+        }
         Ok(())
     }
 
@@ -174,9 +222,11 @@ impl Files {
             let Some(item) = document.get(section) else { continue };
             let Some(kind) = &kind else { return Ok(Some((name, document, None))) };
             let folded = (kind.fold)(id);
+            let within = folder_of(&name);
             let is_it = |table: &dyn TableLike| {
-                let key = (kind.key)(&tree(table)).map(|key| (kind.fold)(&key));
-                key.as_deref() == Some(folded.as_str())
+                let node = tree(table);
+                let key = (kind.key)(&node).or_else(|| label(kind, &node, within));
+                key.is_some_and(|key| (kind.fold)(&key) == folded)
             };
             let at = match item {
                 Item::ArrayOfTables(tables) => tables.iter().position(|table| is_it(table)),
@@ -207,6 +257,33 @@ fn known(section: &str) -> Result<Kind, EditError> {
     kind.ok_or_else(|| EditError::NoSection(section.to_owned()))
 }
 
+// What an assignment of a tariff without an id is called.
+fn label(kind: &Kind, node: &Node, within: &str) -> Option<String> {
+    if kind.name != Assignment::NAME {
+        return None;
+    }
+    let mut report = Report::default();
+    report.stands_in(0, within);
+    Assignment::read(node, &mut report).map(|assignment| assignment.label())
+}
+
+// The fields with their paths as they are written in a file of a folder.
+fn beside(
+    section: &str,
+    folder: &str,
+    fields: &serde_json::Map<String, Value>,
+) -> serde_json::Map<String, Value> {
+    let mut fields = fields.clone();
+    if let Some((_, keys)) = PATHS.iter().find(|(known, _)| *known == section)
+        && let Some((first, more)) = keys.split_first()
+        && let Some(path) = more.iter().try_fold(fields.get_mut(*first), |at, key| Some(at?.get_mut(*key))).flatten()
+        && let Some(text) = path.as_str()
+    {
+        *path = Value::from(relative(folder, text));
+    }
+    fields
+}
+
 // The keys that say which thing it is, and that a replacement must not lose.
 fn identity(kind: &Kind) -> Vec<&'static str> {
     match kind.name {
@@ -227,74 +304,8 @@ fn named(table: &mut dyn TableLike, kind: &Kind, id: &str) {
     }
 }
 
-// The texts of a table, as the sections' own rules want to see them.
+// A table, as the sections' own rules want to see it.
 fn tree(table: &dyn TableLike) -> Node {
-    let texts: serde_json::Map<String, Value> =
-        table.iter().filter_map(|(key, item)| Some((key.to_owned(), Value::from(item.as_str()?)))).collect();
-    let text = Value::from(texts).to_string();
+    let text = write::table_json(table).to_string();
     json(&text, 0, &mut Report::default()).unwrap_or(Node { at: Default::default(), it: Tree::Null })
-}
-
-fn write(
-    table: &mut dyn TableLike,
-    fields: &serde_json::Map<String, Value>,
-    whole: bool,
-    keep: &[&str],
-) -> Result<(), EditError> {
-    if whole {
-        let gone: Vec<String> = table.iter().map(|(key, _)| key.to_owned()).collect();
-        for key in gone.iter().filter(|key| !fields.contains_key(*key) && !keep.contains(&key.as_str())) {
-            table.remove(key);
-        }
-    }
-    for (key, value) in fields {
-        if value.is_null() {
-            table.remove(key);
-            continue;
-        }
-        let mut new = toml(key, value)?;
-        match table.get_mut(key) {
-            // What stands behind the old value, a comment perhaps, stays.
-            Some(Item::Value(old)) => {
-                *new.decor_mut() = old.decor().clone();
-                *old = new;
-            }
-            Some(old) => *old = Item::Value(new),
-            None => drop(table.insert(key, Item::Value(new))),
-        }
-    }
-    Ok(())
-}
-
-fn toml(key: &str, value: &Value) -> Result<toml_edit::Value, EditError> {
-    Ok(match value {
-        Value::Null => {
-            return Err(EditError::Value(
-                key.to_owned(),
-                "leave out what is not known, inside lists and tables too",
-            ));
-        }
-        Value::Bool(yes) => (*yes).into(),
-        Value::Number(number) => match number.as_i64() {
-            Some(number) => number.into(),
-            None => {
-                return Err(EditError::Value(
-                    key.to_owned(),
-                    "write a number with decimals as a text, as in \"7.4\"",
-                ));
-            }
-        },
-        Value::String(text) => text.as_str().into(),
-        Value::Array(values) => {
-            let values: Result<Vec<_>, _> = values.iter().map(|value| toml(key, value)).collect();
-            Array::from_iter(values?).into()
-        }
-        Value::Object(fields) => {
-            let mut table = InlineTable::new();
-            for (key, value) in fields {
-                table.insert(key, toml(key, value)?);
-            }
-            table.into()
-        }
-    })
 }

@@ -64,6 +64,33 @@ pub(crate) fn join(folder: &str, path: &str) -> String {
     if whole.starts_with('/') { format!("/{joined}") } else { joined }
 }
 
+/// The folder that a file stands in, seen from the set-up's folder.
+pub(crate) fn folder_of(name: &str) -> &str {
+    name.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// A path seen from the set-up's folder, as a file in `folder` has to write it.
+pub(crate) fn relative(folder: &str, path: &str) -> String {
+    let path = join("", path);
+    if path.starts_with('/') || folder.is_empty() {
+        return path;
+    }
+    let (mut from, mut to) = (folder.split('/').peekable(), path.split('/').peekable());
+    while from.peek().is_some() && from.peek() == to.peek() {
+        from.next();
+        to.next();
+    }
+    let up = std::iter::repeat_n("..", from.count());
+    up.chain(to).collect::<Vec<_>>().join("/")
+}
+
+/// Whether a path stays in the set-up's folder.
+pub(crate) fn is_inside(path: &str) -> bool {
+    let path = join("", path);
+    let is_windows = path.contains(':');
+    !path.is_empty() && !path.starts_with('/') && path.split('/').all(|part| part != "..") && !is_windows
+}
+
 /// The texts of a set-up.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Files {
@@ -71,6 +98,8 @@ pub struct Files {
     folder: PathBuf,
     /// By path relative to the folder: the text now, and as it is on the disk.
     texts: BTreeMap<String, Text>,
+    /// Tariff files that are to be written with them.
+    lists: BTreeMap<String, Text>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -115,7 +144,7 @@ impl Files {
         }
         let texts =
             texts.into_iter().map(|(name, text)| (name, Text { on_disk: Some(text.clone()), now: text }));
-        Ok(Self { folder, texts: texts.collect() })
+        Ok(Self { folder, texts: texts.collect(), lists: BTreeMap::new() })
     }
 
     /// A set-up of texts that are not on the disk, by path relative to `folder`.
@@ -125,7 +154,8 @@ impl Files {
             let text = Text { now: (*text).to_owned(), on_disk: None };
             (join("", name), text)
         };
-        Self { folder: folder.to_owned(), texts: texts.iter().map(text).collect() }
+        let texts = texts.iter().map(text).collect();
+        Self { folder: folder.to_owned(), texts, lists: BTreeMap::new() }
     }
 
     /// Where relative paths start.
@@ -152,40 +182,130 @@ impl Files {
         }
     }
 
-    /// Writes the texts that were changed, each at once or not at all.
+    /// Takes an edit back: the text as it was, or none.
+    pub(crate) fn put_or_forget(&mut self, name: &str, before: Option<String>) {
+        match before {
+            Some(before) => self.put(name, before),
+            None => drop(self.texts.remove(name)),
+        }
+    }
+
+    /// Puts a tariff file beside the set-up: it is checked with it, and written with it.
     ///
     /// # Errors
-    /// When a file has been changed by somebody else since it was read, or cannot be written. Files before it in the order of their
-    /// names are written then.
+    /// When what stands there now is no UTF-8 text and so could not be put back.
+    pub(crate) fn put_list(&mut self, name: &str, now: String) -> Result<(), String> {
+        let on_disk = match std::fs::read_to_string(self.folder.join(name)) {
+            Ok(text) => Some(without_mark(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(why(&error)),
+        };
+        self.lists.insert(name.to_owned(), Text { now, on_disk });
+        Ok(())
+    }
+
+    /// The text of a tariff file, on the disk or about to be written there.
+    pub(crate) fn list(&self, name: &str) -> Option<&str> {
+        self.lists.get(name).map(|text| text.now.as_str())
+    }
+
+    /// Whether there is anything to write.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        self.all().any(|(_, text)| text.is_changed())
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&String, &Text)> {
+        self.texts.iter().chain(&self.lists)
+    }
+
+    /// Writes the texts that were changed, all or none.
+    ///
+    /// # Errors
+    /// When a file has been changed by somebody else since it was read, or cannot be written; what was written before it is put back
+    /// then.
     pub fn save(&mut self) -> Result<Vec<PathBuf>, String> {
-        let mut written = Vec::new();
-        let changed = |text: &Text| text.on_disk.as_deref() != Some(text.now.as_str());
         // All are looked at before the first is written.
-        for (name, text) in self.texts.iter().filter(|(_, text)| changed(text)) {
+        for (name, _) in self.all().filter(|(_, text)| text.is_changed()) {
+            self.is_ours(name)?;
+        }
+        let mut written = Vec::new();
+        let mut failed = None;
+        for (name, text) in self.all().filter(|(_, text)| text.is_changed()) {
             let path = self.folder.join(name);
-            let found = std::fs::read_to_string(&path).ok();
-            if found != text.on_disk {
-                return Err(format!(
-                    "`{}` was changed by somebody else; read the set-up again",
-                    path.display()
-                ));
+            match write(&path, &text.now) {
+                Ok(()) => written.push((path, text)),
+                Err(error) => {
+                    failed = Some(format!("`{}` cannot be written: {error}", path.display()));
+                    break;
+                }
             }
         }
-        for (name, text) in self.texts.iter_mut().filter(|(_, text)| changed(text)) {
-            let path = self.folder.join(name);
-            write(&path, &text.now)
-                .map_err(|error| format!("`{}` cannot be written: {error}", path.display()))?;
+        if let Some(failed) = failed {
+            return Err(match written.iter().find_map(|(path, text)| text.put_back(path).err()) {
+                None => failed,
+                Some(worse) => format!("{failed}; {worse}"),
+            });
+        }
+        let written = written.into_iter().map(|(path, _)| path).collect();
+        for text in self.texts.values_mut().chain(self.lists.values_mut()) {
             text.on_disk = Some(text.now.clone());
-            written.push(path);
         }
         Ok(written)
     }
+
+    /// Puts the files back as they were in `before`, after [`Self::save`].
+    ///
+    /// # Errors
+    /// When one cannot be written.
+    pub(crate) fn put_back(&self, before: &Self) -> Result<(), String> {
+        for (name, text) in self.all() {
+            let old = before.texts.get(name).or_else(|| before.lists.get(name));
+            let on_disk = old.and_then(|old| old.on_disk.clone());
+            if on_disk != text.on_disk {
+                Text { now: text.now.clone(), on_disk }.put_back(&self.folder.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    // Whether a file is still as it was read.
+    fn is_ours(&self, name: &str) -> Result<(), String> {
+        let path = self.folder.join(name);
+        let known = self.texts.get(name).or_else(|| self.lists.get(name));
+        let found = std::fs::read_to_string(&path).ok().map(without_mark);
+        if known.is_some_and(|known| known.on_disk != found) {
+            let path = path.display();
+            return Err(format!("`{path}` was changed by somebody else; read the set-up again"));
+        }
+        Ok(())
+    }
+}
+
+impl Text {
+    fn is_changed(&self) -> bool {
+        self.on_disk.as_deref() != Some(self.now.as_str())
+    }
+
+    fn put_back(&self, path: &Path) -> Result<(), String> {
+        let done = match &self.on_disk {
+            Some(text) => write(path, text),
+            None => std::fs::remove_file(path),
+        };
+        done.map_err(|error| format!("`{}` cannot be put back: {error}", path.display()))
+    }
+}
+
+// The mark that some editors put at the beginning is not part of a text.
+fn without_mark(text: String) -> String {
+    text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)
 }
 
 // A reader sees the old text or the new one, also after a power cut.
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
     let folder =
         path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    std::fs::create_dir_all(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
     if let Ok(about) = std::fs::metadata(path) {
@@ -273,7 +393,7 @@ impl Reading {
             let message = format!("`{}` is not UTF-8 text", path.display());
             return self.fail("S002", &name, from, message, "save it as UTF-8");
         };
-        let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+        let text = without_mark(text);
         self.sum += text.len();
         self.texts.insert(name.clone(), text.clone());
         self.include(&name, text);
@@ -343,6 +463,25 @@ mod tests {
             ("a/b", "..\\..\\..\\c", "../c"),
         ] {
             assert_eq!(join(folder, path), joined);
+        }
+    }
+
+    #[test]
+    fn a_path_is_written_for_its_file() {
+        for (folder, path, written) in [
+            ("", "a.tariff", "a.tariff"),
+            ("sites", "tariffs/a.tariff", "../tariffs/a.tariff"),
+            ("sites/oslo", "sites/a.tariff", "../a.tariff"),
+            ("sites", "../a.tariff", "../../a.tariff"),
+            ("sites", "/etc/a.tariff", "/etc/a.tariff"),
+        ] {
+            assert_eq!(relative(folder, path), written);
+            assert_eq!(join(folder, written), path);
+        }
+        for (path, inside) in
+            [("a", true), ("a/../b", true), ("../a", false), ("a/../../b", false), ("/a", false), ("c:\\a", false)]
+        {
+            assert_eq!(is_inside(path), inside, "{path}");
         }
     }
 }

@@ -115,20 +115,20 @@ impl Files {
             report.stands_in(source, name.rsplit_once('/').map_or("", |(folder, _)| folder));
             nodes.push(toml(text, source, &mut report));
         }
-        finish(nodes, self.folder(), environment, report)
+        finish(nodes, self, environment, report)
     }
 }
 
 fn finish(
     nodes: Vec<Node>,
-    folder: &Path,
+    files: &Files,
     environment: &Environment<'_>,
     mut report: Report,
 ) -> Result<Loaded, Problems> {
     let raw = merge(nodes, &mut report);
     check::all(&raw, &mut report);
-    let secrets = secrets(&raw, folder, environment, &mut report);
-    let tariffs = compile(&raw, folder, environment, &mut report);
+    let secrets = secrets(&raw, files.folder(), environment, &mut report);
+    let tariffs = compile(&raw, files, environment, &mut report);
     check::tariffs(&raw, &tariffs, &mut report);
     let changes = check::changes_from(&raw, &mut report);
     // Warnings of tariffs come behind the files of the set-up itself.
@@ -153,7 +153,7 @@ fn finish(
 
 fn compile(
     raw: &Raw,
-    folder: &Path,
+    files: &Files,
     environment: &Environment<'_>,
     report: &mut Report,
 ) -> BTreeMap<String, Arc<TariffFile>> {
@@ -165,7 +165,7 @@ fn compile(
             continue;
         }
         let known = environment.before.and_then(|before| before.tariffs.get(name));
-        match tariffs::load(folder, name, known) {
+        match tariffs::load(files, name, known) {
             Ok(file) => {
                 tariffs.insert(name.to_owned(), file);
             }

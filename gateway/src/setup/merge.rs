@@ -75,7 +75,7 @@ impl<T: Section> Many<T> {
 }
 
 /// Things of which a set-up has many.
-pub(crate) trait Section: Field {
+pub(crate) trait Section: Field + serde::Serialize + PartialEq {
     /// As in `[[charger]]`.
     const NAME: &'static str;
     /// `a charger`.
@@ -84,6 +84,9 @@ pub(crate) trait Section: Field {
     const ID: &'static str = "id";
     /// What to do about two of one id.
     const TWICE: &'static str = "give one of them another id, or keep only one";
+
+    /// What it is called outside: in addresses of the API and in the audit log.
+    fn id(&self) -> String;
 
     /// What tells it apart from others, when it has that.
     fn key(node: &Node) -> Option<String> {
@@ -98,7 +101,14 @@ pub(crate) trait Section: Field {
 
 macro_rules! sections {
     ($($type:ty: $name:literal $one:literal;)*) => {
-        $(impl Section for $type { const NAME: &'static str = $name; const ONE: &'static str = $one; })*
+        $(impl Section for $type {
+            const NAME: &'static str = $name;
+            const ONE: &'static str = $one;
+
+            fn id(&self) -> String {
+                self.id.to_string()
+            }
+        })*
     };
 }
 
@@ -108,7 +118,15 @@ sections! {
     Group: "group" "a group";
     Plan: "plan" "a plan";
     Driver: "driver" "a driver";
-    Assignment: "tariff" "an assignment of a tariff";
+}
+
+impl Section for Assignment {
+    const NAME: &'static str = "tariff";
+    const ONE: &'static str = "an assignment of a tariff";
+
+    fn id(&self) -> String {
+        self.label()
+    }
 }
 
 impl Section for Charger {
@@ -119,6 +137,10 @@ impl Section for Charger {
 
     fn fold(id: &str) -> String {
         id.to_lowercase()
+    }
+
+    fn id(&self) -> String {
+        self.id.to_string()
     }
 }
 
@@ -131,6 +153,10 @@ impl Section for Token {
     fn fold(id: &str) -> String {
         id.to_lowercase()
     }
+
+    fn id(&self) -> String {
+        self.uid.to_string()
+    }
 }
 
 impl Section for Person {
@@ -138,6 +164,10 @@ impl Section for Person {
     const ONE: &'static str = "a person for driver";
     const ID: &'static str = "driver";
     const TWICE: &'static str = "keep only one of the two";
+
+    fn id(&self) -> String {
+        self.driver.to_string()
+    }
 }
 
 impl Section for Model {
@@ -158,6 +188,10 @@ impl Section for Model {
     fn fold(id: &str) -> String {
         id.to_lowercase()
     }
+
+    fn id(&self) -> String {
+        format!("{} {}", self.vendor, self.model.as_deref().unwrap_or_default()).trim_end().to_owned()
+    }
 }
 
 impl Section for Feed {
@@ -170,6 +204,10 @@ impl Section for Feed {
         let name = node.get("name").map_or(Some("spot"), Node::text)?;
         let area = node.get("area").and_then(Node::text);
         Some(area.map_or_else(|| name.to_owned(), |area| format!("{name} {area}")))
+    }
+
+    fn id(&self) -> String {
+        format!("{} {}", self.name, self.area.as_deref().unwrap_or_default()).trim_end().to_owned()
     }
 }
 
@@ -192,8 +230,8 @@ pub(crate) struct Raw {
     pub people: Many<Person>,
 }
 
-const SINGLE: [&str; 3] = ["organisation", "settings", "limits"];
-const MANY: [&str; 11] =
+pub(crate) const SINGLE: [&str; 3] = ["organisation", "settings", "limits"];
+pub(crate) const MANY: [&str; 11] =
     ["seller", "site", "charger", "model", "group", "plan", "driver", "token", "tariff", "feed", "person"];
 
 /// Sections that one may expect, and where that is said.

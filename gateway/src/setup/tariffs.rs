@@ -1,7 +1,7 @@
 //! Tariff files of a set-up: compiled with the lists they are based on, bundled so that they can be compiled again without a disk.
 
-use super::files::{self, join};
-use super::report::Problems;
+use super::files::{self, Files, join};
+use super::report::{More as _, Place, Problems, Report};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::Arc;
@@ -97,9 +97,9 @@ fn stop(code: &'static str, why: impl Into<String>, help: impl Into<String>) -> 
     Stop { why: why.into(), code, help: help.into(), problems: Problems::default() }
 }
 
-/// Reads and compiles a tariff file; `known` is what it was before: when no text has changed it is taken as it is.
+/// Reads and compiles a tariff file of a set-up; `known` is what it was before: when no text has changed it is taken as it is.
 pub(crate) fn load(
-    folder: &Path,
+    files: &Files,
     name: &str,
     known: Option<&Arc<TariffFile>>,
 ) -> Result<Arc<TariffFile>, Stop> {
@@ -107,33 +107,60 @@ pub(crate) fn load(
     if !name.ends_with(".tariff") {
         return Err(stop("S050", "is not a tariff file", "the name of a tariff file ends in `.tariff`"));
     }
-    let text = read(&folder.join(name))
+    let text = text(files, name)
         .map_err(|why| stop("S050", why, "check its name; it is relative to this file"))?;
-    let within = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let text_of = |name: &str| self::text(files, name);
+    let within = files::folder_of(name);
     let mut bundle = Bundle { file: name.to_owned(), text, based_on: Vec::new() };
     if let Some(known) =
         known.filter(|known| known.bundle.file == bundle.file && known.bundle.text == bundle.text)
     {
         let same =
-            |list: &BasedOn| read(&folder.join(join(within, &list.file))).is_ok_and(|text| text == list.text);
+            |list: &BasedOn| text_of(&join(within, &list.file)).is_ok_and(|text| text == list.text);
         if known.bundle.based_on.iter().all(same) {
             return Ok(Arc::clone(known));
         }
     }
     // Names as people know them, for messages.
-    let shown = |name: &str| join("", &folder.join(name).display().to_string());
+    let shown = |name: &str| join("", &files.folder().join(name).display().to_string());
     let main = SourceFile { name: shown(name), text: bundle.text.clone() };
     let compiled = compile(main, &mut |wanted| {
         let place = join(within, wanted);
         if !place.ends_with(".tariff") {
             return Err("its name does not end in `.tariff`".to_owned());
         }
-        let text = read(&folder.join(&place))?;
+        let text = text_of(&place)?;
         bundle.based_on.push(BasedOn { file: wanted.to_owned(), text: text.clone() });
         Ok(SourceFile { name: shown(&place), text })
     });
     let (prepared, warnings) = finish(compiled)?;
     Ok(Arc::new(TariffFile { name: name.to_owned(), bundle, prepared: Arc::new(prepared), warnings }))
+}
+
+/// Whether a tariff file can be used, or be what others are based on.
+pub(crate) fn check(files: &Files, name: &str) -> Result<(), Problems> {
+    match load(files, name, None) {
+        Ok(_) => Ok(()),
+        // It leaves prices to the lists that are based on it.
+        Err(stop) if stop.code == "S052" => Ok(()),
+        Err(stop) => {
+            let mut report = Report::default();
+            report.embed(&stop.problems);
+            if !report.has_errors() {
+                let at = Place { source: report.source(name.to_owned(), String::new()), ..Place::default() };
+                report.error(stop.code, at, format!("`{name}` {}", stop.why)).advise(stop.help);
+            }
+            Err(report.finish())
+        }
+    }
+}
+
+// As it stands on the disk, or as it is to be written there.
+fn text(files: &Files, name: &str) -> Result<String, String> {
+    match files.list(name) {
+        Some(text) => Ok(text.to_owned()),
+        None => read(&files.folder().join(name)),
+    }
 }
 
 fn read(path: &Path) -> Result<String, String> {
