@@ -2,6 +2,7 @@
 //!
 //! A reload that does not check changes nothing: the old set-up stays in force and the mistakes are told.
 
+mod change;
 mod taken;
 mod watch;
 
@@ -14,18 +15,20 @@ use crate::feeds::Expected;
 use crate::ocpp::Dialect;
 use crate::ocpp::Habits;
 use crate::sessions::Waits;
-use crate::setup::{self, At, Catalogue, Charger, Environment, Files, Loaded, Problems, Subprotocol};
+use crate::setup::{
+    self, At, Catalogue, Charger, Document, Environment, Files, Loaded, Problems, Subprotocol,
+};
 use crate::store::{Error, OrgId, Store};
 use crate::teach::Lesson;
 use sha2::{Digest as _, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::sync::{Arc, RwLock};
 use takst_engine::Prepared;
 use takst_engine::session::Plug;
 use takst_engine::units::Instant;
 
+pub use change::{ChangeError, Changed, Wanted};
+use taken::Before;
 pub use taken::Taken;
 
 /// Where a set-up comes from.
@@ -73,8 +76,6 @@ pub struct House {
     store: Store,
     state: RwLock<Arc<State>>,
     turn: tokio::sync::Mutex<()>,
-    // The tariff files as they were when the set-up was last read.
-    seen: Mutex<BTreeMap<PathBuf, (u64, Option<SystemTime>)>>,
 }
 
 impl std::fmt::Debug for House {
@@ -105,12 +106,17 @@ impl House {
                 Err(why) => tracing::warn!(tariff = row.name, why, "an older version cannot be used"),
             }
         }
-        let taken = taken::take_in(&store, &org, None, &loaded, &mut catalogue, now).await?;
+        // What was changed while nobody looked is told too, and a token that was taken out meanwhile opens nothing.
+        let before = store.read().await?.current_setup(&org).await?.and_then(|row| {
+            let before = Document::from_json(&row.document);
+            before.inspect_err(|why| tracing::warn!(%why, "the set-up before cannot be compared with")).ok()
+        });
+        let before = before.map(|before| Before::stored(&before, &loaded));
+        let taken = taken::take_in(&store, &org, before, &loaded, &mut catalogue, taken::FILES, now).await?;
         let tokens = tokens(&loaded);
         let state = Arc::new(State { loaded, catalogue, texts: texts(&files), tokens });
-        let seen = Mutex::new(prints(&source, &state.loaded));
-        let turn = tokio::sync::Mutex::default();
-        let house = Self { org, source, store, state: RwLock::new(state), turn, seen };
+        let house =
+            Self { org, source, store, state: RwLock::new(state), turn: tokio::sync::Mutex::default() };
         Ok((Arc::new(house), taken))
     }
 
@@ -121,36 +127,21 @@ impl House {
     pub async fn reload(&self, now: Instant) -> Result<Option<Taken>, SetupError> {
         let _turn = self.turn.lock().await;
         let before = self.state();
-        // What is wrong is told once, not at every look.
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = prints(&self.source, &before.loaded);
         let files = self.source.read().map_err(SetupError::Files)?;
         let loaded = {
             let environment = Environment { before: Some(&before.loaded), ..Environment::default() };
             files.load(&environment).map_err(SetupError::Files)?
         };
-        if loaded.hash() == before.loaded.hash() {
-            return Ok(None);
-        }
-        let mut catalogue = before.catalogue.clone();
-        let taken =
-            taken::take_in(&self.store, &self.org, Some(&before.loaded), &loaded, &mut catalogue, now)
-                .await?;
-        let tokens = tokens(&loaded);
-        let state = Arc::new(State { loaded, catalogue, texts: texts(&files), tokens });
-        if let Ok(mut place) = self.state.write() {
-            *place = state;
-        }
-        Ok(Some(taken))
+        self.accept(&files, loaded, taken::FILES, now).await
     }
 
-    /// Whether the texts have changed since they were read; cheap enough to ask every few seconds.
+    /// Whether the texts, those of tariffs too, have changed since they were read; cheap enough to ask every few seconds.
     #[must_use]
     pub fn has_changed(&self) -> bool {
-        // What cannot be read now may be half written: the next look tells.
         let state = self.state();
-        self.source.read().is_ok_and(|files| texts(&files) != state.texts)
-            || prints(&self.source, &state.loaded)
-                != *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        // What cannot be read now may be half written: the next look tells.
+        let differ = |files: Files| texts(&files) != state.texts || state.loaded.lists_differ(&files);
+        self.source.read().is_ok_and(differ)
     }
 
     /// Whose set-up it is.
@@ -159,10 +150,10 @@ impl House {
         &self.org
     }
 
-    /// The set-up as JSON.
+    /// The set-up as JSON, without personal data and without secrets.
     #[must_use]
     pub fn document(&self) -> String {
-        self.state().loaded.document()
+        self.state().loaded.shown().to_string()
     }
 
     /// The clock of a site.
@@ -209,11 +200,17 @@ impl House {
         Some(Self::there(&self.state(), charger)?.site.to_string())
     }
 
+    /// The folder that the set-up stands in; none: it is a part of the program.
+    #[must_use]
+    pub fn folder(&self) -> Option<PathBuf> {
+        let Source::Path(path) = &self.source else { return None };
+        Some(if path.is_dir() { path.clone() } else { path.parent().unwrap_or(path).to_owned() })
+    }
+
     /// Folders in which price files appear, each with the currency to take of files that have several.
     #[must_use]
     pub fn feed_folders(&self) -> Vec<(PathBuf, String)> {
-        let Source::Path(path) = &self.source else { return Vec::new() };
-        let base = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(path) };
+        let Some(base) = self.folder() else { return Vec::new() };
         let state = self.state();
         let feeds = &state.loaded.setup.document().feeds;
         let folder = |feed: &setup::Feed| {
@@ -349,30 +346,6 @@ impl House {
 
 fn texts(files: &Files) -> Vec<(String, String)> {
     files.texts().map(|(name, text)| (name.to_owned(), text.to_owned())).collect()
-}
-
-// Size and time of change of every tariff file in the folders of those that are assigned: lists may be based on their neighbours.
-fn prints(source: &Source, loaded: &Loaded) -> BTreeMap<PathBuf, (u64, Option<SystemTime>)> {
-    let Source::Path(path) = source else { return BTreeMap::new() };
-    let base = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(path) };
-    let folders: BTreeSet<PathBuf> = loaded
-        .tariffs
-        .keys()
-        .filter_map(|file| base.join(file).parent().map(std::path::Path::to_path_buf))
-        .collect();
-    let mut prints = BTreeMap::new();
-    for folder in folders {
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
-        for entry in entries.flatten().take(10_000) {
-            let path = entry.path();
-            if path.extension().is_some_and(|ending| ending == "tariff")
-                && let Ok(about) = entry.metadata()
-            {
-                prints.insert(path, (about.len(), about.modified().ok()));
-            }
-        }
-    }
-    prints
 }
 
 const fn dialect(subprotocol: Subprotocol) -> Dialect {

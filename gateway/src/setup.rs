@@ -28,6 +28,7 @@ pub use catalogue::{BEGINNING, Catalogue, Version};
 pub use change::{Change, FieldChange, What, changes};
 pub use codes::CODES;
 pub use edit::EditError;
+pub(crate) use files::plain;
 pub use files::{API_FILE, FilePath, Files, PEOPLE_FILE};
 pub use load::{Environment, Loaded};
 pub use model::{

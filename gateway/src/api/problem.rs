@@ -1,13 +1,16 @@
 //! Why a request was not answered as wished, as `application/problem+json` (RFC 9457).
 
+use crate::setup::Problems;
 use crate::store::Error;
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::path::Path;
+use takst_dsl::diagnostic::Severity;
 use utoipa::ToSchema;
 
 /// What is wrong, and what to do.
@@ -24,12 +27,77 @@ pub struct Problem {
     #[serde(skip)]
     #[schema(ignore)]
     pub retry_after: Option<u64>,
+    /// Of a set-up or a tariff: all that is wrong with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Finding>,
+    /// What `ETag` would be now.
+    #[serde(skip)]
+    pub tag: Option<String>,
+}
+
+/// One thing that is wrong or odd.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct Finding {
+    /// As in the manuals: `S030`, ...
+    pub code: String,
+    /// `error` or `warning`.
+    pub severity: String,
+    /// What is wrong.
+    pub message: String,
+    /// The file of the set-up, seen from its folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// From 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// From 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
+    /// What to write.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+impl Finding {
+    /// All that is wrong with a set-up that stands in `folder`.
+    #[must_use]
+    pub fn all(problems: &Problems, folder: Option<&Path>) -> Vec<Self> {
+        let folder = folder.map(crate::setup::plain);
+        let seen = |file: &str| {
+            let inside = folder.as_ref().and_then(|folder| Path::new(file).strip_prefix(folder).ok());
+            inside.map_or_else(|| file.to_owned(), |inside| inside.display().to_string())
+        };
+        let finding = |found: &takst_dsl::diagnostic::Diagnostic| {
+            let place = problems.place(found);
+            Self {
+                code: found.code.to_owned(),
+                severity: match found.severity {
+                    Severity::Error => "error",
+                    Severity::Warning => "warning",
+                }
+                .to_owned(),
+                message: found.message.clone(),
+                file: place.map(|(file, ..)| seen(file)),
+                line: place.map(|(_, line, _)| line),
+                column: place.map(|(.., column)| column),
+                help: found.help.clone(),
+            }
+        };
+        problems.diagnostics.iter().map(finding).collect()
+    }
 }
 
 impl Problem {
     /// A problem with a status of HTTP.
     pub fn new(status: StatusCode, title: impl Into<String>) -> Self {
-        Self { status: status.as_u16(), title: title.into(), detail: None, retry_after: None }
+        Self {
+            status: status.as_u16(),
+            title: title.into(),
+            detail: None,
+            retry_after: None,
+            problems: Vec::new(),
+            tag: None,
+        }
     }
 
     /// With what to do.
@@ -43,6 +111,13 @@ impl Problem {
     #[must_use]
     pub fn after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
+        self
+    }
+
+    /// With all that is wrong.
+    #[must_use]
+    pub fn because(mut self, problems: Vec<Finding>) -> Self {
+        self.problems = problems;
         self
     }
 
@@ -79,9 +154,12 @@ impl From<Error> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let wait = self.retry_after;
+        let (wait, tag) = (self.retry_after, self.tag.clone());
         let mut response =
             (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(self)).into_response();
+        if let Some(tag) = tag.and_then(|tag| HeaderValue::from_str(&format!("\"{tag}\"")).ok()) {
+            response.headers_mut().insert(header::ETAG, tag);
+        }
         if let Some(wait) = wait {
             response.headers_mut().insert(header::RETRY_AFTER, wait.into());
         }

@@ -2,7 +2,7 @@
 //! is different from before, for the audit log.
 
 use super::SetupError;
-use crate::setup::{Catalogue, Change, Loaded, TokenState};
+use crate::setup::{Catalogue, Change, Document, Loaded, TokenState, What, changes};
 use crate::store::{
     AuditEntry, Driver, Lane, NewEvent, OrgId, Person, Registration, Store, TariffVersion, Token, new_id,
 };
@@ -19,18 +19,100 @@ pub struct Taken {
     pub warnings: String,
 }
 
-const WHO: &str = "files";
+/// Who changes what somebody wrote into the files.
+pub(super) const FILES: &str = "files";
+
+/// What a set-up is compared with.
+pub(super) struct Before {
+    changes: Vec<Change>,
+    /// Tokens that are not there any more.
+    tokens: Vec<String>,
+    /// Whose personal data is new or different: the driver, and which keys.
+    people: Vec<(String, Vec<&'static str>)>,
+}
+
+impl Before {
+    /// The set-up that was in force until now.
+    pub fn of(before: &Loaded, after: &Loaded) -> Self {
+        let different = |person: &crate::setup::Person| {
+            let old = before.people.iter().find(|old| old.driver == person.driver);
+            let differs = |get: fn(&crate::setup::Person) -> &Option<String>| match old {
+                Some(old) => get(old) != get(person),
+                None => get(person).is_some(),
+            };
+            let keys = [
+                ("name", differs(|person| &person.name)),
+                ("email", differs(|person| &person.email)),
+                ("phone", differs(|person| &person.phone)),
+                ("language", differs(|person| &person.language)),
+            ];
+            let keys: Vec<_> = keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect();
+            (old != Some(person)).then(|| (person.driver.to_string(), keys))
+        };
+        let people = after.people.iter().filter_map(different).collect();
+        let changes = after.changes_since(before);
+        Self { changes, people, tokens: gone(before.setup.document(), after) }
+    }
+
+    /// The set-up that was in force when the gateway was last stopped. It is kept without personal data.
+    pub fn stored(before: &Document, after: &Loaded) -> Self {
+        let changes = changes(before, after.setup.document());
+        Self { changes, people: Vec::new(), tokens: gone(before, after) }
+    }
+}
+
+fn gone(before: &Document, after: &Loaded) -> Vec<String> {
+    let gone = before.tokens.iter().filter(|token| after.setup.token(&token.uid).is_none());
+    gone.map(|token| token.uid.to_string()).collect()
+}
+
+fn entry(who: &str, what: &str, subject: String, now: Instant) -> AuditEntry {
+    let (who, what) = (who.to_owned(), what.to_owned());
+    AuditEntry { id: new_id(), at: now, who, what, subject, before_doc: None, after_doc: None }
+}
+
+/// That somebody erased who a driver is.
+pub(super) fn erased(driver: &str, who: &str, now: Instant) -> AuditEntry {
+    entry(who, "person.erase", driver.to_owned(), now)
+}
+
+/// That somebody put a tariff file beside the set-up that is assigned nowhere yet.
+pub(super) fn kept(file: &str, who: &str, now: Instant) -> AuditEntry {
+    entry(who, "tariff.put", file.to_owned(), now)
+}
+
+// What was before and what is now; of a thing that is still there only what differs.
+fn audited(change: &Change, who: &str, now: Instant) -> AuditEntry {
+    let subject = format!("{} {}", change.section, change.id).trim_end().to_owned();
+    let (before_doc, after_doc) = match &change.what {
+        What::Added { after } => (None, Some(after.to_string())),
+        What::Removed { before } => (Some(before.to_string()), None),
+        What::Changed { fields } => {
+            let side = |value: fn(&crate::setup::FieldChange) -> &Option<serde_json::Value>| {
+                let stated =
+                    fields.iter().filter_map(|field| Some((field.field.clone(), value(field).clone()?)));
+                Some(serde_json::Value::Object(stated.collect()).to_string())
+            };
+            (side(|field| &field.before), side(|field| &field.after))
+        }
+    };
+    AuditEntry { before_doc, after_doc, ..entry(who, "setup.change", subject, now) }
+}
 
 pub(super) async fn take_in(
     store: &Store,
     org: &OrgId,
-    before: Option<&Loaded>,
+    before: Option<Before>,
     loaded: &Loaded,
     catalogue: &mut Catalogue,
+    who: &str,
     now: Instant,
 ) -> Result<Taken, SetupError> {
     let versions = catalogue.take_in(loaded, now).map_err(SetupError::Files)?;
-    let changes = before.map(|before| loaded.changes_since(before)).unwrap_or_default();
+    let (changes, gone, told) = match before {
+        Some(Before { changes, tokens, people }) => (changes, tokens, people),
+        None => Default::default(),
+    };
     let (document, hash) = (loaded.document(), loaded.hash());
     let set_up = loaded.setup.document();
     let name = set_up.organisation.name.clone().unwrap_or_else(|| set_up.organisation.id.to_string());
@@ -80,24 +162,13 @@ pub(super) async fn take_in(
             }
         })
         .collect();
-    let gone: Vec<String> = match before {
-        Some(before) => (before.setup.document().tokens.iter())
-            .filter(|token| loaded.setup.token(&token.uid).is_none())
-            .map(|token| token.uid.to_string())
-            .collect(),
-        None => Vec::new(),
-    };
-    let audit: Vec<AuditEntry> = (changes.iter())
-        .map(|change| AuditEntry {
-            id: new_id(),
-            at: now,
-            who: WHO.to_owned(),
-            what: "setup.change".to_owned(),
-            subject: change.to_string().chars().take(200).collect(),
-            before_doc: None,
-            after_doc: serde_json::to_string(change).ok(),
-        })
-        .collect();
+    let mut audit: Vec<AuditEntry> = changes.iter().map(|change| audited(change, who, now)).collect();
+    let differences = audit.len();
+    audit.extend(told.into_iter().map(|(driver, keys)| AuditEntry {
+        // Which keys, and never what they say: the audit log is not erased.
+        after_doc: Some(serde_json::json!({ "keys": keys }).to_string()),
+        ..entry(who, "person.change", driver, now)
+    }));
     let rows: Vec<TariffVersion> = (versions.iter())
         .map(|version| TariffVersion {
             name: version.name.clone(),
@@ -105,16 +176,16 @@ pub(super) async fn take_in(
             bundle: version.bundle.to_string(),
             in_force_from: version.from,
             added_at: version.added,
-            added_by: WHO.to_owned(),
+            added_by: who.to_owned(),
         })
         .collect();
     let tariffs = rows.iter().map(|row| row.name.clone()).collect();
-    let owner = org.clone();
+    let (owner, by) = (org.clone(), who.to_owned());
     let unit = async move |tx: &mut crate::store::Tx| {
         tx.add_org(&owner, &name, now).await?;
         if tx.current_setup(&owner).await?.is_none_or(|current| current.hash != hash) {
-            tx.add_setup(&owner, &hash, &document, now, WHO).await?;
-            let document = serde_json::json!({ "changes": audit.len(), "hash": hash }).to_string();
+            tx.add_setup(&owner, &hash, &document, now, &by).await?;
+            let document = serde_json::json!({ "changes": differences, "hash": hash }).to_string();
             let event = NewEvent { at: now, kind: "setup.changed".into(), subject: hash.clone(), document };
             tx.log_event(&owner, event);
         }
@@ -131,6 +202,11 @@ pub(super) async fn take_in(
         }
         for person in &people {
             tx.put_person(&owner, person).await?;
+        }
+        // Who is not in the files any more is nowhere.
+        let known: Vec<&str> = people.iter().map(|person| person.driver.as_str()).collect();
+        for driver in tx.erase_people_but(&owner, &known).await? {
+            tx.audit(&owner, &erased(&driver, &by, now)).await?;
         }
         for token in &tokens {
             tx.put_token(&owner, token).await?;

@@ -198,7 +198,10 @@ impl Files {
         let before = self.text(&name).map(str::to_owned);
         self.put(&name, document.to_string());
         // What had no name of its own may be called something else from now on.
-        if (is_new || !unnamed || section == "feed") && !is_single(section) && self.find(section, id)?.is_none() {
+        if (is_new || !unnamed || section == "feed")
+            && !is_single(section)
+            && self.find(section, id)?.is_none()
+        {
             self.put_or_forget(&name, before);
             return Err(EditError::OtherThing(section.to_owned(), id.to_owned()));
         }
@@ -276,7 +279,8 @@ fn beside(
     let mut fields = fields.clone();
     if let Some((_, keys)) = PATHS.iter().find(|(known, _)| *known == section)
         && let Some((first, more)) = keys.split_first()
-        && let Some(path) = more.iter().try_fold(fields.get_mut(*first), |at, key| Some(at?.get_mut(*key))).flatten()
+        && let Some(path) =
+            more.iter().try_fold(fields.get_mut(*first), |at, key| Some(at?.get_mut(*key))).flatten()
         && let Some(text) = path.as_str()
     {
         *path = Value::from(relative(folder, text));

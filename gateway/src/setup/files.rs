@@ -64,6 +64,11 @@ pub(crate) fn join(folder: &str, path: &str) -> String {
     if whole.starts_with('/') { format!("/{joined}") } else { joined }
 }
 
+/// A path as messages show it.
+pub(crate) fn plain(path: &Path) -> String {
+    join("", &path.display().to_string())
+}
+
 /// The folder that a file stands in, seen from the set-up's folder.
 pub(crate) fn folder_of(name: &str) -> &str {
     name.rsplit_once('/').map_or("", |(folder, _)| folder)
@@ -478,9 +483,14 @@ mod tests {
             assert_eq!(relative(folder, path), written);
             assert_eq!(join(folder, written), path);
         }
-        for (path, inside) in
-            [("a", true), ("a/../b", true), ("../a", false), ("a/../../b", false), ("/a", false), ("c:\\a", false)]
-        {
+        for (path, inside) in [
+            ("a", true),
+            ("a/../b", true),
+            ("../a", false),
+            ("a/../../b", false),
+            ("/a", false),
+            ("c:\\a", false),
+        ] {
             assert_eq!(is_inside(path), inside, "{path}");
         }
     }

@@ -91,6 +91,14 @@ impl Loaded {
     }
 }
 
+impl Loaded {
+    /// Whether a tariff file on the disk says something else than the one that was taken in.
+    #[must_use]
+    pub fn lists_differ(&self, files: &Files) -> bool {
+        self.tariffs.values().any(|file| !tariffs::is_current(files, &file.bundle))
+    }
+}
+
 impl Setup {
     /// Reads the set-up at `path` (a file, or a folder of `*.toml`) and checks all of it.
     ///
@@ -110,7 +118,7 @@ impl Files {
         let mut report = Report::default();
         let mut nodes = Vec::new();
         for (name, text) in self.texts() {
-            let shown = files::join("", &self.folder().join(name).display().to_string());
+            let shown = files::plain(&self.folder().join(name));
             let source = report.source(shown, text.to_owned());
             report.stands_in(source, name.rsplit_once('/').map_or("", |(folder, _)| folder));
             nodes.push(toml(text, source, &mut report));

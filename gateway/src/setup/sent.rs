@@ -190,7 +190,11 @@ pub(crate) fn list_name(name: &str) -> Result<String, EditError> {
 
 // What may be written: a path that was not there before does not lead out of the set-up's folder. Whoever writes to the API may
 // not be somebody who may read this machine's files.
-fn incoming(thing: &Thing, fields: &Map<String, Value>, now: &Loaded) -> Result<Map<String, Value>, EditError> {
+fn incoming(
+    thing: &Thing,
+    fields: &Map<String, Value>,
+    now: &Loaded,
+) -> Result<Map<String, Value>, EditError> {
     let mut fields = fields.clone();
     if thing.section == "tariff" {
         fields.remove(LABEL);

@@ -107,22 +107,16 @@ pub(crate) fn load(
     if !name.ends_with(".tariff") {
         return Err(stop("S050", "is not a tariff file", "the name of a tariff file ends in `.tariff`"));
     }
-    let text = text(files, name)
-        .map_err(|why| stop("S050", why, "check its name; it is relative to this file"))?;
+    let text =
+        text(files, name).map_err(|why| stop("S050", why, "check its name; it is relative to this file"))?;
     let text_of = |name: &str| self::text(files, name);
     let within = files::folder_of(name);
-    let mut bundle = Bundle { file: name.to_owned(), text, based_on: Vec::new() };
-    if let Some(known) =
-        known.filter(|known| known.bundle.file == bundle.file && known.bundle.text == bundle.text)
-    {
-        let same =
-            |list: &BasedOn| text_of(&join(within, &list.file)).is_ok_and(|text| text == list.text);
-        if known.bundle.based_on.iter().all(same) {
-            return Ok(Arc::clone(known));
-        }
+    if let Some(known) = known.filter(|known| known.bundle.file == name && is_current(files, &known.bundle)) {
+        return Ok(Arc::clone(known));
     }
+    let mut bundle = Bundle { file: name.to_owned(), text, based_on: Vec::new() };
     // Names as people know them, for messages.
-    let shown = |name: &str| join("", &files.folder().join(name).display().to_string());
+    let shown = |name: &str| files::plain(&files.folder().join(name));
     let main = SourceFile { name: shown(name), text: bundle.text.clone() };
     let compiled = compile(main, &mut |wanted| {
         let place = join(within, wanted);
@@ -135,6 +129,14 @@ pub(crate) fn load(
     });
     let (prepared, warnings) = finish(compiled)?;
     Ok(Arc::new(TariffFile { name: name.to_owned(), bundle, prepared: Arc::new(prepared), warnings }))
+}
+
+/// Whether the files still say what a bundle says.
+pub(crate) fn is_current(files: &Files, bundle: &Bundle) -> bool {
+    let within = files::folder_of(&bundle.file);
+    let same = |name: &str, known: &str| text(files, name).is_ok_and(|text| text == known);
+    same(&bundle.file, &bundle.text)
+        && bundle.based_on.iter().all(|list| same(&join(within, &list.file), &list.text))
 }
 
 /// Whether a tariff file can be used, or be what others are based on.

@@ -85,6 +85,8 @@ impl Place {
             .statement_cache_capacity(STATEMENTS)
             .pragma("temp_store", "MEMORY")
             .pragma("cache_size", "-32768")
+            // What is erased is not left in the file.
+            .pragma("secure_delete", "FAST")
             // Pages of the log after which a commit moves them into the file by itself; `checkpoint.rs` does
             // it before.
             .pragma("wal_autocheckpoint", "32000")

@@ -4,6 +4,7 @@ use super::error::Error;
 use super::record::{OrgId, Record as _, all, key, key_of, one, record};
 use super::sql::{Reader, args};
 use super::tx::Tx;
+use std::collections::HashSet;
 use takst_engine::units::Instant;
 
 record! {
@@ -107,6 +108,24 @@ impl Tx {
     pub async fn erase_person(&mut self, org: &OrgId, driver: &str) -> Result<bool, Error> {
         let sql = "DELETE FROM person WHERE org = $1 AND driver = $2";
         Ok(self.run(org, sql, args![key(driver)]).await? == 1)
+    }
+
+    /// Erases who all other drivers are; the keys of those who were erased.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn erase_people_but(&mut self, org: &OrgId, drivers: &[&str]) -> Result<Vec<String>, Error> {
+        let keep: HashSet<String> = drivers.iter().map(|driver| key(driver)).collect();
+        let rows =
+            self.rows(org, "SELECT driver FROM person WHERE org = $1 ORDER BY driver", args![]).await?;
+        let mut erased = Vec::new();
+        for row in rows {
+            let driver: String = row.get(0)?;
+            if !keep.contains(&driver) && self.erase_person(org, &driver).await? {
+                erased.push(driver);
+            }
+        }
+        Ok(erased)
     }
 
     /// Writes a token, new or not.

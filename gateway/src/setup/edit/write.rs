@@ -62,10 +62,7 @@ fn all_objects(value: &Value) -> Option<Vec<&serde_json::Map<String, Value>>> {
     value.as_array()?.iter().map(Value::as_object).collect()
 }
 
-fn elements(
-    tables: &mut ArrayOfTables,
-    values: &[&serde_json::Map<String, Value>],
-) -> Result<(), EditError> {
+fn elements(tables: &mut ArrayOfTables, values: &[&serde_json::Map<String, Value>]) -> Result<(), EditError> {
     while tables.len() > values.len() {
         tables.remove(tables.len() - 1);
     }
