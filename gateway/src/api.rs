@@ -15,15 +15,20 @@ pub mod orders;
 mod prices;
 mod problem;
 mod sessions;
+mod setup;
+mod tariffs;
 pub mod words;
 
 pub use access::{Access, Caller, Role};
-pub use problem::{Body, Params, Problem};
+pub use problem::{Body, Finding, Params, Problem};
+pub use setup::{Changed, Wanted};
 
 use crate::desk::Order;
+use crate::setup::Thing;
 use crate::store::{OrgId, Store};
 use axum::Router;
-use axum::routing::{get, post};
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{delete, get, post};
 use chrono_tz::Tz;
 use std::future::Future;
 use std::pin::Pin;
@@ -84,8 +89,33 @@ pub trait House: Send + Sync + 'static {
     /// What a running session costs so far, in minor units and the currency's code and digits.
     fn cost(&self, org: &OrgId, session: &str) -> Option<(i64, String, u8)>;
 
-    /// The set-up in force, as JSON.
+    /// The set-up in force, as JSON, without personal data and without secrets.
     fn setup(&self, org: &OrgId) -> serde_json::Value;
+
+    /// A word that changes with a section of the set-up.
+    fn setup_tag(&self, org: &OrgId, section: &str) -> Result<String, Problem>;
+
+    /// The things of a section of the set-up, or the one thing that stands there.
+    fn setup_section(&self, org: &OrgId, section: &str) -> Result<serde_json::Value, Problem>;
+
+    /// One thing of the set-up.
+    fn setup_thing(&self, org: &OrgId, thing: &Thing) -> Result<serde_json::Value, Problem>;
+
+    /// Changes the set-up, its files too, or nothing.
+    fn change_setup<'a>(
+        &'a self,
+        org: &'a OrgId,
+        wanted: Wanted,
+        by: &'a str,
+    ) -> Later<'a, Result<Changed, Problem>>;
+
+    /// Erases who a driver is.
+    fn erase_person<'a>(
+        &'a self,
+        org: &'a OrgId,
+        driver: &'a str,
+        by: &'a str,
+    ) -> Later<'a, Result<(), Problem>>;
 }
 
 /// What every request is answered from.
@@ -108,6 +138,8 @@ impl Api {
 
 /// All addresses of the API.
 pub fn router(api: Api) -> Router {
+    // One more than a tariff may have: it says itself what is too much.
+    let list_limit = DefaultBodyLimit::max(takst_dsl::parse::MAX_FILE + 1);
     let v1 = Router::new()
         .route("/sessions", get(sessions::list))
         .route("/sessions/{id}", get(sessions::one))
@@ -130,9 +162,17 @@ pub fn router(api: Api) -> Router {
         .route("/incidents/{id}", get(incidents::one))
         .route("/prices/{feed}", get(prices::list).post(prices::put))
         .route("/events", get(events::stream))
-        .route("/setup", get(keys::setup))
+        .route("/setup", get(setup::whole))
+        .route("/setup/{section}", get(setup::section).put(setup::put_single).patch(setup::patch_single))
+        .route(
+            "/setup/{section}/{id}",
+            get(setup::thing).put(setup::put).patch(setup::patch).delete(setup::remove),
+        )
+        .route("/drivers/{id}/personal-data", delete(setup::erase))
+        .route("/tariffs", get(tariffs::list))
+        .route("/tariffs/{*name}", get(tariffs::one).put(tariffs::put).layer(list_limit))
         .route("/keys", get(keys::list).post(keys::make))
-        .route("/keys/{id}", axum::routing::delete(keys::revoke))
+        .route("/keys/{id}", delete(keys::revoke))
         .route("/audit", get(keys::audit))
         .fallback(problem::no_such_address);
     Router::new().nest("/api/v1", v1).route("/api/openapi.json", get(openapi::document)).with_state(api)

@@ -25,9 +25,9 @@ pub enum Role {
     Owner,
     /// Prices, set-up, billing decisions.
     SiteManager,
-    /// Commands to chargers, drivers' sessions.
+    /// Commands to chargers, drivers' sessions, who drivers are.
     Support,
-    /// Reading.
+    /// Reading, but not who drivers are.
     ReadOnly,
     /// A maker of chargers: chargers, their frames and incidents.
     Vendor,
@@ -40,6 +40,8 @@ pub enum Wish {
     SeeChargers,
     /// Read about sessions, bills, prices, set-up.
     SeeSessions,
+    /// Read who drivers are.
+    SeePeople,
     /// Command a charger.
     Command,
     /// Decide about money or set-up.
@@ -56,8 +58,10 @@ impl Role {
             (Role::Owner, _) | (_, Wish::SeeChargers) => true,
             (Role::Vendor, _) | (_, Wish::Own) => false,
             (_, Wish::SeeSessions) => true,
-            (Role::SiteManager, Wish::Command | Wish::Decide) | (Role::Support, Wish::Command) => true,
-            (Role::Support, Wish::Decide) | (Role::ReadOnly, Wish::Command | Wish::Decide) => false,
+            (Role::SiteManager, Wish::SeePeople | Wish::Command | Wish::Decide)
+            | (Role::Support, Wish::SeePeople | Wish::Command) => true,
+            (Role::Support, Wish::Decide)
+            | (Role::ReadOnly, Wish::SeePeople | Wish::Command | Wish::Decide) => false,
         }
     }
 
@@ -272,13 +276,14 @@ mod tests {
 
     #[test]
     fn a_role_may_what_it_is_for_and_no_more() {
-        let wishes = [Wish::SeeChargers, Wish::SeeSessions, Wish::Command, Wish::Decide, Wish::Own];
+        let wishes =
+            [Wish::SeeChargers, Wish::SeeSessions, Wish::SeePeople, Wish::Command, Wish::Decide, Wish::Own];
         let may = |role: Role| wishes.map(|wish| role.may(wish));
-        assert_eq!(may(Role::Owner), [true; 5]);
-        assert_eq!(may(Role::SiteManager), [true, true, true, true, false]);
-        assert_eq!(may(Role::Support), [true, true, true, false, false]);
-        assert_eq!(may(Role::ReadOnly), [true, true, false, false, false]);
-        assert_eq!(may(Role::Vendor), [true, false, false, false, false]);
+        assert_eq!(may(Role::Owner), [true; 6]);
+        assert_eq!(may(Role::SiteManager), [true, true, true, true, true, false]);
+        assert_eq!(may(Role::Support), [true, true, true, true, false, false]);
+        assert_eq!(may(Role::ReadOnly), [true, true, false, false, false, false]);
+        assert_eq!(may(Role::Vendor), [true, false, false, false, false, false]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Keys, the audit log, and the set-up in force.
+//! Keys and the audit log.
 
 use super::access::{Role, Wish, new_key};
 use super::{Api, Body, Caller, Params, Problem};
@@ -183,12 +183,4 @@ pub(super) async fn audit(
         after: json(row.after_doc),
     };
     Ok(Json(rows.into_iter().map(document).collect()))
-}
-
-/// The set-up in force.
-#[utoipa::path(get, path = "/api/v1/setup", tag = "set-up",
-    responses((status = 200, body = Object), (status = "4XX", body = Problem)))]
-pub(super) async fn setup(State(api): State<Api>, caller: Caller) -> Result<Json<Value>, Problem> {
-    caller.wants(Wish::SeeSessions)?;
-    Ok(Json(api.house.setup(&caller.org)))
 }

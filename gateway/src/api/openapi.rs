@@ -1,6 +1,8 @@
 //! The description of the API.
 
-use super::{bills, campaigns, chargers, events, incidents, keys, orders, prices, sessions};
+use super::{
+    bills, campaigns, chargers, events, incidents, keys, orders, prices, sessions, setup, tariffs,
+};
 use axum::Json;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -13,7 +15,9 @@ use utoipa::{Modify, OpenApi};
         sessions::list, sessions::one, sessions::release, sessions::never, bills::list, bills::one, bills::receipt,
         chargers::list, chargers::one, chargers::frames, chargers::commands, orders::give, orders::accept, orders::reject, incidents::list,
         incidents::one, prices::list, prices::put, events::stream, keys::list, keys::make, keys::revoke, keys::audit,
-        keys::setup, campaigns::list, campaigns::one, campaigns::begin, campaigns::resume, campaigns::stop,
+        campaigns::list, campaigns::one, campaigns::begin, campaigns::resume, campaigns::stop,
+        setup::whole, setup::section, setup::put_single, setup::patch_single, setup::thing, setup::put, setup::patch,
+        setup::remove, setup::erase, tariffs::list, tariffs::one, tariffs::put,
     ),
     modifiers(&Keys, &Problems),
     security(("key" = [])),

@@ -1,19 +1,22 @@
 //! How the rooms of the gateway reach one another.
 
+mod set_up;
+
 use crate::api::orders::{DoneDoc, OutcomeDoc};
-use crate::api::{Later, Problem};
+use crate::api::{self, Later, Problem};
 use crate::billing::{Billing, Decision, Tariffs as _};
 use crate::chargers::model::{Command, Details, Message, TriggeredMessage};
 use crate::clock::now;
 use crate::desk::rules::{Cost, CostSource, Prices, Rules as _, SessionSink};
 use crate::desk::{Clerk, NoCommand, Order};
 use crate::feeds::{Books, Offered, receive};
-use crate::house::House;
+use crate::house::{House, Wanted};
 use crate::hub::{Hub, Unsent};
 use crate::live::Live;
 use crate::ocpp::Dialect;
 use crate::receipts::{About, html_about, text_about};
 use crate::sessions::Touched;
+use crate::setup::Thing;
 use crate::store::{Bill, OrgId, Store};
 use axum::http::StatusCode;
 use chrono_tz::Tz;
@@ -99,7 +102,7 @@ pub(super) struct Reception {
     pub hub: Hub,
 }
 
-impl crate::api::House for Reception {
+impl api::House for Reception {
     fn zone(&self, org: &OrgId, site: &str) -> Option<Tz> {
         (org == self.house.org()).then(|| self.house.zone(site))?
     }
@@ -237,5 +240,57 @@ impl crate::api::House for Reception {
             true => serde_json::from_str(&self.house.document()).unwrap_or_default(),
             false => Value::Null,
         }
+    }
+
+    fn setup_tag(&self, org: &OrgId, section: &str) -> Result<String, Problem> {
+        self.ours(org).map(|house| house.tag(section))
+    }
+
+    fn setup_section(&self, org: &OrgId, section: &str) -> Result<Value, Problem> {
+        let mut things = self.ours(org)?.section(section).map_err(|why| set_up::edit(&why))?;
+        Ok(match things.first_mut() {
+            Some((id, value)) if id.is_empty() => value.take(),
+            _ => things.into_iter().map(|(_, value)| value).collect(),
+        })
+    }
+
+    fn setup_thing(&self, org: &OrgId, thing: &Thing) -> Result<Value, Problem> {
+        self.ours(org)?.thing(thing).map_err(|why| set_up::edit(&why))
+    }
+
+    fn change_setup<'a>(
+        &'a self,
+        org: &'a OrgId,
+        wanted: api::Wanted,
+        by: &'a str,
+    ) -> Later<'a, Result<api::Changed, Problem>> {
+        Box::pin(async move {
+            let house = self.ours(org)?;
+            let wanted = Wanted { edit: wanted.edit, only_if: wanted.only_if, by: by.to_owned() };
+            let changed = house.change(wanted, now()).await.map_err(|why| set_up::problem(house, why))?;
+            // What could not be billed for want of a tariff or a seller may be so now.
+            self.billing.wake();
+            Ok(set_up::answer(house, changed))
+        })
+    }
+
+    fn erase_person<'a>(
+        &'a self,
+        org: &'a OrgId,
+        driver: &'a str,
+        by: &'a str,
+    ) -> Later<'a, Result<(), Problem>> {
+        Box::pin(async move {
+            let house = self.ours(org)?;
+            let erased = house.erase(driver, by, now()).await.map_err(|why| set_up::problem(house, why))?;
+            erased.map(|_| ()).ok_or_else(|| Problem::missing("driver", driver))
+        })
+    }
+}
+
+impl Reception {
+    fn ours(&self, org: &OrgId) -> Result<&Arc<House>, Problem> {
+        let none = || Problem::new(StatusCode::NOT_FOUND, "this organisation has no set-up here");
+        (org == self.house.org()).then_some(&self.house).ok_or_else(none)
     }
 }

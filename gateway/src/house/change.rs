@@ -1,7 +1,7 @@
 //! Changing the set-up through the API: checked as a whole, written to the files, in force at once; all of it or nothing.
 
 use super::taken::{self, Before};
-use super::{House, SetupError, Source, State, Taken, texts};
+use super::{House, SetupError, Source, State, Taken, texts, tokens};
 use crate::setup::{Edit, EditError, Environment, Files, Loaded, Problems, Refusal, Thing};
 use crate::store::{AuditEntry, Error, Lane};
 use std::sync::Arc;
@@ -267,7 +267,8 @@ impl House {
             );
         }
         // Comments and the places of things may be new all the same.
-        let state = Arc::new(State { loaded, catalogue, texts: texts(files) });
+        let tokens = tokens(&loaded);
+        let state = Arc::new(State { loaded, catalogue, texts: texts(files), tokens });
         if let Ok(mut place) = self.state.write() {
             *place = state;
         }

@@ -1,12 +1,19 @@
-//! The set-up as files, and its manual.
+//! The set-up as files and through the API, and its manual.
 #![allow(
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test that fails panics; counts are small"
 )]
 
+#[path = "../net_support/plug.rs"]
+mod plug;
+
+mod api;
+mod erase;
 mod files;
 mod manual;
+mod office;
 mod sites;
 mod tariffs;
