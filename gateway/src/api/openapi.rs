@@ -1,8 +1,6 @@
 //! The description of the API.
 
-use super::{
-    bills, campaigns, chargers, events, incidents, keys, orders, prices, sessions, setup, tariffs,
-};
+use super::{bills, campaigns, chargers, events, incidents, keys, orders, prices, sessions, setup, tariffs};
 use axum::Json;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
