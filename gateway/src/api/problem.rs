@@ -59,7 +59,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// All that is wrong with a set-up that stands in `folder`.
+    /// All that is wrong with a set-up that stands in `folder`, errors first.
     #[must_use]
     pub fn all(problems: &Problems, folder: Option<&Path>) -> Vec<Self> {
         let folder = folder.map(crate::setup::plain);
@@ -83,7 +83,9 @@ impl Finding {
                 help: found.help.clone(),
             }
         };
-        problems.diagnostics.iter().map(finding).collect()
+        let (errors, warnings): (Vec<_>, Vec<_>) =
+            problems.diagnostics.iter().partition(|found| found.severity == Severity::Error);
+        errors.into_iter().chain(warnings).map(finding).collect()
     }
 }
 
