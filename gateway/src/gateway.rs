@@ -186,14 +186,21 @@ fn tasks(
         Task::new("live", move |mut stop: Stop| async move { watched.run(stop.stopped()).await }),
         Task::new("billing", move |mut stop: Stop| async move { bills.run(stop.stopped()).await }),
         Task::new("set-up", move |mut stop: Stop| async move {
+            // What is wrong is told once, not at every look.
+            let mut wrong = None;
             loop {
                 if set_up.has_changed() {
                     match told(set_up.reload(now()).await) {
                         Ok(line) => {
+                            wrong = None;
                             send_away(&set_up, &hub);
                             tracing::info!("{line}");
                         }
-                        Err(why) => tracing::error!("the set-up stays as it was: {why}"),
+                        Err(why) if wrong.as_ref() == Some(&why) => {}
+                        Err(why) => {
+                            tracing::error!("the set-up stays as it was: {why}");
+                            wrong = Some(why);
+                        }
                     }
                 }
                 if ends_within(&mut stop, Duration::from_secs(2)).await {

@@ -270,6 +270,7 @@ impl api::House for Reception {
             let changed = house.change(wanted, now()).await.map_err(|why| set_up::problem(house, why))?;
             // What could not be billed for want of a tariff or a seller may be so now.
             self.billing.wake();
+            super::send_away(house, &self.hub);
             Ok(set_up::answer(house, changed))
         })
     }
