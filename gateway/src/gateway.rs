@@ -223,7 +223,7 @@ fn tasks(
                 match old.sweep(kept.org(), &retention, 500).await {
                     Ok(swept) => tracing::debug!(?swept, "what had served its time was let go"),
                     Err(error) => {
-                        tracing::warn!(%error, "old rows could not be let go; the next try is soon")
+                        tracing::warn!(%error, "old rows could not be let go; the next try is soon");
                     }
                 }
             }

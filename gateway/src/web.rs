@@ -28,12 +28,17 @@ const NO_SITE: &str = "Nowhere yet";
 /// What the page shows.
 pub(crate) struct View {
     pub at: Instant,
-    // By site, with the name of the site.
-    pub sites: Vec<(String, Vec<(Charger, Vec<ConnectorState>)>)>,
+    pub sites: Vec<SiteView>,
     pub running: Vec<Running>,
     pub incidents: Vec<Incident>,
     pub bills: Vec<Bill>,
     pub held: Vec<Held>,
+}
+
+/// A site with its chargers.
+pub(crate) struct SiteView {
+    pub name: String,
+    pub chargers: Vec<(Charger, Vec<ConnectorState>)>,
 }
 
 /// A session that somebody has to decide about.
@@ -83,7 +88,7 @@ async fn view(api: &Api, caller: &Caller) -> Result<View, Problem> {
     caller.wants(Wish::SeeSessions)?;
     let org = &caller.org;
     let mut reader = api.store.read().await?;
-    let mut sites: Vec<(String, Vec<(Charger, Vec<ConnectorState>)>)> = Vec::new();
+    let mut sites: Vec<SiteView> = Vec::new();
     let mut connected = HashSet::new();
     for charger in reader.chargers(org, None, MOST_CHARGERS).await? {
         let connectors = reader.connectors(org, &charger.id).await?;
@@ -93,12 +98,12 @@ async fn view(api: &Api, caller: &Caller) -> Result<View, Problem> {
         let site = api.house.site(org, &charger.id);
         let name =
             site.and_then(|site| api.house.site_name(org, &site)).unwrap_or_else(|| NO_SITE.to_owned());
-        match sites.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, chargers)) => chargers.push((charger, connectors)),
-            None => sites.push((name, vec![(charger, connectors)])),
+        match sites.iter_mut().find(|site| site.name == name) {
+            Some(site) => site.chargers.push((charger, connectors)),
+            None => sites.push(SiteView { name, chargers: vec![(charger, connectors)] }),
         }
     }
-    sites.sort_by(|(one, _), (other, _)| one.cmp(other));
+    sites.sort_by(|one, other| one.name.cmp(&other.name));
     let of = |status| SessionFilter { status: Some(status), ..SessionFilter::default() };
     let running = reader.sessions(org, &of(SessionStatus::Running), None, 200).await?;
     let held = SessionFilter { hold: Some(true), ..SessionFilter::default() };

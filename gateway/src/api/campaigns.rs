@@ -284,7 +284,7 @@ fn chosen(
 ) -> Result<Vec<String>, Problem> {
     let Which { ids, site, vendor, model } = &wanted.chargers;
     let filtered = site.is_some() || vendor.is_some() || model.is_some();
-    if ids.is_empty() == !filtered {
+    if ids.is_empty() != filtered {
         return Err(Problem::bad(
             "`chargers` says either `ids`, or one or more of `site`, `vendor` and `model`",
         ));

@@ -1,6 +1,6 @@
 //! The changing parts of the page.
 
-use super::{Held, Running, View};
+use super::{Held, Running, SiteView, View};
 use crate::billing::printed_number;
 use crate::store::{Bill, Charger, ConnectorState, Incident, Registration, Session};
 use maud::{Markup, html};
@@ -20,14 +20,14 @@ pub(super) fn all(view: &View) -> Markup {
 }
 
 fn chargers(view: &View) -> Markup {
-    let all = || view.sites.iter().flat_map(|(_, chargers)| chargers);
+    let all = || view.sites.iter().flat_map(|site| &site.chargers);
     let online = all().filter(|(charger, _)| charger.connection.is_some()).count();
     html! {
         section {
             h2 { "Chargers " small { (online) " of " (all().count()) " connected" } }
             @if view.sites.is_empty() { p.none { "None yet. A charger connects to /ocpp/ and its identity." } }
-            @for (site, chargers) in &view.sites {
-                h3 { (site) }
+            @for SiteView { name, chargers } in &view.sites {
+                h3 { (name) }
                 div.tiles {
                     @for (charger, connectors) in chargers { (tile(charger, connectors, view.at)) }
                 }

@@ -132,11 +132,11 @@ impl Observer for Ledger {
                 transaction.messages.insert(said);
             }
             Event::Refused { action, code, why } => {
-                wrong.push(format!("{charger}: {action} refused: {code} {why}"))
+                wrong.push(format!("{charger}: {action} refused: {code} {why}"));
             }
             Event::Wrong(what) => wrong.push(format!("{charger}: {what}")),
             Event::TokenRefused { token, status, .. } => {
-                wrong.push(format!("{charger}: {token} is {status}"))
+                wrong.push(format!("{charger}: {token} is {status}"));
             }
             Event::Lost { .. } => *lost += 1,
             Event::Began { .. } => chargers.entry(charger.to_owned()).or_default().begun += 1,
