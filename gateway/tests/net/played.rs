@@ -51,7 +51,7 @@ fn transactions(bench: &Bench, charger: &str) -> Vec<TransactionReport> {
 }
 
 #[test]
-#[ignore = "not finished: one message is counted twice"]
+#[ignore = "on a busy machine a message was once counted twice; it is not known why"]
 fn what_chargers_say_is_as_the_standards_have_it_whatever_goes_wrong() {
     run(async {
         let play = Play::start(
