@@ -1,5 +1,6 @@
 //! Which price feeds can decide about an amount. A list may declare more than it uses: `spot` needs no declaration.
 
+use crate::prepared::each_part;
 use crate::tariff::{Formula, Mean, Outcome, Tariff};
 use std::collections::BTreeMap;
 
@@ -17,22 +18,9 @@ pub fn used(tariff: &Tariff) -> BTreeMap<u32, bool> {
 }
 
 fn note(formula: &Formula, used: &mut BTreeMap<u32, bool>) {
-    match formula {
-        Formula::Feed { feed, mean } => *used.entry(*feed).or_default() |= *mean == Mean::Month,
-        Formula::Const(_)
-        | Formula::Value(_)
-        | Formula::EnergyPrice
-        | Formula::AveragePower
-        | Formula::CostPrice => {}
-        Formula::Add(a, b)
-        | Formula::Sub(a, b)
-        | Formula::Mul(a, b)
-        | Formula::Div(a, b)
-        | Formula::Higher(a, b)
-        | Formula::Lower(a, b) => {
-            note(a, used);
-            note(b, used);
+    each_part(formula, &mut |part| {
+        if let Formula::Feed { feed, mean } = part {
+            *used.entry(*feed).or_default() |= *mean == Mean::Month;
         }
-        Formula::Round(a, _) | Formula::PlusVat(a) | Formula::LessVat(a) => note(a, used),
-    }
+    });
 }

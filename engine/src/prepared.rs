@@ -8,8 +8,8 @@ use crate::calendar::answers;
 use crate::calendar_time::INSTANTS;
 use crate::exact::{Counted, Num};
 use crate::tariff::{
-    CALENDAR, Charge, ChargeKind, Formula, IR_VERSION, Leaf, Mean, Measure, MonthWhat, Node, NodeId, Outcome,
-    Per, Price, Span, Tariff, TaxClass, Who,
+    CALENDAR, Charge, ChargeKind, Formula, IR_VERSION, Leaf, Measure, MonthWhat, Node, NodeId, Outcome, Per,
+    Price, Span, Tariff, TaxClass, Who,
 };
 use sha2::{Digest, Sha256};
 
@@ -373,24 +373,34 @@ fn each_leaf(tariff: &Tariff, node: NodeId, seen: &mut [bool], each: &mut dyn Fn
     }
 }
 
+/// Gives every part of a formula to `each`, the whole first; named values are not followed.
+pub(crate) fn each_part(formula: &Formula, each: &mut dyn FnMut(&Formula)) {
+    each(formula);
+    match formula {
+        Formula::Const(_)
+        | Formula::Value(_)
+        | Formula::Feed { .. }
+        | Formula::EnergyPrice
+        | Formula::AveragePower
+        | Formula::CostPrice => {}
+        Formula::Add(a, b)
+        | Formula::Sub(a, b)
+        | Formula::Mul(a, b)
+        | Formula::Div(a, b)
+        | Formula::Higher(a, b)
+        | Formula::Lower(a, b) => {
+            each_part(a, each);
+            each_part(b, each);
+        }
+        Formula::Round(a, _) | Formula::PlusVat(a) | Formula::LessVat(a) => each_part(a, each),
+    }
+}
+
 /// Whether any part of a formula (not of the named values it refers to) satisfies `is`.
 pub(crate) fn mentions(formula: &Formula, is: &dyn Fn(&Formula) -> bool) -> bool {
-    is(formula)
-        || match formula {
-            Formula::Const(_)
-            | Formula::Value(_)
-            | Formula::Feed { mean: Mean::Now | Mean::Hour | Mean::Month, .. }
-            | Formula::EnergyPrice
-            | Formula::AveragePower
-            | Formula::CostPrice => false,
-            Formula::Add(a, b)
-            | Formula::Sub(a, b)
-            | Formula::Mul(a, b)
-            | Formula::Div(a, b)
-            | Formula::Higher(a, b)
-            | Formula::Lower(a, b) => mentions(a, is) || mentions(b, is),
-            Formula::Round(a, _) | Formula::PlusVat(a) | Formula::LessVat(a) => mentions(a, is),
-        }
+    let mut found = false;
+    each_part(formula, &mut |part| found |= is(part));
+    found
 }
 
 fn tax_factors(classes: &[TaxClass]) -> Result<Vec<TaxFactor>, PrepareError> {
@@ -538,24 +548,11 @@ fn named_prices_stay_small(tariff: &Tariff) -> Result<(), PrepareError> {
 }
 
 fn count_values(formula: &Formula, each: &mut dyn FnMut(u32)) {
-    match formula {
-        Formula::Value(value) => each(*value),
-        Formula::Const(_)
-        | Formula::Feed { .. }
-        | Formula::EnergyPrice
-        | Formula::AveragePower
-        | Formula::CostPrice => {}
-        Formula::Add(a, b)
-        | Formula::Sub(a, b)
-        | Formula::Mul(a, b)
-        | Formula::Div(a, b)
-        | Formula::Higher(a, b)
-        | Formula::Lower(a, b) => {
-            count_values(a, each);
-            count_values(b, each);
+    each_part(formula, &mut |part| {
+        if let Formula::Value(value) = part {
+            each(*value);
         }
-        Formula::Round(a, _) | Formula::PlusVat(a) | Formula::LessVat(a) => count_values(a, each),
-    }
+    });
 }
 
 fn value_order(tariff: &Tariff, root: NodeId, below: usize) -> bool {
