@@ -42,14 +42,17 @@ impl Clerk {
     // ordered it lately.
     pub(super) async fn reserved(&self, spot: Spot<'_>, number: Option<i64>) -> Result<Option<Value>, Error> {
         const LATELY: i64 = 200;
+        // A charger's clock may be late.
+        const SLOW_MS: i64 = 5 * 60_000;
         let Some(number) = number else { return Ok(None) };
         let given = self.store.read().await?.commands(spot.org, spot.charger, None, LATELY).await?;
         let is_it = |command: &crate::store::Command| {
             let order = serde_json::from_str::<Order>(&command.document);
-            matches!(order, Ok(Order::Reserve { id, .. }) if id == number) && command.created_at <= spot.at
+            matches!(order, Ok(Order::Reserve { id, .. }) if id == number)
+                && command.created_at.0 <= spot.at.0.saturating_add(SLOW_MS)
         };
         Ok(given.iter().find(|command| is_it(command)).map(|command| {
-            let (from, until) = (utc_text(command.created_at), utc_text(spot.at));
+            let (from, until) = (utc_text(command.created_at.min(spot.at)), utc_text(spot.at));
             serde_json::json!({ "from": from, "until": until, "expired": false })
         }))
     }

@@ -25,3 +25,4 @@ mod feeds;
 mod live;
 mod monitor;
 mod receipts;
+mod terms;
