@@ -1,14 +1,18 @@
-//! Builds Rust plugins from source: `cargo build` for WebAssembly inside another build, and the step from core module to component.
-//! Absent from it: what a plugin may do (that is `takst-plugins`), and any other language.
+//! Builds plugins from source: Rust inside another build (for build scripts), and folders in Rust, JavaScript, Python and C (the integrator's kit).
+//! Absent from it: what a plugin may do (that is `takst-plugins`).
 
 #[cfg(feature = "component")]
 mod component;
 mod nested;
+#[cfg(feature = "kit")]
+mod project;
 mod target;
 
 #[cfg(feature = "component")]
 pub use component::component;
 pub use nested::{Guests, module};
+#[cfg(feature = "kit")]
+pub use project::{Language, Project};
 pub use target::{TARGET, ensure_target};
 
 use std::path::PathBuf;
@@ -42,6 +46,20 @@ pub enum BuildError {
         /// Why.
         error: std::io::Error,
     },
+    /// The folder holds no plugin that can be built.
+    Project {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// A tool failed, or is not there.
+    Tool {
+        /// Its name.
+        program: String,
+        /// What it said.
+        said: String,
+    },
     /// The core module is no plugin: a component cannot be made of it.
     Component {
         /// Why, in the encoder's words.
@@ -64,6 +82,8 @@ impl std::fmt::Display for BuildError {
                 write!(f, "building the plugin of {} failed\n{}", manifest.display(), said.trim_end())
             }
             Self::File { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Project { folder, why } => write!(f, "{}: {why}", folder.display()),
+            Self::Tool { program, said } => write!(f, "{program}: {}", said.trim_end()),
             Self::Component { said } => {
                 write!(f, "this is no plugin, no component can be made of it: {said}")
             }
