@@ -33,6 +33,7 @@ pub(crate) use counters::{Days, opening};
 pub(crate) use session::span;
 pub(crate) use work::Ready;
 
+use crate::serve::traces::TARGET as TRACE;
 use crate::store::{self, Bill, Incident, Lane, NewEvent, OrgId, Store, Tx, WaitingFor, new_id};
 use serde_json::json;
 use std::collections::HashMap;
@@ -40,6 +41,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use takst_engine::Prepared;
 use takst_engine::units::Instant;
 use tokio::sync::Notify;
+use tracing::Instrument as _;
 
 /// Compiled tariffs by version.
 pub trait Tariffs: Send + Sync + 'static {
@@ -181,6 +183,16 @@ impl Billing {
     }
 
     async fn bill_one(
+        &self,
+        org: &OrgId,
+        stored: &store::Session,
+        now: Instant,
+    ) -> Result<Outcome, store::Error> {
+        let span = tracing::info_span!(target: TRACE, "bill", session = stored.id, charger = stored.charger);
+        self.bill_it(org, stored, now).instrument(span).await
+    }
+
+    async fn bill_it(
         &self,
         org: &OrgId,
         stored: &store::Session,

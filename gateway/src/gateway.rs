@@ -13,7 +13,7 @@ use crate::house::{House, SetupError, Source, Taken};
 use crate::hub::Hub;
 use crate::live::{self, Live};
 use crate::monitor::Monitor;
-use crate::serve::{self, Serve, ServeError, Stop, Task};
+use crate::serve::{self, Serve, ServeError, Stop, Task, traces};
 use crate::store::{Error, OpenError, Retention, Store};
 use crate::teach::Teacher;
 use crate::web;
@@ -118,7 +118,9 @@ impl Plan {
         };
         let api = Api { store: store.clone(), access: Arc::new(access), house: Arc::new(reception) };
         let router = api::router(api.clone()).merge(web::router(api));
-        let router = router.layer(axum::middleware::map_response(web::guarded));
+        let router = router
+            .layer(axum::middleware::map_response(web::guarded))
+            .layer(axum::middleware::from_fn(traces::traced));
         let mut tasks = tasks(&store, &house, &clerk, &live, &billing, &hub);
         let campaigns = Campaigns::new(store.clone(), org.clone(), Arc::clone(&clerk), house.clone());
         tasks.push(Task::new("campaigns", move |stop| campaigns.run(stop)));

@@ -11,12 +11,15 @@ pub(crate) use tape::Tape;
 
 use crate::chargers::model::{Command, Outcome};
 use crate::link::Link;
+use crate::serve::traces::TARGET as TRACE;
 use crate::store::OrgId;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant as Moment, timeout_at};
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
 /// Why a command came to nothing. What a charger itself refuses is an [`Outcome`].
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -78,12 +81,29 @@ impl Hub {
         command: Command,
         within: Duration,
     ) -> Result<Outcome, Unsent> {
+        let span = tracing::info_span!(target: TRACE, "command", otel.kind = "client", charger, action = Empty, outcome = Empty);
+        let ended = self.send(org, charger, command, within).instrument(span.clone()).await;
+        match &ended {
+            Ok(outcome) => span.record("outcome", tracing::field::debug(&outcome.status)),
+            Err(unsent) => span.record("outcome", tracing::field::display(unsent)),
+        };
+        ended
+    }
+
+    async fn send(
+        &self,
+        org: &OrgId,
+        charger: &str,
+        command: Command,
+        within: Duration,
+    ) -> Result<Outcome, Unsent> {
         let line = self.line(org, charger).ok_or(Unsent::NotConnected)?;
         let call = line
             .link
             .dialect
             .write_command(&command)
             .map_err(|error| Unsent::Unsayable(error.to_string()))?;
+        tracing::Span::current().record("action", call.action);
         let deadline = Moment::now() + within;
         let (reply, answer) = oneshot::channel();
         line.order(Order { call, when: (&command).into(), deadline, reply })?;

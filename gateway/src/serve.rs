@@ -7,6 +7,7 @@ pub(crate) mod limits;
 pub mod log;
 mod pages;
 mod tasks;
+pub mod traces;
 
 pub use crate::ocpp::station::Settings;
 pub use limits::Limits;

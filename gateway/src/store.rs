@@ -60,11 +60,13 @@ pub use sql::Reader;
 pub use tx::Tx;
 pub use watched::*;
 
+use crate::serve::traces::TARGET as TRACE;
 use open::{FileLock, Place, Pools};
 use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+use tracing::Instrument as _;
 use writer::{Lane as LaneOfWork, Message, Unit};
 
 /// The sizes of a store. [`Options::default`] suits a machine of any size.
@@ -191,6 +193,16 @@ impl Store {
     /// The unit's own error; [`Error::Unavailable`] when the database was away for longer than
     /// [`Options::patience`]; [`Error::Closed`].
     pub async fn write<T, F>(&self, lane: Lane, unit: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: AsyncFn(&mut Tx) -> Result<T, Error> + Send + 'static,
+    {
+        // The wait for the commit that it shares with others, too.
+        let span = tracing::info_span!(target: TRACE, "commit");
+        self.queue(lane, unit).instrument(span).await
+    }
+
+    async fn queue<T, F>(&self, lane: Lane, unit: F) -> Result<T, Error>
     where
         T: Send + 'static,
         F: AsyncFn(&mut Tx) -> Result<T, Error> + Send + 'static,

@@ -39,7 +39,7 @@ pub struct DemoArguments {
 impl DemoArguments {
     /// Runs until Ctrl-C.
     pub fn run(&self, out: &mut Out) -> Result<Exit, Failure> {
-        log::begin(log::LogFormat::Human, &self.log).map_err(Failure::Usage)?;
+        log::begin(log::LogFormat::Human, &self.log, None).map_err(Failure::Usage)?;
         // INVARIANT: kept to the end of the run; the folder goes with it.
         let mut folder = None;
         let data = match &self.data {

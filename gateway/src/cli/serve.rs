@@ -5,6 +5,7 @@ use super::failure::{Exit, Failure};
 use super::out::Out;
 use crate::gateway::{Gateway, Plan, StartError};
 use crate::house::{SetupError, Source};
+use crate::serve::traces::{self, Traces};
 use crate::serve::{LISTEN, Limits, Options, log};
 use crate::store::Fault;
 use crate::{live, tls};
@@ -62,6 +63,12 @@ pub struct ServeArguments {
     /// What of the log is written to standard error, as in `info` or `warn,takst_gateway=debug`
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: String,
+    /// Send traces to this OpenTelemetry collector (OTLP over HTTP), as in http://127.0.0.1:4318
+    #[arg(long, value_name = "ADDRESS", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    traces: Option<String>,
+    /// Keep one of so many traces
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    traces_one_in: u32,
 }
 
 /// What a program that starts the gateway wants to know.
@@ -82,10 +89,21 @@ impl ServeArguments {
     /// Serves until a signal.
     pub fn run(&self, out: &mut Out) -> Result<Exit, Failure> {
         let format = if out.json() { log::LogFormat::Json } else { log::LogFormat::Human };
-        log::begin(format, &self.log).map_err(Failure::Usage)?;
+        let traces = self
+            .traces
+            .clone()
+            .filter(|to| !to.is_empty())
+            .map(|to| Traces::begin(&traces::Options { to, one_in: self.traces_one_in }))
+            .transpose()
+            .map_err(Failure::Usage)?;
+        log::begin(format, &self.log, traces.as_ref()).map_err(Failure::Usage)?;
         let runtime = tokio::runtime::Runtime::new()
             .map_err(|error| Failure::Io(format!("the program cannot start its threads: {error}")))?;
-        runtime.block_on(self.serve(out))
+        let ended = runtime.block_on(self.serve(out));
+        if let Some(traces) = traces {
+            traces.end();
+        }
+        ended
     }
 
     async fn serve(&self, out: &mut Out) -> Result<Exit, Failure> {

@@ -19,6 +19,7 @@ use crate::hub::{Count, Hub, Line, Tape, Unsent};
 use crate::link::{Desk, Received, Reply, Welcome};
 use crate::ocpp::frame::{self, Broken, ErrorCode, Frame, MessageId};
 use crate::ocpp::schema;
+use crate::serve::traces::TARGET as TRACE;
 use crate::store::{Direction, new_id};
 use calls::{Asked, Calls, Phase};
 use futures_util::FutureExt as _;
@@ -35,6 +36,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use takst_engine::units::Instant;
 use tokio::time::{Instant as Moment, Sleep, timeout};
+use tracing::Instrument as _;
 use wire::{End, Heard, Wire};
 
 /// Different deviations that are logged per connection; all are counted.
@@ -469,7 +471,16 @@ impl<D: Desk> Station<D> {
                 Reply::Failed
             })
         };
-        self.work = Some((Box::pin(decision), about));
+        let span = tracing::info_span!(
+            target: TRACE,
+            "report",
+            otel.kind = "server",
+            charger = self.line.link.charger,
+            dialect = %self.line.link.dialect,
+            action = about.action,
+            message = about.id.text,
+        );
+        self.work = Some((Box::pin(decision.instrument(span)), about));
     }
 
     fn answer(&mut self, reply: &Reply) {

@@ -18,4 +18,5 @@ mod export;
 mod people;
 mod serve;
 mod shown;
+mod traces;
 mod verbs;

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-fn block<T>(test: impl Future<Output = T>) -> T {
+pub fn block<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(test)
 }
 
@@ -50,9 +50,9 @@ fn pki_makes_what_the_manual_says() {
     assert_eq!((bad.code, bad.err.contains("signing request")), (1, true), "{}", bad.err);
 }
 
-struct Served {
-    child: Child,
-    address: SocketAddr,
+pub struct Served {
+    pub child: Child,
+    pub address: SocketAddr,
 }
 
 impl Drop for Served {
@@ -63,7 +63,7 @@ impl Drop for Served {
     }
 }
 
-fn serve(config: &Path, data: &Path, more: &[&str]) -> Served {
+pub fn serve(config: &Path, data: &Path, more: &[&str]) -> Served {
     let (config, data) = (config.display().to_string(), data.display().to_string());
     let mut arguments =
         vec!["serve", "--format", "json", "--config", &config, "--data", &data, "--listen", "127.0.0.1:0"];
@@ -82,12 +82,12 @@ fn serve(config: &Path, data: &Path, more: &[&str]) -> Served {
 }
 
 #[cfg(unix)]
-fn signal(served: &Served, name: &str) {
+pub fn signal(served: &Served, name: &str) {
     let status = std::process::Command::new("kill").args([name, &served.child.id().to_string()]).status();
     assert!(status.unwrap().success());
 }
 
-const SET_UP: &str = r#"
+pub const SET_UP: &str = r#"
 [organisation]
 id = "home"
 
