@@ -28,6 +28,7 @@ mod stream;
 mod table;
 mod tariffs;
 mod test;
+mod whom;
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use failure::{Exit, Failure};

@@ -12,6 +12,7 @@ mod cli;
 mod clock;
 pub mod demo;
 pub mod desk;
+pub mod exchange;
 pub mod export;
 pub mod feeds;
 pub mod gateway;

@@ -15,7 +15,7 @@ mod writer;
 pub use lenient::Deviation;
 pub use writer::Unsayable;
 
-use crate::chargers::model::{Answer, Command, MeterRules, Outcome, Report};
+use crate::chargers::model::{Answer, Command, MeterRules, Outcome, Report, TariffDocument};
 use crate::chargers::time::TimeRules;
 use frame::ErrorCode;
 use lenient::{Fields, Notes};
@@ -198,6 +198,14 @@ impl Dialect {
         };
         (outcome, notes.finish())
     }
+}
+
+/// A tariff in the words of 2.1 (`TariffType`), as compact JSON.
+///
+/// # Errors
+/// Names what there are no words for.
+pub fn tariff_json(tariff: &TariffDocument) -> Result<String, Unsayable> {
+    v2::tariff_json(tariff)
 }
 
 impl fmt::Display for Dialect {

@@ -1,5 +1,7 @@
 //! `takst export`.
 
+mod ocpp21;
+
 use super::Format as OutFormat;
 use super::failure::{Exit, Failure};
 use super::files;
@@ -21,7 +23,7 @@ use takst_engine::units::Instant;
 /// Take data out for other programs
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Example:\n  takst export sessions --from 2026-03-01 --until 2026-04-01 --output march.csv"
+    after_help = "Examples:\n  takst export sessions --from 2026-03-01 --until 2026-04-01 --output march.csv\n  takst export ocpp21 city.tariff"
 )]
 pub struct Export {
     #[command(subcommand)]
@@ -31,6 +33,7 @@ pub struct Export {
 #[derive(Subcommand, Debug)]
 enum What {
     Sessions(Sessions),
+    Ocpp21(ocpp21::Ocpp21),
 }
 
 /// Take out sessions, oldest first
@@ -83,6 +86,7 @@ impl Export {
     pub fn run(&self, out: &mut Out) -> Result<Exit, Failure> {
         match &self.what {
             What::Sessions(sessions) => sessions.run(out),
+            What::Ocpp21(tariff) => tariff.run(out),
         }
     }
 }

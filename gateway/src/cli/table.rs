@@ -8,7 +8,8 @@ use super::out::{Look, Out};
 use super::price::{book, pricing};
 use super::receipt::{Sheet, basis, clock, long_date};
 use super::tariffs;
-use clap::{Args, ValueEnum};
+use super::whom::{Whom, date};
+use clap::Args;
 use json::{
     DiscountDoc, Document, PartDoc, SliceDoc, TariffDoc, TermDoc, TermSliceDoc, TermTierDoc, TierDoc,
     TimesDoc, known,
@@ -16,10 +17,9 @@ use json::{
 use rust_decimal::Decimal;
 use std::path::PathBuf;
 use takst_engine::calendar_time::{LocalTime, local_text};
-use takst_engine::session::{Connector, Facts, Plug, Token};
 use takst_engine::table::{Asked, DayDiscount, DayTable, Known, Slice, Term, TermSlice, day_table};
-use takst_engine::tariff::{Contract, Limit, Rebate, Span, Tariff, Who};
-use takst_engine::units::{Currency, Day, Instant, micro};
+use takst_engine::tariff::{Limit, Rebate, Span, Tariff, Who};
+use takst_engine::units::{Currency, Day, Instant};
 use takst_engine::{Prepared, PriceError};
 
 /// Show what a day costs before charging: the total price per kWh, tax and fees in, slice by slice
@@ -36,68 +36,11 @@ pub struct Table {
     /// The day, as in 2025-03-10
     #[arg(long, value_parser = date)]
     date: Day,
-    /// The driver's group; without it the default group
-    #[arg(long)]
-    group: Option<String>,
-    /// AC or DC
-    #[arg(long, ignore_case = true, value_enum)]
-    plug: Option<PlugWord>,
-    /// The connector's rated power in kW, taken as the power that the car draws
-    #[arg(long, value_name = "KW", value_parser = power)]
-    power: Option<i64>,
-    /// The connector's type, as in CCS
-    #[arg(long, value_name = "TYPE")]
-    connector: Option<String>,
-    /// The charger's id
-    #[arg(long, value_name = "ID")]
-    charger: Option<String>,
-    /// The site's id
-    #[arg(long, value_name = "ID")]
-    site: Option<String>,
-    /// How the driver comes
-    #[arg(long, value_enum)]
-    contract: Option<ContractWord>,
-    /// Who issued the driver's token (roaming)
-    #[arg(long, value_name = "NAME")]
-    issuer: Option<String>,
-    /// Brand of the payment card
-    #[arg(long, value_name = "BRAND")]
-    paid_with: Option<String>,
+    #[command(flatten)]
+    whom: Whom,
     /// Price feeds; may be given more than once
     #[arg(long, value_name = "FILE", num_args = 1..)]
     prices: Vec<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum PlugWord {
-    #[value(name = "AC")]
-    Ac,
-    #[value(name = "DC")]
-    Dc,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ContractWord {
-    Direct,
-    Roaming,
-    AdHoc,
-}
-
-fn date(text: &str) -> Result<Day, String> {
-    let parts: Vec<&str> = text.split('-').collect();
-    let [year, month, day] = parts.as_slice() else { return Err("write it as in 2025-03-10".into()) };
-    let fixed =
-        |part: &str, digits: usize| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit());
-    let day = (fixed(year, 4) && fixed(month, 2) && fixed(day, 2))
-        .then(|| takst_engine::calendar::date(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?))
-        .flatten();
-    day.ok_or_else(|| "there is no such day; write it as in 2025-03-10".into())
-}
-
-fn power(text: &str) -> Result<i64, String> {
-    let value = takst_engine::input::decimal(text)?;
-    let power = if value > Decimal::ZERO { micro(value) } else { None };
-    power.ok_or_else(|| "a power in kW such as 22 or 3.7".into())
 }
 
 impl Table {
@@ -120,40 +63,7 @@ impl Table {
     }
 
     fn asked(&self, tariff: &Tariff) -> Result<Asked, Failure> {
-        if let Some(group) = &self.group
-            && !tariff.groups.contains(group)
-        {
-            let near = takst_engine::input::nearest(group, tariff.groups.iter().map(String::as_str));
-            let hint = match near {
-                Some(near) => format!("did you mean `{near}`?"),
-                None if tariff.groups.is_empty() => "it has no groups".to_owned(),
-                None => format!("it has {}", tariff.groups.join(", ")),
-            };
-            return Err(Failure::Usage(format!("--group: the tariff has no group `{group}`; {hint}")));
-        }
-        let facts = Facts {
-            site: self.site.clone(),
-            charger: self.charger.clone(),
-            groups: self.group.clone().into_iter().collect(),
-            connector: Some(Connector {
-                plug: self.plug.map(|plug| match plug {
-                    PlugWord::Ac => Plug::Ac,
-                    PlugWord::Dc => Plug::Dc,
-                }),
-                kind: self.connector.clone(),
-                max_power: self.power,
-                ..Connector::default()
-            }),
-            token: self.issuer.clone().map(|issuer| Token { issuer: Some(issuer), ..Token::default() }),
-            contract: self.contract.map(|contract| match contract {
-                ContractWord::Direct => Contract::Direct,
-                ContractWord::Roaming => Contract::Roaming,
-                ContractWord::AdHoc => Contract::AdHoc,
-            }),
-            payment_brand: self.paid_with.clone(),
-            ..Facts::default()
-        };
-        Ok(Asked { facts, power: self.power })
+        Ok(Asked { facts: self.whom.facts(tariff)?, power: self.whom.power() })
     }
 }
 
@@ -187,7 +97,7 @@ impl<'a> Work<'a> {
 
     fn group(&self) -> Option<&'a str> {
         let default = || self.tariff.default_group.and_then(|group| self.tariff.groups.get(group as usize));
-        let given = self.options.group.as_ref();
+        let given = self.options.whom.group();
         let known = given.and_then(|group| self.tariff.groups.iter().find(|known| *known == group));
         known.or_else(default).map(String::as_str)
     }
@@ -318,13 +228,10 @@ impl<'a> Work<'a> {
         let title = ends(&self.tariff.name, &long_date(&first), width);
         let title = self.sheet.strong(&title);
         out.line(&title)?;
-        let plug = self.options.plug.map(|plug| match plug {
-            PlugWord::Ac => "AC".to_owned(),
-            PlugWord::Dc => "DC".to_owned(),
-        });
-        let power = self.options.power.map(|power| format!("{} kW", plain(power, 6)));
+        let plug = self.options.whom.plug().map(str::to_owned);
+        let power = self.options.whom.power().map(|power| format!("{} kW", plain(power, 6)));
         let group = self.group().map(|group| format!("group {group}"));
-        let charger = self.options.charger.as_ref().map(|charger| format!("charger {charger}"));
+        let charger = self.options.whom.charger().map(|charger| format!("charger {charger}"));
         let who = [Some(self.tariff.zone.name.clone()), group, plug, power, charger];
         let who = who.into_iter().flatten().collect::<Vec<_>>().join(", ");
         let taxes = basis(self.tariff).map_or("", |_| ", all taxes in");
@@ -535,6 +442,7 @@ pub fn limit_text(limit: &Limit, currency: &Currency) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::whom::power;
 
     #[test]
     fn dates_and_powers_are_read_strictly() {

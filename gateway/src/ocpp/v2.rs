@@ -15,11 +15,20 @@ mod tariffs;
 mod transaction;
 mod write;
 
+use super::Dialect;
+use super::writer::Unsayable;
+use crate::chargers::model::TariffDocument;
+
 pub(super) use answers::write_answer;
 pub(super) use commands::write_command;
 pub(super) use outcomes::read_outcome;
 pub(super) use read::certificate_hash;
 pub(super) use reports::read;
+
+/// A tariff of 2.1.
+pub(super) fn tariff_json(tariff: &TariffDocument) -> Result<String, Unsayable> {
+    tariffs::tariff(Dialect::V21, tariff).finish()
+}
 
 /// What a charger of 2.0.1 may send.
 pub(super) const INBOUND_201: &[&str] = &[

@@ -11,3 +11,4 @@
 mod cases;
 mod hostile;
 mod schemas;
+mod tariffs;

@@ -32,7 +32,7 @@ const fn folder(dialect: Dialect) -> &'static str {
 }
 
 // A Python that has the package, installed once.
-fn python() -> &'static Path {
+pub fn python() -> &'static Path {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
     PYTHON.get_or_init(|| {
         if let Some(named) = std::env::var_os("TAKST_OCPP_PYTHON") {

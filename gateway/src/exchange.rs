@@ -1,0 +1,3 @@
+//! Tariffs in the words of other systems. Absent: IO; what cannot be said over there is an error that names the line.
+
+pub mod ocpp21;
