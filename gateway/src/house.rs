@@ -3,10 +3,12 @@
 //! A reload that does not check changes nothing: the old set-up stays in force and the mistakes are told.
 
 mod change;
+mod exported;
 mod taken;
 mod watch;
 
 use crate::billing::{Seller as BillSeller, Sellers, Tariffs};
+use crate::chargers::model::TariffDocument;
 use crate::chargers::time::TimeRules;
 use crate::desk::rules::{
     Asker, ChargerRules, EvseRules, House as HouseRules, Rules, Security, TariffChoice, Unknown,
@@ -19,7 +21,7 @@ use crate::setup::{
     self, At, Catalogue, Charger, Document, Environment, Files, Loaded, Problems, Subprotocol,
 };
 use crate::store::{Error, OrgId, Store};
-use crate::teach::Lesson;
+use crate::teach::{ByEvse, Lesson};
 use sha2::{Digest as _, Sha256};
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
@@ -76,6 +78,7 @@ pub struct House {
     store: Store,
     state: RwLock<Arc<State>>,
     turn: tokio::sync::Mutex<()>,
+    exported: exported::Kept,
 }
 
 impl std::fmt::Debug for House {
@@ -115,8 +118,8 @@ impl House {
         let taken = taken::take_in(&store, &org, before, &loaded, &mut catalogue, taken::FILES, now).await?;
         let tokens = tokens(&loaded);
         let state = Arc::new(State { loaded, catalogue, texts: texts(&files), tokens });
-        let house =
-            Self { org, source, store, state: RwLock::new(state), turn: tokio::sync::Mutex::default() };
+        let (state, turn) = (RwLock::new(state), tokio::sync::Mutex::default());
+        let house = Self { org, source, store, state, turn, exported: exported::Kept::default() };
         Ok((Arc::new(house), taken))
     }
 
@@ -426,6 +429,16 @@ impl Rules for House {
             seller: site.seller.to_string(),
         })
     }
+
+    fn driver_tariff(
+        &self,
+        org: &OrgId,
+        asked: &Asker<'_>,
+        issuer: Option<&str>,
+        at: Instant,
+    ) -> Option<Arc<TariffDocument>> {
+        self.own_tariff(org, asked, issuer, at)
+    }
 }
 
 impl Tariffs for House {
@@ -477,6 +490,10 @@ impl crate::teach::Lessons for House {
             tokens_offline: settings.tokens_offline,
             tokens: if list { state.tokens.clone() } else { String::new() },
         })
+    }
+
+    fn tariffs(&self, org: &OrgId, charger: &str, at: Instant) -> Option<ByEvse> {
+        self.default_tariffs(org, charger, at)
     }
 }
 

@@ -1,6 +1,10 @@
 //! Chargers are told what the set-up wants of them: how often to send meter values, and who may charge while they cannot reach
-//! us. A charger is told some time after it comes, and again when the set-up changes or it has booted. One that nobody named is
-//! left as it is.
+//! us; those of OCPP 2.1 their tariff too. A charger is told some time after it comes, and again when the set-up changes or it has
+//! booted. One that nobody named is left as it is.
+
+mod tariffs;
+
+pub use tariffs::ByEvse;
 
 use crate::chargers::model::{Command, Component, SetVariable, Variable};
 use crate::clock;
@@ -8,7 +12,7 @@ use crate::desk::{Clerk, NoCommand, Order};
 use crate::ocpp::Dialect;
 use crate::serve::Stop;
 use crate::setup::TokensOffline;
-use crate::store::{Error, Lane, OrgId, Store, Tx};
+use crate::store::{Error, Lane, OrgId, Store, Tx, WatchedCharger};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::{HashMap, HashSet};
@@ -40,6 +44,12 @@ pub struct Lesson {
 pub trait Lessons: Send + Sync + 'static {
     /// What is wanted of a charger; none for one that nobody named.
     fn lesson(&self, org: &OrgId, charger: &str) -> Option<Lesson>;
+
+    /// The tariffs that a charger of OCPP 2.1 should hold for drivers without one of their own; empty where its tariff cannot be said
+    /// there, none for a charger that nobody named.
+    fn tariffs(&self, _org: &OrgId, _charger: &str, _at: Instant) -> Option<ByEvse> {
+        None
+    }
 }
 
 impl Lesson {
@@ -140,9 +150,13 @@ impl Teacher {
         drop(reader);
         self.inner.pupils().again.retain(|_, at| *at > now);
         let mut begun = 0;
+        let settled = |charger: &WatchedCharger| {
+            charger.connected_at.is_some_and(|at| now.0.saturating_sub(at.0) >= SETTLES_MS)
+        };
+        let watched: Vec<WatchedCharger> = watched.into_iter().filter(settled).collect();
+        let settled: HashSet<String> = watched.iter().map(|charger| charger.id.clone()).collect();
         for charger in watched {
-            let settled = charger.connected_at.is_some_and(|at| now.0 - at.0 >= SETTLES_MS);
-            if !settled || self.inner.pupils().is_left_alone(&charger.id) {
+            if self.inner.pupils().is_left_alone(&charger.id) {
                 continue;
             }
             let Some(lesson) = self.lessons.lesson(&self.inner.org, &charger.id) else { continue };
@@ -160,7 +174,7 @@ impl Teacher {
                 drop(turn);
             });
         }
-        Ok(begun)
+        Ok(begun + self.look_at_tariffs(&settled, now).await?)
     }
 }
 

@@ -1,12 +1,13 @@
 //! Who is let in: by identity, password, certificate and protocol.
 
 use super::Clerk;
-use super::rules::{ChargerRules, Learnt, Unknown};
+use super::rules::{ChargerRules, Learnt, ToldTariff, Unknown};
 use crate::link::{Admission, Knock, Welcome};
 use crate::ocpp::Dialect;
 use crate::store::{Charger, Error, Lane, OrgId, Registration};
 use percent_encoding::percent_decode_str;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Longest identity of a charger that nobody named.
@@ -125,6 +126,22 @@ impl Clerk {
         checked.await.unwrap_or(false)
     }
 
+    /// What is known of a charger's ways.
+    pub(crate) async fn learnt(&self, org: &OrgId, charger: &str) -> Result<Learnt, Error> {
+        let stored = self.store.read().await?.charger(org, charger).await?;
+        Ok(learnt(stored.as_ref()))
+    }
+
+    /// Notes which tariffs a charger was told.
+    pub(crate) async fn note_tariffs(
+        &self,
+        org: &OrgId,
+        charger: &str,
+        tariffs: BTreeMap<i64, ToldTariff>,
+    ) -> Result<(), Error> {
+        self.learn(org, charger, move |learnt| learnt.tariffs.clone_from(&tariffs)).await
+    }
+
     /// Changes what is known of a charger's ways.
     pub(super) async fn learn(
         &self,
@@ -161,6 +178,21 @@ fn welcome(knock: &Knock, rules: &ChargerRules, stored: Option<&Charger>) -> Adm
         booted: stored.is_some_and(|charger| charger.last_boot.is_some() && accepted(charger)),
         frames_kept: rules.frames_kept,
     })
+}
+
+/// A charger that has booted may have forgotten its tariffs.
+pub(super) async fn forget_tariffs(
+    tx: &mut crate::store::Tx,
+    org: &OrgId,
+    charger: &Charger,
+) -> Result<(), Error> {
+    let mut learnt = learnt(Some(charger));
+    if learnt.tariffs.is_empty() {
+        return Ok(());
+    }
+    learnt.tariffs.values_mut().for_each(|told| told.heard = false);
+    let document = serde_json::to_string(&learnt).map_err(|error| Error::refused(error.to_string()))?;
+    tx.set_profile(org, &charger.id, &document).await
 }
 
 fn learnt(stored: Option<&Charger>) -> Learnt {

@@ -1,12 +1,13 @@
 //! What the desk asks others: the set-up for its rules, live pricing for costs, price feeds for the price that is shown.
 
-use crate::chargers::model::Message;
+use crate::chargers::model::{Message, TariffDocument};
 use crate::ocpp::{Dialect, Habits};
 use crate::sessions::{Touched, Waits};
 use crate::store::OrgId;
 use futures_util::future::BoxFuture;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use takst_engine::session::Plug;
 use takst_engine::tariff::Contract;
@@ -40,6 +41,18 @@ pub trait Rules: Send + Sync + 'static {
 
     /// The tariff that is in force for `asked` at `at`.
     fn tariff_at(&self, org: &OrgId, asked: &Asker<'_>, at: Instant) -> Option<TariffChoice>;
+
+    /// A driver's own tariff in the words of OCPP 2.1, for all EVSEs of the charger (`asked.evse` does not matter). None where he has
+    /// the one that the charger holds for everybody, where EVSEs differ, or where it cannot be said.
+    fn driver_tariff(
+        &self,
+        _org: &OrgId,
+        _asked: &Asker<'_>,
+        _issuer: Option<&str>,
+        _at: Instant,
+    ) -> Option<Arc<TariffDocument>> {
+        None
+    }
 }
 
 /// What becomes of a charger that nobody named.
@@ -265,4 +278,26 @@ pub struct Learnt {
     pub password: Option<String>,
     /// The charger has come back with it: older ones are worth nothing.
     pub password_seen: bool,
+    /// The tariffs that it was told (2.1), by EVSE; 0 is all of them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tariffs: BTreeMap<i64, ToldTariff>,
+}
+
+/// A tariff that a charger was told.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ToldTariff {
+    /// Its id.
+    pub id: String,
+    /// What the charger answered.
+    pub status: String,
+    /// It has not booted since.
+    pub heard: bool,
+}
+
+impl ToldTariff {
+    /// Whether the charger took it.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.status == "Accepted"
+    }
 }

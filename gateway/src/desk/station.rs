@@ -1,5 +1,6 @@
 //! What a charger says of itself and its connectors.
 
+use super::admit::forget_tariffs;
 use super::transactions::open_at;
 use super::work::{self, Changed, Scene, to_json};
 use super::{Clerk, dedupe};
@@ -82,6 +83,7 @@ impl Clerk {
             };
             tx.charger_booted(&link.org, &link.charger, &told).await?;
             tx.forget_told(&link.org, &link.charger).await?;
+            forget_tariffs(tx, &link.org, &charger).await?;
             tx.append_fact(&link.org, &link.charger, fact).await?;
             let reason = boot.reason.as_ref().map(|reason| reason.as_str().to_owned());
             let document = json!({ "vendor": boot.vendor, "model": boot.model, "firmware": boot.firmware, "reason": reason });

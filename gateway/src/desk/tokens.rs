@@ -1,10 +1,10 @@
 //! What is known of a token, and whether it may charge.
 
 use super::Clerk;
-use super::rules::{ChargerRules, House};
+use super::rules::{Asker, ChargerRules, House, ToldTariff};
 use crate::chargers::model::{
-    Answer, Authorize, AuthorizeAnswer, CertificateVerdict, Command, Message, Token, TokenInfo, TokenKind,
-    TokenStatus, UserPrice, fold,
+    Answer, Authorize, AuthorizeAnswer, CertificateVerdict, Command, Message, TariffDocument, Token,
+    TokenInfo, TokenKind, TokenStatus, UserPrice, fold,
 };
 use crate::chargers::time;
 use crate::link::Link;
@@ -133,6 +133,10 @@ impl Clerk {
         let spot = Spot { org: &link.org, charger: &link.charger, evse: None, at };
         let who = self.who(spot, authorize.token.as_ref(), &rules, &house).await?;
         let accepted = who.info.status == TokenStatus::Accepted && !who.master;
+        let tariff = match link.dialect {
+            Dialect::V21 if accepted && rules.tells_price => self.own_tariff(link, &rules, &who, at).await?,
+            _ => None,
+        };
         let mut info = TokenInfo { languages: house.languages.clone(), ..who.info };
         if accepted && rules.tells_price {
             let evse = rules.evses.first().map_or(1, |evse| evse.evse);
@@ -144,10 +148,32 @@ impl Clerk {
             }
         }
         let mut answer = AuthorizeAnswer::from(info);
+        answer.tariff = tariff.map(|tariff| Box::new((*tariff).clone()));
         // Certificates of Plug and Charge are not checked here, so none is called good: drivers are known by their token.
         let asked = authorize.certificate.is_some() || !authorize.certificate_hashes.is_empty();
         answer.certificate = asked.then_some(CertificateVerdict::CertChainError);
         Ok(Answer::Authorize(Box::new(answer)))
+    }
+
+    // A driver's own tariff, for a charger that has shown that it can do something with one.
+    async fn own_tariff(
+        &self,
+        link: &Link,
+        rules: &ChargerRules,
+        who: &Who,
+        at: Instant,
+    ) -> Result<Option<Arc<TariffDocument>>, Error> {
+        let asker = Asker {
+            site: rules.site.as_deref(),
+            charger: &link.charger,
+            evse: 0,
+            groups: &who.groups,
+            contract: who.contract,
+        };
+        let own = self.people.rules.driver_tariff(&link.org, &asker, who.issuer.as_deref(), at);
+        let Some(own) = own else { return Ok(None) };
+        let learnt = self.learnt(&link.org, &link.charger).await?;
+        Ok(Some(own).filter(|_| learnt.tariffs.values().any(ToldTariff::is_there)))
     }
 
     // 1.6 is told by a message of its own, 2.x in the answer.

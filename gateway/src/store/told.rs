@@ -43,4 +43,16 @@ impl Reader {
         let rows = self.rows(org, "SELECT charger, hash FROM charger_told WHERE org = $1", args![]).await?;
         rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
     }
+
+    /// The chargers that can be told a tariff: connected over OCPP 2.1, and accepted.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tariff_pupils(&mut self, org: &OrgId) -> Result<Vec<String>, Error> {
+        let sql =
+            "SELECT id FROM charger WHERE org = $1 AND registration = 'accepted' AND protocol = 'ocpp2.1'
+                   AND connected_at IS NOT NULL ORDER BY id";
+        let rows = self.rows(org, sql, args![]).await?;
+        rows.iter().map(|row| row.get(0)).collect()
+    }
 }

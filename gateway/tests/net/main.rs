@@ -20,4 +20,5 @@ mod player;
 mod python;
 mod serve;
 mod talk;
+mod taught;
 mod tls;

@@ -154,6 +154,32 @@ impl Plug {
         answer[2].clone()
     }
 
+    /// Asks like [`Self::call`], while requests of the other side may come in between; they are answered with a status.
+    pub async fn ask(&mut self, action: &str, payload: Value) -> Value {
+        self.next += 1;
+        let id = json!(format!("m{}", self.next));
+        self.send(json!([2, id, action, payload]).to_string()).await;
+        loop {
+            let frame = self.json().await;
+            if frame[0] == 2 {
+                self.send(json!([3, frame[1], {"status": "Accepted"}]).to_string()).await;
+            } else if frame[1] == id {
+                return frame[2].clone();
+            }
+        }
+    }
+
+    /// The next text, however long it takes.
+    pub async fn socket_text(&mut self) -> String {
+        loop {
+            match self.socket.next().await {
+                Some(Ok(Message::Text(text))) => return text.to_string(),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => panic!("no text but {other:?}"),
+            }
+        }
+    }
+
     pub async fn boot(&mut self) {
         let payload = match self.protocol() {
             Some("ocpp2.0.1" | "ocpp2.1") => {
