@@ -10,6 +10,7 @@
 
 mod admit;
 mod begin;
+mod certificates;
 mod commands;
 mod dedupe;
 pub mod rules;
@@ -21,14 +22,16 @@ mod transactions;
 mod watch;
 mod work;
 
+pub use certificates::Certified;
 pub use commands::{Done, NoCommand, Order, Wire};
 pub use rules::{CostSource, Nobody, Prices, Rules, SessionSink};
 
 use crate::chargers::model::{Answer, Report};
 use crate::link::{Admission, Desk, Knock, Link, Received, Reply};
+use crate::pki::Signer;
 use crate::store::{Error, OrgId, Store};
 use rules::ChargerRules;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use watch::Watch;
 
 /// Whom the desk works with.
@@ -51,6 +54,12 @@ pub struct Clerk {
     store: Store,
     node: String,
     people: People,
+    // Who signs requests of chargers; none: nobody.
+    signer: OnceLock<Signer>,
+    // Whose turn it is to be signed for.
+    signing: tokio::sync::Mutex<()>,
+    // For what goes on after a charger has its answer.
+    me: Weak<Clerk>,
     // What is worth remembering between two reports; all of it can be read from the storage.
     watch: Mutex<Watch>,
 }
@@ -65,7 +74,9 @@ impl Clerk {
     /// A clerk. `node` names this program among those that share a database.
     #[must_use]
     pub fn new(store: Store, node: impl Into<String>, people: People) -> Arc<Self> {
-        Arc::new(Self { store, node: node.into(), people, watch: Mutex::default() })
+        let node = node.into();
+        let (signer, signing, watch) = (OnceLock::new(), tokio::sync::Mutex::default(), Mutex::default());
+        Arc::new_cyclic(|me| Self { store, node, people, signer, signing, me: me.clone(), watch })
     }
 
     fn watch(&self) -> MutexGuard<'_, Watch> {
@@ -86,6 +97,7 @@ impl Clerk {
             Report::Heartbeat => Ok(Some(Answer::Time(received.at))),
             Report::Authorize(authorize) => self.authorize(link, authorize, received.at).await.map(Some),
             Report::Boot(_) => self.boot(link, received).await.map(Some),
+            Report::Sign(_) => self.asked_to_sign(link, received).await.map(Some),
             Report::Transaction(_) => self.transaction(link, received).await.map(Some),
             Report::Meter(_) | Report::Status(_) | Report::Unplugged(_) => {
                 self.about_place(link, received).await.map(Some)

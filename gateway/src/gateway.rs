@@ -13,12 +13,13 @@ use crate::house::{House, SetupError, Source, Taken};
 use crate::hub::Hub;
 use crate::live::{self, Live};
 use crate::monitor::Monitor;
+use crate::pki::Signer;
 use crate::serve::{self, Serve, ServeError, Stop, Task, traces};
 use crate::store::{Error, OpenError, Retention, Store};
 use crate::teach::Teacher;
 use crate::web;
 use rooms::{Chargers, Reception};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use takst_engine::units::{DAY_MS, Instant};
@@ -28,6 +29,8 @@ const EVENTS_KEPT_MS: i64 = 90 * DAY_MS;
 const COMMANDS_KEPT_MS: i64 = 365 * DAY_MS;
 // Heartbeats, and states of connectors without a session.
 const LOOSE_FACTS_KEPT_MS: i64 = 90 * DAY_MS;
+
+const RENEWALS_LOOKED_AT_EVERY: Duration = Duration::from_secs(600);
 
 /// What a gateway is made from.
 #[derive(Debug)]
@@ -97,6 +100,10 @@ impl Plan {
             wire: Arc::new(hub.clone()),
         };
         let clerk = Clerk::new(store.clone(), "gateway", people);
+        // The authority that chargers' certificates are checked against, where its key is here; or the one beside the data.
+        let client_ca = self.options.tls.as_ref().and_then(|tls| tls.client_ca.as_deref());
+        let beside = client_ca.and_then(Path::parent).map(Path::to_path_buf);
+        clerk.sign_with(Signer::new(beside.into_iter().chain([self.data.join("pki")]).collect()));
         clerk.take_up(now()).await?;
         live.take_up(now()).await?;
 
@@ -126,6 +133,17 @@ impl Plan {
         tasks.push(Task::new("campaigns", move |stop| campaigns.run(stop)));
         let teacher = Teacher::new(store.clone(), org.clone(), Arc::clone(&clerk), house.clone());
         tasks.push(Task::new("teacher", move |stop| teacher.run(stop)));
+        let (renewer, owner) = (Arc::clone(&clerk), org.clone());
+        tasks.push(Task::new("certificates", move |mut stop: Stop| async move {
+            loop {
+                if ends_within(&mut stop, RENEWALS_LOOKED_AT_EVERY).await {
+                    return;
+                }
+                if let Err(error) = renewer.renew_certificates(&owner, now()).await {
+                    tracing::warn!(%error, "chargers could not be asked to renew their certificates; the next try is soon");
+                }
+            }
+        }));
         let monitor = Monitor::new(store.clone(), org, house.clone(), Arc::new(hub.clone()));
         tasks.push(Task::new("monitor", move |stop| monitor.run(stop)));
         let reload = reload(&house, &hub);

@@ -402,6 +402,12 @@ impl Rules for House {
             sessions_per_token: usize::try_from(settings.concurrent_transactions).unwrap_or(1),
             ad_hoc_ceiling: settings.ad_hoc_ceiling.iter().map(ceiling).collect(),
             heartbeat_s: settings.heartbeat_interval.s(),
+            signs_certificates: settings.sign_certificates,
+            certificate_days: u32::try_from(settings.certificate_valid_for.s() / 86_400)
+                .unwrap_or(365)
+                .max(1),
+            renew_before_ms: settings.certificate_renewal.ms(),
+            organisation: set_up.document().organisation.name.clone(),
             waits: Waits { silent_ms: settings.offline_tolerance.ms(), ..usual.waits },
             ..usual
         })

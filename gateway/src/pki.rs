@@ -3,6 +3,11 @@
 //! Everything stands in one folder: `ca.pem`, `ca.key`, `revoked.pem`, `issued.json`, `server/`, `chargers/`.
 
 mod folder;
+mod request;
+mod signer;
+
+pub use request::{Expected, check};
+pub use signer::{Signed, Signer};
 
 use crate::tls::REVOKED;
 use folder::{Folder, Lock};

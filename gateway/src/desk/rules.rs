@@ -1,5 +1,6 @@
 //! What the desk asks others: the set-up for its rules, live pricing for costs, price feeds for the price that is shown.
 
+use super::Certified;
 use crate::chargers::model::{Message, TariffDocument};
 use crate::ocpp::{Dialect, Habits};
 use crate::sessions::{Touched, Waits};
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use takst_engine::session::Plug;
 use takst_engine::tariff::Contract;
-use takst_engine::units::Instant;
+use takst_engine::units::{DAY_MS, Instant};
 use takst_engine::{Prepared, PriceBook};
 
 /// The set-up, as far as the desk needs it. Every answer is that of the set-up in force at the moment of the question.
@@ -175,6 +176,14 @@ pub struct House {
     pub assumed_power: i64,
     /// Languages of drivers, best first.
     pub languages: Vec<String>,
+    /// Requests of chargers for a certificate are signed, where there is an authority.
+    pub signs_certificates: bool,
+    /// How many days such a certificate is good for.
+    pub certificate_days: u32,
+    /// A charger is asked to renew it so many milliseconds before its end.
+    pub renew_before_ms: i64,
+    /// Who runs the chargers (O of a certificate's subject).
+    pub organisation: Option<String>,
 }
 
 impl Default for House {
@@ -189,6 +198,10 @@ impl Default for House {
             waits: Waits::default(),
             assumed_power: 500_000_000,
             languages: Vec::new(),
+            signs_certificates: true,
+            certificate_days: 365,
+            renew_before_ms: 30 * DAY_MS,
+            organisation: None,
         }
     }
 }
@@ -281,6 +294,9 @@ pub struct Learnt {
     /// The tariffs that it was told (2.1), by EVSE; 0 is all of them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tariffs: BTreeMap<i64, ToldTariff>,
+    /// The certificate that was signed for it last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Certified>,
 }
 
 /// A tariff that a charger was told.

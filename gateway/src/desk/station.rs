@@ -168,7 +168,6 @@ impl Clerk {
             Report::Device(_) => ("device", None),
             Report::Events(_) => ("events", None),
             Report::Data(_) => ("data", None),
-            Report::Sign(_) => ("sign", None),
             Report::Settlement(_) => ("settlement", None),
             Report::Document(_) => ("document", None),
             // Questions: nothing has happened.
@@ -231,7 +230,7 @@ fn a_byte(charger: &str) -> u8 {
     digest.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok()).unwrap_or_default()
 }
 
-fn fact(
+pub(super) fn fact(
     kind: &str,
     received: &Received,
     dedupe: Option<String>,

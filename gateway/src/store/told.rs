@@ -44,6 +44,18 @@ impl Reader {
         rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
     }
 
+    /// The connected chargers that have got a certificate of their own from us.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn certified_chargers(&mut self, org: &OrgId) -> Result<Vec<String>, Error> {
+        let sql =
+            "SELECT id FROM charger WHERE org = $1 AND registration = 'accepted' AND connected_at IS NOT NULL
+                   AND profile LIKE '%\"certificate\":{%' ORDER BY id";
+        let rows = self.rows(org, sql, args![]).await?;
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
     /// The chargers that can be told a tariff: connected over OCPP 2.1, and accepted.
     ///
     /// # Errors

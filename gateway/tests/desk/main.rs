@@ -20,6 +20,7 @@ mod desk_support;
 mod bills;
 mod cases16;
 mod cases2;
+mod certificates;
 mod door;
 mod feeds;
 mod live;

@@ -1,13 +1,23 @@
-//! What a whole gateway does for a charger by itself: OCPP 2.1's default tariff.
+//! What a whole gateway does for a charger by itself: OCPP 2.1's default tariff, and certificates that chargers ask for.
 
 use crate::net_support::*;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use takst_engine::units::{DAY_MS, Instant};
 use takst_gateway::gateway::{Gateway, Plan};
 use takst_gateway::house::Source;
+use takst_gateway::pki::Authority;
+use takst_gateway::store::OrgId;
 use takst_gateway::tls::Files;
 use takst_gateway::{live, serve};
+
+fn now() -> Instant {
+    Instant(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap())
+}
 
 fn set_up(profile: u8, settings: &str) -> String {
     let password = if profile < 3 { ", password = { file = \"secret\" }" } else { "" };
@@ -137,6 +147,158 @@ fn a_charger_of_2_1_is_told_its_tariff_and_a_member_his_own() {
         let cleared = json!({"clearTariffsResult": [{"status": "Accepted"}]});
         let gone = until_asked(&mut plug, "ClearTariffs", cleared).await;
         assert_eq!(gone["tariffIds"], json!([other["tariff"]["tariffId"]]), "{gone}");
+        gateway.server.stop().await;
+    });
+}
+
+fn client(authority: &str, own: Option<(&str, &str)>) -> Arc<rustls::ClientConfig> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    Arc::new(match own {
+        None => builder.with_no_client_auth(),
+        Some((chain, key)) => {
+            let chain = CertificateDer::pem_slice_iter(chain.as_bytes()).map(Result::unwrap).collect();
+            let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+            builder.with_client_auth_cert(chain, key).unwrap()
+        }
+    })
+}
+
+// A signing request and its key.
+fn request(name: &str, organisation: &str) -> (String, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    params.distinguished_name.push(rcgen::DnType::OrganizationName, organisation);
+    (params.serialize_request(&key).unwrap().pem().unwrap(), key.serialize_pem())
+}
+
+#[test]
+fn a_charger_asks_for_a_certificate_gets_it_and_comes_back_with_it() {
+    for protocol in ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"] {
+        run(async {
+            let dir = tempfile::tempdir().unwrap();
+            write(dir.path(), "secret", "correct horse battery");
+            write(
+                dir.path(),
+                "takst.toml",
+                &set_up(2, "tokens_offline = \"none\"\ncertificate_valid_for = \"20 days\""),
+            );
+            write(dir.path(), "day.tariff", &list("0.248"));
+            let authority = Authority::init(&dir.path().join("data/pki"), "Test authority", now()).unwrap();
+            let server = authority.server(&["localhost".to_owned()], 30, now()).unwrap();
+            let tls = Files {
+                certificate: server.certificate,
+                key: server.key.unwrap(),
+                client_ca: Some(authority.certificate_path()),
+            };
+            let running = gateway(dir.path(), Some(tls.clone())).await;
+            let url = |gateway: &Gateway| {
+                format!("wss://localhost:{}/ocpp/CP1", gateway.server.tls_addresses()[0].port())
+            };
+            let password = basic("CP1", b"correct horse battery");
+            let trusts = client(authority.certificate(), None);
+            let mut plug =
+                Plug::connect_tls(&url(&running), &[protocol], Some(&password), Arc::clone(&trusts))
+                    .await
+                    .unwrap();
+            plug.boot().await;
+            // What is not its own, or says that somebody else runs it, or is no request, is refused and nothing is made.
+            let (own, key) = request("CP1", "Home");
+            for wrong in
+                [request("CP2", "Home").0, request("CP1", "Somebody").0, "nonsense".to_owned(), broken(&own)]
+            {
+                let answer = plug.ask("SignCertificate", json!({"csr": wrong})).await;
+                assert_eq!(answer["status"], "Rejected", "{wrong}");
+            }
+            assert_eq!(authority.list().unwrap().len(), 1, "only the server's");
+            // Asked twice, as chargers do that do not get theirs soon: it is the same certificate.
+            for id in ["s1", "s2"] {
+                plug.send(json!([2, id, "SignCertificate", {"csr": own}]).to_string()).await;
+            }
+            let first = until_asked(&mut plug, "CertificateSigned", json!({"status": "Accepted"})).await;
+            let chain = first["certificateChain"].as_str().unwrap().to_owned();
+            assert_eq!(
+                until_asked(&mut plug, "CertificateSigned", json!({"status": "Accepted"})).await,
+                first
+            );
+            let issued = authority.list().unwrap();
+            assert_eq!((issued.len(), issued[1].name.as_str()), (2, "CP1"));
+            assert!(issued[1].until_ms <= now().0 + 20 * DAY_MS);
+            let mut audit = Vec::new();
+            for _ in 0..100 {
+                let mut reader = running.store.read().await.unwrap();
+                audit = reader.audit_log(&OrgId::new("home"), Some("CP1"), None, 10).await.unwrap();
+                if audit.iter().any(|entry| entry.what == "certificate.taken") {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            let what: Vec<&str> = audit.iter().map(|entry| entry.what.as_str()).collect();
+            assert!(what.contains(&"certificate.issue") && what.contains(&"certificate.taken"), "{what:?}");
+            assert!(audit.iter().any(|entry| entry.after_doc.as_ref().unwrap().contains(&issued[1].serial)));
+            // It will not take the next one: that one is revoked.
+            assert_eq!(
+                plug.ask("SignCertificate", json!({"csr": request("CP1", "Home").0})).await["status"],
+                "Accepted"
+            );
+            until_asked(&mut plug, "CertificateSigned", json!({"status": "Rejected"})).await;
+            until("the refused one is revoked", || authority.list().unwrap()[2].revoked_ms.is_some()).await;
+            running.server.stop().await;
+            drop(plug);
+
+            // From now on it needs the certificate.
+            write(dir.path(), "secret", "correct horse battery");
+            write(
+                dir.path(),
+                "takst.toml",
+                &set_up(3, "tokens_offline = \"none\"\ncertificate_renewal = \"30 days\""),
+            );
+            let running = gateway(dir.path(), Some(tls)).await;
+            let refused = Plug::connect_tls(&url(&running), &[protocol], Some(&password), trusts).await;
+            assert!(refused.err().unwrap().to_string().contains("403"));
+            let shows = client(authority.certificate(), Some((&chain, &key)));
+            let mut plug = Plug::connect_tls(&url(&running), &[protocol], None, shows).await.unwrap();
+            plug.boot().await;
+            assert!(plug.ask("Heartbeat", json!({})).await["currentTime"].is_string());
+            running.server.stop().await;
+        });
+    }
+}
+
+// The same request with another signature.
+fn broken(request: &str) -> String {
+    let mut lines: Vec<String> = request.lines().map(str::to_owned).collect();
+    let place = lines.len() - 2;
+    let flipped = if lines[place].starts_with('A') { "B" } else { "A" };
+    lines[place].replace_range(..1, flipped);
+    lines.join("\n")
+}
+
+#[test]
+fn without_an_authority_requests_are_refused_with_a_reason() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), "secret", "correct horse battery");
+        write(dir.path(), "takst.toml", &set_up(1, "tokens_offline = \"none\""));
+        write(dir.path(), "day.tariff", &list("0.248"));
+        let gateway = gateway(dir.path(), None).await;
+        let password = basic("CP1", b"correct horse battery");
+        let address = gateway.server.addresses()[0];
+        let mut plug = Plug::connect(address, "/ocpp/CP1", &["ocpp2.0.1"], Some(&password)).await.unwrap();
+        plug.boot().await;
+        let answer = plug.ask("SignCertificate", json!({"csr": request("CP1", "Home").0})).await;
+        assert_eq!(answer["status"], "Rejected");
+        assert!(
+            answer["statusInfo"]["additionalInfo"].as_str().unwrap().contains("takst pki init"),
+            "{answer}"
+        );
         gateway.server.stop().await;
     });
 }

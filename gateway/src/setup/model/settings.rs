@@ -99,6 +99,12 @@ settings! {
         ad_hoc_ceiling: Vec<Amount> = Vec::new(),
         /// Prices and cost are sent to the charger's display.
         price_display: bool = true,
+        /// Chargers that ask for a certificate get one of our own authority, where there is one.
+        sign_certificates: bool = true,
+        /// How long such a certificate is good for, in whole days.
+        certificate_valid_for: TimeSpan = h(365 * 24),
+        /// So long before its end the charger is asked to renew it.
+        certificate_renewal: TimeSpan = h(30 * 24),
         /// How many raw frames of each charger are kept.
         keep_frames: u32 = 2_000,
         /// How long they are kept.
