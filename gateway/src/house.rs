@@ -262,6 +262,14 @@ impl House {
         named.is_some_and(|charger| state.loaded.setup.settings(charger).price_display)
     }
 
+    /// Milliseconds between two costs on a charger's display at least.
+    #[must_use]
+    pub fn display_pause_ms(&self, charger: &str) -> i64 {
+        let state = self.state();
+        let named = state.loaded.setup.charger(charger);
+        named.map_or(0, |charger| state.loaded.setup.settings(charger).price_display_pause.ms())
+    }
+
     /// Whether a charger may be here: one that has been taken out of the set-up may not.
     #[must_use]
     pub fn keeps(&self, charger: &str) -> bool {

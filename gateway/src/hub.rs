@@ -6,6 +6,7 @@ mod tape;
 
 pub(crate) use counters::Count;
 pub use counters::Counters;
+use line::topic;
 pub(crate) use line::{Closing, Early, Line, Order};
 pub(crate) use tape::Tape;
 
@@ -39,6 +40,9 @@ pub enum Unsent {
         /// It went out: the charger may have done it.
         sent: bool,
     },
+    /// A newer command says what this one would have said.
+    #[error("a newer command has taken its place")]
+    Overtaken,
     /// The connection ended before the answer.
     #[error("the connection ended before the charger answered")]
     Gone {
@@ -106,7 +110,7 @@ impl Hub {
         tracing::Span::current().record("action", call.action);
         let deadline = Moment::now() + within;
         let (reply, answer) = oneshot::channel();
-        line.order(Order { call, when: (&command).into(), deadline, reply })?;
+        line.order(Order { call, when: (&command).into(), deadline, topic: topic(&command), reply })?;
         // The connection keeps the time; this is for one that is too busy to.
         const PATIENCE: Duration = Duration::from_secs(1);
         match timeout_at(deadline + PATIENCE, answer).await {

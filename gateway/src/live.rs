@@ -43,6 +43,11 @@ pub trait Chargers: Send + Sync + 'static {
 
     /// Whether it shows costs to drivers (OCPP 1.6: the cost messages).
     fn shows_cost(&self, org: &OrgId, charger: &str) -> bool;
+
+    /// Milliseconds between two costs on its display at least, however often meter values come.
+    fn display_pause_ms(&self, _org: &OrgId, _charger: &str) -> i64 {
+        5_000
+    }
 }
 
 // Sessions that are taken up at the same time; about as many as there are connections for look-ups.
@@ -57,7 +62,7 @@ pub struct Options {
     pub idle_soon_ms: i64,
     /// Progress of a session is logged at most so often.
     pub progress_ms: i64,
-    /// A display is told a new cost at most so often; a new state at once.
+    /// While no meter value comes, a display is told a new cost at most so often; a new state at once.
     pub display_ms: i64,
     /// A session is stopped so long before it would reach its ceiling: what a charger may need to stop.
     pub stop_ahead_ms: i64,
@@ -219,6 +224,7 @@ impl Live {
             }
             Ok(Some(_)) => {
                 if let Some(held) = held.as_mut() {
+                    held.look.heard |= !late;
                     self.look(org, &slot, held, now, late).await;
                 }
             }

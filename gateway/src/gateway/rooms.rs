@@ -53,6 +53,10 @@ impl crate::live::Chargers for Chargers {
     fn shows_cost(&self, _: &OrgId, charger: &str) -> bool {
         self.house.shows_cost(charger)
     }
+
+    fn display_pause_ms(&self, _: &OrgId, charger: &str) -> i64 {
+        self.house.display_pause_ms(charger)
+    }
 }
 
 impl CostSource for Live {
@@ -142,7 +146,7 @@ impl api::House for Reception {
             let id = done.id;
             let outcome = done.outcome.map_err(|unsent| {
                 let status = match unsent {
-                    Unsent::NotConnected => StatusCode::CONFLICT,
+                    Unsent::NotConnected | Unsent::Overtaken => StatusCode::CONFLICT,
                     Unsent::Busy => StatusCode::SERVICE_UNAVAILABLE,
                     Unsent::Unsayable(_) => StatusCode::UNPROCESSABLE_ENTITY,
                     Unsent::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,

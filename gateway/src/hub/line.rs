@@ -37,7 +37,17 @@ pub(crate) struct Order {
     pub call: Call,
     pub when: Early,
     pub deadline: Moment,
+    /// What it is about where only the newest counts: an older one that still waits gives way to it.
+    pub topic: Option<String>,
     pub reply: oneshot::Sender<Result<Outcome, Unsent>>,
+}
+
+/// What a command is about, where only the newest of its kind counts.
+pub(crate) fn topic(command: &Command) -> Option<String> {
+    match command {
+        Command::RunningCost(cost) => Some(format!("cost of {:?}", cost.reference)),
+        _ => None,
+    }
 }
 
 /// What may be said to a charger that is not accepted yet.
@@ -108,6 +118,14 @@ impl Line {
             let mut tray = self.tray();
             if tray.shut {
                 return Err(Unsent::NotConnected);
+            }
+            let same = |older: &&mut Order| order.topic.is_some() && older.topic == order.topic;
+            if let Some(older) = tray.orders.iter_mut().find(same) {
+                // It keeps the older one's place.
+                let older = std::mem::replace(older, order);
+                // Whoever asked may have given up.
+                let _ = older.reply.send(Err(Unsent::Overtaken));
+                return Ok(());
             }
             if tray.orders.len() >= MOST_ORDERS {
                 return Err(Unsent::Busy);

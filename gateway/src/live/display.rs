@@ -23,10 +23,17 @@ impl Live {
         if !chargers.shows_cost(org, &shown.charger) {
             return;
         }
+        let least = chargers.display_pause_ms(org, &shown.charger);
         let news = match held.look.displayed {
             None => true,
-            Some((_, total, state)) if (total, state) == (shown.total, shown.state) => false,
-            Some((at, _, state)) => state != shown.state || now.0 - at.0 >= self.inner.options.display_ms,
+            Some((_, total, state)) if (total, state) == (shown.total, shown.state) => {
+                held.look.heard = false;
+                false
+            }
+            Some((at, _, state)) => {
+                let pause = if held.look.heard { least } else { self.inner.options.display_ms.max(least) };
+                state != shown.state || now.0.saturating_sub(at.0) >= pause
+            }
         };
         if !news {
             return;
@@ -39,6 +46,7 @@ impl Live {
             return;
         }
         held.look.displayed = Some((now, shown.total, shown.state));
+        held.look.heard = false;
         let cost = RunningCost { reference, total: shown.amount(), details };
         chargers.tell(org, &shown.charger, Command::RunningCost(Box::new(cost)));
     }

@@ -47,6 +47,8 @@ pub(super) struct Looked {
     pub told_fee: bool,
     pub progress: Option<(Instant, i64, engine::State)>,
     pub displayed: Option<(Instant, i64, engine::State)>,
+    /// A report has come since the display was last told something.
+    pub heard: bool,
     pub stopped: Option<Instant>,
     pub table: Option<(Day, Arc<DayTable>)>,
 }

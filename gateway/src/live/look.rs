@@ -23,6 +23,7 @@ impl Held {
     pub fn wants_looks(&self, now: Instant, options: Options) -> bool {
         self.session.ceiling_minor.is_some()
             || !matches!(self.doing(), State::Charging | State::Feeding)
+            || self.look.heard
             || self.look.progress.is_none_or(|(at, ..)| now.0 - at.0 >= options.progress_ms)
     }
 

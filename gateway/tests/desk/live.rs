@@ -365,26 +365,32 @@ async fn displays_are_told_what_is_new(place: Place) {
     let next = details.next.unwrap();
     assert_eq!((next.at, next.charging.kwh), (time("2023-09-25T22:00:00+03:00"), Some(Decimal::new(20, 2))));
 
-    // Every ten seconds a reading, at most every minute a message, none without news.
+    // Every ten seconds a reading and a message, none without news.
     for tenth in 1..=18 {
         scene.write("s", read(tenth, second(tenth * 10), tenth), second(tenth * 10)).await;
     }
-    assert_eq!(costs(&scene.told).len(), 2);
+    assert_eq!(costs(&scene.told).len(), 18);
+    scene.write("s", read(19, second(190), 18), second(190)).await;
     scene.live.tick(second(400)).await;
-    scene.live.tick(second(500)).await;
-    assert_eq!(costs(&scene.told).len(), 1);
-    scene.live.tick(second(600)).await;
     assert_eq!(costs(&scene.told), []);
+    // What comes too soon waits for its turn.
+    scene.write("s", read(20, second(500), 19), second(500)).await;
+    scene.write("s", read(21, second(502), 20), second(502)).await;
+    scene.live.tick(second(504)).await;
+    assert_eq!(costs(&scene.told), [Decimal::new(620, 2)]);
+    scene.live.tick(second(505)).await;
+    scene.live.tick(second(600)).await;
+    assert_eq!(costs(&scene.told), [Decimal::new(650, 2)]);
     // A new state at once, and what came late not at all.
     scene.write("s", state(1, second(601), "idle"), second(601)).await;
-    assert_eq!(costs(&scene.told), [Decimal::new(590, 2)]);
+    assert_eq!(costs(&scene.told), [Decimal::new(650, 2)]);
     let late = Touched { late: true, ..state(2, second(603), "charging") };
     scene.write("s", late, second(603)).await;
     assert_eq!(costs(&scene.told), []);
     scene.end("s", second(900)).await;
     let last = scene.told.take();
     let [Command::FinalCost(cost)] = last.as_slice() else { panic!("{last:?}") };
-    assert_eq!((cost.total, cost.text.as_str()), (Decimal::new(590, 2), "5.90 EUR, 18 kWh"));
+    assert_eq!((cost.total, cost.text.as_str()), (Decimal::new(650, 2), "6.50 EUR, 20 kWh"));
 }
 both!(displays_are_told_what_is_new);
 

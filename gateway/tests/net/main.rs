@@ -15,6 +15,7 @@ mod demo;
 mod door;
 mod hostile;
 mod memory;
+mod newest;
 mod played;
 mod player;
 mod python;

@@ -92,7 +92,7 @@ impl Calls {
 
     /// The order goes out under this id; its payload.
     pub fn ask(&mut self, id: String, order: Order) -> (&'static str, String) {
-        let Order { call, when: _, deadline, reply } = order;
+        let Order { call, when: _, deadline, topic: _, reply } = order;
         self.asked = Some(Asked { id, action: call.action, deadline, reply });
         (call.action, call.payload)
     }

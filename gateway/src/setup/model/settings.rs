@@ -99,6 +99,8 @@ settings! {
         ad_hoc_ceiling: Vec<Amount> = Vec::new(),
         /// Prices and cost are sent to the charger's display.
         price_display: bool = true,
+        /// So much time is at least between two costs on a display.
+        price_display_pause: TimeSpan = s(5),
         /// Chargers that ask for a certificate get one of our own authority, where there is one.
         sign_certificates: bool = true,
         /// How long such a certificate is good for, in whole days.
