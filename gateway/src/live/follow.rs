@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError};
 use takst_engine::calendar_time::INSTANTS;
 use takst_engine::session as engine;
 use takst_engine::table::DayTable;
-use takst_engine::tariff::Measure;
+use takst_engine::tariff::{ChargeKind, Measure};
 use takst_engine::units::{Day, Energy, HOUR_MS, Instant};
 use takst_engine::{Begin, PriceBook, PriceError, Pricing, Running, SoFar, Standing};
 
@@ -332,6 +332,24 @@ impl Held {
             _ => 0,
         };
         self.running.ahead(&pricing, at, Energy(more))
+    }
+
+    /// What it comes to at a later instant while nothing is heard: time passes as the state has it, energy stays as it was read.
+    pub fn meanwhile(&self, at: Instant) -> Result<SoFar, PriceError> {
+        let pricing = Pricing::new(&self.ready.prepared, &self.book)?;
+        // Where the states follow from the registers, a register that stands still would be a car that does not charge.
+        let charges = matches!(self.doing(), engine::State::Charging | engine::State::Feeding);
+        let more = Energy(i64::from(charges && !self.explicit_states));
+        let sums = self.running.ahead(&pricing, at, more)?;
+        Ok(SoFar { energy: self.running.energy(), ..sums })
+    }
+
+    /// Whether time that passes while the car charges costs something.
+    pub fn charges_by_time(&self) -> bool {
+        let charges = &self.ready.prepared.tariff().charges;
+        charges
+            .iter()
+            .any(|charge| matches!(charge.kind, ChargeKind::ChargingTime | ChargeKind::ConnectedTime))
     }
 
     /// When standing begins to cost something, at the soonest in the next two days.

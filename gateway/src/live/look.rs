@@ -23,6 +23,7 @@ impl Held {
     pub fn wants_looks(&self, now: Instant, options: Options) -> bool {
         self.session.ceiling_minor.is_some()
             || !matches!(self.doing(), State::Charging | State::Feeding)
+            || self.charges_by_time()
             || self.look.heard
             || self.look.progress.is_none_or(|(at, ..)| now.0 - at.0 >= options.progress_ms)
     }
@@ -112,12 +113,12 @@ impl Live {
     pub(super) async fn look(&self, org: &OrgId, slot: &Slot, held: &mut Held, now: Instant, late: bool) {
         let options = self.inner.options;
         held.note_state();
-        // Where only time passes, the cost is that of this moment; while a car charges, that of the last reading.
-        let sums = match held.doing() {
-            State::Charging | State::Feeding => held.so_far(),
-            State::Waiting | State::Idle | State::Paused => held.ahead(held.station_time(now)),
+        // The cost is that of this moment: what is paid by time follows the clock, what is paid by energy the last reading.
+        let meanwhile = match held.doing() {
+            State::Charging | State::Feeding if !held.charges_by_time() => held.so_far(),
+            _ => held.meanwhile(held.station_time(now)),
         };
-        let Ok(sums) = sums else { return };
+        let Ok(sums) = meanwhile else { return };
         let shown = held.snapshot(&sums, false);
         slot.set(Some(shown.clone()));
         if !late {

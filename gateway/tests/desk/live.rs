@@ -394,6 +394,47 @@ async fn displays_are_told_what_is_new(place: Place) {
 }
 both!(displays_are_told_what_is_new);
 
+// What is paid by time grows while a car charges and nothing is heard; energy stays as it was read.
+async fn time_is_money_between_messages(place: Place) {
+    let scene = Scene::open(&place).await;
+    let version =
+        scene.house.add(made("energy: 30 cent/kWh\n\ncharging time: 6.00 EUR/h\n\nidle fee: 1.00 EUR/min"));
+    let start = time("2023-09-25T10:00:00Z");
+    let minute = |minutes: i64| Instant(start.0 + minutes * 60_000);
+    scene.begin(&bare("d-1", "2023-09-25T10:00:00Z"), &version, "s", None).await;
+    scene.write("s", read(0, minute(0), 0), minute(0)).await;
+    scene.write("s", read(1, minute(10), 2), minute(10)).await;
+    assert_eq!(scene.total("s"), 160);
+    scene.told.take();
+    for (at, total) in [(11, 170), (12, 180), (40, 460)] {
+        scene.live.tick(minute(at)).await;
+        let shown = scene.live.cost(&org(), "s").unwrap();
+        assert_eq!(
+            (shown.total, shown.at, shown.energy),
+            (total, minute(at), Energy(2_000_000)),
+            "minute {at}"
+        );
+    }
+    // The display follows, once a minute.
+    assert_eq!(scene.told.take().len(), 3);
+    // A reading that was a while on its way changes nothing of what was charged.
+    scene.write("s", read(2, minute(41), 5), minute(42)).await;
+    assert_eq!(scene.total("s"), 570);
+    scene.end("s", minute(41)).await;
+    assert_eq!(scene.total("s"), 560);
+
+    // Where states follow from the registers too.
+    let from = "2023-09-25T10:00:00Z";
+    let silent = serde_json::json!({ "id": "x", "site": "otakaari-5", "charger": "5", "plugged_in": from, "readings": [] });
+    scene.begin(&silent.to_string(), &version, "r", None).await;
+    scene.write("r", read(0, minute(0), 0), minute(0)).await;
+    scene.write("r", read(1, minute(10), 2), minute(10)).await;
+    scene.live.tick(minute(20)).await;
+    let shown = scene.live.cost(&org(), "r").unwrap();
+    assert_eq!((shown.total, shown.energy), (260, Energy(2_000_000)));
+}
+both!(time_is_money_between_messages);
+
 // Prices that come while a session runs count for all of it, hour by hour.
 async fn prices_can_come_while_it_runs(place: Place) {
     let scene = Scene::open(&place).await;
