@@ -498,16 +498,16 @@ impl<D: Desk> Station<D> {
             };
         }
         let error = match reply {
+            // A SEND (2.1) waits for no answer, and some of them have none.
+            Reply::Answer(_) if !call => return self.inbox.done(None),
             Reply::Answer(answer) => match dialect.write_answer(&action, answer) {
                 Ok(payload) => {
                     let text = frame::result(&id, &payload);
                     // What is true of this moment only is worked out anew when it is asked again.
                     let momentary =
                         matches!(answer, Answer::Boot { .. } | Answer::Time(_) | Answer::Authorize(_));
-                    self.inbox.done(Some(text.as_str()).filter(|_| call && !momentary));
-                    if call {
-                        self.say(text);
-                    }
+                    self.inbox.done(Some(text.as_str()).filter(|_| !momentary));
+                    self.say(text);
                     return;
                 }
                 Err(error) => {

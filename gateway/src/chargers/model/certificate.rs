@@ -34,6 +34,11 @@ words! {
         Sha384 = "SHA384",
         Sha512 = "SHA512",
     }
+    /// Where the state of a certificate is asked for (2.1).
+    CertificateSource {
+        Crl = "CRL",
+        Ocsp = "OCSP",
+    }
     /// What an own certificate is for.
     OwnCertificate {
         Station = "ChargingStationCertificate",

@@ -124,6 +124,8 @@ fn is_empty(action: &str) -> bool {
             | "NotifyDisplayMessages"
             | "NotifyEvent"
             | "NotifyMonitoringReport"
+            // By the standard nobody answers it; a charger that asks for an answer gets an empty one.
+            | "NotifyPeriodicEventStream"
             | "NotifyPriorityCharging"
             | "NotifyReport"
             | "PublishFirmwareStatusNotification"

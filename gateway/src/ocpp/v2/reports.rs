@@ -52,7 +52,7 @@ pub(in crate::ocpp) fn read(
             info: status_info(fields, "statusInfo"),
         }),
         "Get15118EVCertificate" => Report::EvCertificate(services::ev_certificate(fields)),
-        "GetCertificateChainStatus" => Report::ChainStatus(services::chain_status(fields)),
+        "GetCertificateChainStatus" => Report::ChainStatus(services::chain_status(fields)?),
         "GetCertificateStatus" => {
             Report::Ocsp(fields.object("ocspRequestData", Must).as_ref().and_then(ocsp))
         }

@@ -1,10 +1,13 @@
 //! What a charger of 2.x asks on behalf of cars, certificates and payment terminals.
 
 use super::read::{certificate_hash, reference};
-use crate::chargers::model::{Address, ChainStatusQuery, EvCertificateRequest, Settlement, VatNumberQuery};
-use crate::ocpp::Dialect;
+use crate::chargers::model::{
+    Address, CertificateSource, ChainStatusQuery, EvCertificateRequest, Settlement, VatNumberQuery, Word as _,
+};
+use crate::ocpp::frame::ErrorCode;
 use crate::ocpp::lenient::{Fields, May, Must};
 use crate::ocpp::writer::Object;
+use crate::ocpp::{Dialect, Refusal};
 
 /// A car asks for its contract certificate.
 pub(super) fn ev_certificate(fields: &Fields<'_>) -> EvCertificateRequest {
@@ -17,17 +20,26 @@ pub(super) fn ev_certificate(fields: &Fields<'_>) -> EvCertificateRequest {
     }
 }
 
-/// Are these certificates revoked?
-pub(super) fn chain_status(fields: &Fields<'_>) -> Vec<ChainStatusQuery> {
+/// Are these certificates revoked? The answer repeats what was asked, so a question in words of no standard cannot be answered and is
+/// left out.
+pub(super) fn chain_status(fields: &Fields<'_>) -> Result<Vec<ChainStatusQuery>, Refusal> {
     let mut queries = Vec::new();
     for query in fields.objects("certificateStatusRequests", Must) {
         let hash = query.object("certificateHashData", Must).as_ref().and_then(certificate_hash);
-        let source = query.text("source", Must, 20).unwrap_or_default();
+        let source = query.word::<CertificateSource>("source", Must);
         let urls = query.texts("urls", Must, 2_000);
         query.done();
-        queries.extend(hash.map(|hash| ChainStatusQuery { hash, source, urls }));
+        let known = hash.zip(source).filter(|(hash, source)| hash.algorithm.is_known() && source.is_known());
+        queries.extend(known.map(|(hash, source)| {
+            let source = source.as_str().to_owned();
+            ChainStatusQuery { hash, source, urls }
+        }));
     }
-    queries
+    if queries.is_empty() {
+        let why = "`certificateStatusRequests` names no certificate in the words of the standard";
+        return Err(Refusal::new(ErrorCode::Occurrence, why));
+    }
+    Ok(queries)
 }
 
 /// A payment terminal has settled a payment.
