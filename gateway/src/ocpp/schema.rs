@@ -1,8 +1,7 @@
 //! A strict check beside the tolerant reading: what the schemas of the standards would say. It reports and never refuses.
 //!
 //! The types come from `ocpp-types`, generated from the official schemas by someone else: an independent opinion. They do not
-//! look for fields that are not in the standard; [`super::Deviation`] does. Requests only: the types of answers would be twice as
-//! much code, and what a charger answers is read with [`super::Dialect::read_outcome`], which says what is odd.
+//! look for fields that are not in the standard; [`super::Deviation`] does.
 
 use super::Dialect;
 use serde::de::DeserializeOwned;
@@ -25,6 +24,17 @@ pub fn violations(dialect: Dialect, action: &str, payload: Option<&RawValue>) ->
         }
         Dialect::V201 => v201::request(action, text),
         Dialect::V21 => v21::request(action, text),
+    }
+}
+
+/// What is against the schema in a charger's answer to a request of ours; empty: nothing, or the action is unknown.
+#[must_use]
+pub fn violations_of_answer(dialect: Dialect, action: &str, payload: Option<&RawValue>) -> Vec<String> {
+    let text = payload.map_or("{}", RawValue::get);
+    match dialect {
+        Dialect::V16 => v16::answer(action, text),
+        Dialect::V201 => v201::answer(action, text),
+        Dialect::V21 => v21::answer(action, text),
     }
 }
 
@@ -59,23 +69,23 @@ fn told<E: Display>(result: Result<(), E>) -> Option<String> {
 }
 
 macro_rules! open {
-    (v16) => {
-        ocpp_types::v16::DataTransferRequest
+    (v16, $type:ident) => {
+        ocpp_types::v16::$type
     };
-    ($module:ident) => {
-        ocpp_types::$module::DataTransferRequest<serde::de::IgnoredAny>
+    ($module:ident, $type:ident) => {
+        ocpp_types::$module::$type<serde::de::IgnoredAny>
     };
 }
 use open;
 
 macro_rules! messages {
-    ($module:ident: $($action:literal => $type:ident),* $(,)?) => {
-        pub(super) fn request(action: &str, text: &str) -> Vec<String> {
+    ($module:ident: $function:ident, $open:ident: $($action:literal => $type:ident),* $(,)?) => {
+        pub(super) fn $function(action: &str, text: &str) -> Vec<String> {
             use ocpp_types::validate::Validate;
             match action {
                 $($action => super::strict::<ocpp_types::$module::$type>(text, |message| super::told(message.validate())),)*
                 // Its content is open in 2.x.
-                "DataTransfer" => super::strict::<super::open!($module)>(text, |_| None),
+                "DataTransfer" => super::strict::<super::open!($module, $open)>(text, |_| None),
                 _ => Vec::new(),
             }
         }

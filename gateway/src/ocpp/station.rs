@@ -375,6 +375,11 @@ impl<D: Desk> Station<D> {
         let dialect = self.welcome.dialect;
         let (outcome, odd) = dialect.read_outcome(asked.action, payload, at, &self.welcome.habits);
         deviations.extend(odd.iter().map(ToString::to_string));
+        if self.settings.check_schema {
+            let against = schema::violations_of_answer(dialect, asked.action, payload);
+            self.hub.count_many(Count::Violations, against.len());
+            deviations.extend(against.iter().map(|found| format!("schema of the answer: {found}")));
+        }
         self.note(asked.action, &deviations);
         asked.tell(Ok(outcome));
     }

@@ -155,6 +155,23 @@ fn the_strict_check_says_what_and_where() {
                 || dialect.read_call(action, Some(&payload), NOW, &Habits::default()).is_ok()
         );
     }
+    for (dialect, action, text, wanted) in [
+        (Dialect::V16, "Reset", "{}", "missing field `status`"),
+        (Dialect::V16, "ChangeConfiguration", r#"{"status":"Fine"}"#, "`Fine`"),
+        (Dialect::V201, "GetVariables", r#"{"getVariableResult":[]}"#, "getVariableResult"),
+        (Dialect::V21, "SetDefaultTariff", r#"{"status":"NotSupported"}"#, "`NotSupported`"),
+    ] {
+        let payload: Box<RawValue> = serde_json::from_str(text).unwrap();
+        let found = schema::violations_of_answer(dialect, action, Some(&payload));
+        assert!(found.len() == 1 && found[0].contains(wanted), "{dialect} {action}: {found:?}");
+    }
+    // Many keys are no mistake.
+    let keys: Vec<Value> =
+        (0..60).map(|n| serde_json::json!({"key": format!("k{n}"), "readonly": false})).collect();
+    let many = serde_json::json!({ "configurationKey": keys }).to_string();
+    let many: Box<RawValue> = serde_json::from_str(&many).unwrap();
+    assert!(schema::violations_of_answer(Dialect::V16, "GetConfiguration", Some(&many)).is_empty());
+    assert!(schema::violations_of_answer(Dialect::V16, "Nonsense", None).is_empty());
     assert!(schema::violations(Dialect::V16, "Heartbeat", None).is_empty());
     assert!(schema::violations(Dialect::V16, "Nonsense", None).is_empty());
 }
@@ -169,6 +186,8 @@ fn every_answer_of_a_charger_is_read_without_deviation() {
                 let (outcome, odd) = dialect.read_outcome(action, Some(&payload), NOW, &Habits::default());
                 assert!(odd.is_empty(), "{dialect} {action}: {odd:?}: {text}");
                 assert!(!outcome.status.as_str().is_empty(), "{dialect} {action}: {text}");
+                let strict = schema::violations_of_answer(dialect, action, Some(&payload));
+                assert!(strict.is_empty(), "{dialect} {action}: {strict:?}: {text}");
                 read += 1;
             }
         }

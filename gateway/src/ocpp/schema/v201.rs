@@ -1,8 +1,8 @@
-//! The messages of 2.0.1.
+//! The messages of a charger of 2.0.1.
 
 use super::messages;
 
-messages! { v201:
+messages! { v201: request, DataTransferRequest:
     "Authorize" => AuthorizeRequest,
     "BootNotification" => BootNotificationRequest,
     "ClearedChargingLimit" => ClearedChargingLimitRequest,
@@ -27,4 +27,46 @@ messages! { v201:
     "SignCertificate" => SignCertificateRequest,
     "StatusNotification" => StatusNotificationRequest,
     "TransactionEvent" => TransactionEventRequest,
+}
+
+messages! { v201: answer, DataTransferResponse:
+    "CancelReservation" => CancelReservationResponse,
+    "CertificateSigned" => CertificateSignedResponse,
+    "ChangeAvailability" => ChangeAvailabilityResponse,
+    "ClearCache" => ClearCacheResponse,
+    "ClearChargingProfile" => ClearChargingProfileResponse,
+    "ClearDisplayMessage" => ClearDisplayMessageResponse,
+    "ClearVariableMonitoring" => ClearVariableMonitoringResponse,
+    "CostUpdated" => CostUpdatedResponse,
+    "CustomerInformation" => CustomerInformationResponse,
+    "DeleteCertificate" => DeleteCertificateResponse,
+    "GetBaseReport" => GetBaseReportResponse,
+    "GetChargingProfiles" => GetChargingProfilesResponse,
+    "GetCompositeSchedule" => GetCompositeScheduleResponse,
+    "GetDisplayMessages" => GetDisplayMessagesResponse,
+    "GetInstalledCertificateIds" => GetInstalledCertificateIdsResponse,
+    "GetLocalListVersion" => GetLocalListVersionResponse,
+    "GetLog" => GetLogResponse,
+    "GetMonitoringReport" => GetMonitoringReportResponse,
+    "GetReport" => GetReportResponse,
+    "GetTransactionStatus" => GetTransactionStatusResponse,
+    "GetVariables" => GetVariablesResponse,
+    "InstallCertificate" => InstallCertificateResponse,
+    "PublishFirmware" => PublishFirmwareResponse,
+    "RequestStartTransaction" => RequestStartTransactionResponse,
+    "RequestStopTransaction" => RequestStopTransactionResponse,
+    "ReserveNow" => ReserveNowResponse,
+    "Reset" => ResetResponse,
+    "SendLocalList" => SendLocalListResponse,
+    "SetChargingProfile" => SetChargingProfileResponse,
+    "SetDisplayMessage" => SetDisplayMessageResponse,
+    "SetMonitoringBase" => SetMonitoringBaseResponse,
+    "SetMonitoringLevel" => SetMonitoringLevelResponse,
+    "SetNetworkProfile" => SetNetworkProfileResponse,
+    "SetVariableMonitoring" => SetVariableMonitoringResponse,
+    "SetVariables" => SetVariablesResponse,
+    "TriggerMessage" => TriggerMessageResponse,
+    "UnlockConnector" => UnlockConnectorResponse,
+    "UnpublishFirmware" => UnpublishFirmwareResponse,
+    "UpdateFirmware" => UpdateFirmwareResponse,
 }
