@@ -47,6 +47,8 @@ pub struct Charger {
     /// When each trouble of the plan comes next.
     troubles: Box<[Instant]>,
     away_until: Option<Instant>,
+    /// The connection has to be cut, however soon the network is back.
+    cut: bool,
     /// Away for want of power: cars cannot charge either.
     off: bool,
     silent_until: Option<Instant>,
@@ -137,6 +139,7 @@ impl Charger {
             heartbeat_at: NEVER,
             troubles,
             away_until: None,
+            cut: false,
             off: false,
             silent_until: None,
             clock_until: None,
@@ -167,7 +170,7 @@ impl Charger {
     /// Whether it has no network: a connection has to be cut, and none can be made.
     #[must_use]
     pub const fn is_away(&self) -> bool {
-        self.away_until.is_some()
+        self.cut || self.away_until.is_some()
     }
 
     /// Whether it neither reads nor writes for now.
@@ -213,7 +216,7 @@ impl Charger {
         }
         self.troubles = Box::default();
         self.later.clear();
-        (self.away_until, self.silent_until, self.off) = (None, None, false);
+        (self.away_until, self.silent_until, self.cut, self.off) = (None, None, false, false);
         self.heartbeat_at = NEVER;
     }
 
@@ -317,7 +320,10 @@ impl Charger {
         let until = Instant(t.0.saturating_add(lasts));
         self.body.note(Event::Trouble { what: trouble.kind.as_str() });
         match trouble.kind {
-            TroubleKind::Offline => self.away_until = Some(until),
+            TroubleKind::Offline => {
+                self.cut = self.connected;
+                self.away_until = Some(until);
+            }
             TroubleKind::Reboot => self.restart(Reason::PowerLoss, Boot::PowerUp, lasts, t),
             TroubleKind::Silent => self.silent_until = Some(until),
             TroubleKind::Clock(by) => {
@@ -344,6 +350,7 @@ impl Charger {
         self.boot = Booting::Needed(t, boot);
         self.heartbeat_at = NEVER;
         self.off = true;
+        self.cut = self.connected;
         self.away_until = Some(Instant(t.0.saturating_add(lasts.max(1))));
     }
 
@@ -361,7 +368,7 @@ impl Charger {
     /// The connection is gone.
     pub fn disconnected(&mut self, now: Instant) {
         let Self { body, bays, .. } = self;
-        self.connected = false;
+        (self.connected, self.cut) = (false, false);
         body.online = false;
         body.outbox.cut();
         if let Booting::Asked(boot) = self.boot {

@@ -328,6 +328,30 @@ fn a_power_cut_ends_sessions_and_needs_a_boot() {
 }
 
 #[test]
+fn the_shortest_outage_cuts_the_connection() {
+    for lasts in [0, 1] {
+        let blink = Trouble {
+            kind: TroubleKind::Offline,
+            at: Some(20_000),
+            every: None,
+            lasts: Span::exactly(lasts),
+        };
+        let mut gateway = Gateway::new(Dialect::V16, plan(Some(cars()), vec![blink]));
+        gateway.play(19);
+        assert!(gateway.charger.connected);
+        // Whoever plays it comes late: the outage is over before he looks.
+        gateway.charger.step(Instant(BEGIN + 21_000));
+        assert!(gateway.charger.is_away(), "{lasts}");
+        gateway.charger.disconnected(Instant(BEGIN + 21_000));
+        assert!(!gateway.charger.is_away(), "{lasts}: the network is back");
+        gateway.now = Instant(BEGIN + 21_000);
+        gateway.play(5);
+        assert!(gateway.charger.connected);
+        assert_eq!(gateway.of("BootNotification").len(), 1);
+    }
+}
+
+#[test]
 fn faults_silence_and_wrong_clocks_are_played() {
     let trouble = |kind, at, lasts| Trouble { kind, at: Some(at), every: None, lasts: Span::exactly(lasts) };
     let troubles = vec![
