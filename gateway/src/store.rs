@@ -8,6 +8,7 @@
 //!
 //! Look-ups are methods of [`Reader`], changes are methods of [`Tx`]; all take the organisation first.
 
+mod ahead;
 mod backup;
 mod bills;
 mod campaigns;
@@ -36,6 +37,7 @@ mod tx;
 mod watched;
 mod writer;
 
+pub use ahead::Ahead;
 pub use backup::{Contents, TableSum};
 pub use bills::*;
 pub use campaigns::*;
@@ -59,6 +61,7 @@ pub use sessions::*;
 pub use sql::Reader;
 pub use tx::Tx;
 pub use watched::*;
+pub use writer::Tally;
 
 use crate::serve::traces::TARGET as TRACE;
 use open::{FileLock, Place, Pools};
@@ -67,7 +70,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::Instrument as _;
-use writer::{Lane as LaneOfWork, Message, Unit};
+use writer::{Counts, Lane as LaneOfWork, Message, Unit};
 
 /// The sizes of a store. [`Options::default`] suits a machine of any size.
 #[derive(Debug, Clone)]
@@ -125,6 +128,7 @@ struct Inner {
     pools: Pools,
     lanes: Vec<mpsc::Sender<Message>>,
     changed: watch::Receiver<u64>,
+    counts: Arc<Counts>,
 }
 
 impl Store {
@@ -153,12 +157,13 @@ impl Store {
             Place::Lite { .. } => 1,
             Place::Pg { .. } => options.lanes.max(1),
         };
+        let counts = Arc::new(Counts::default());
         let lanes = (0..lanes)
             // Only SQLite has a lock, and only one lane: it is given up when that has written its last.
-            .map(|number| start_lane(number, &place, &options, &changes, lock.take()))
+            .map(|number| start_lane((number, &place), &options, &changes, lock.take(), &counts))
             .collect::<Result<_, _>>()?;
         let pools = place.pools(options.readers.max(1));
-        Ok(Self { inner: Arc::new(Inner { place, pools, lanes, changed }) })
+        Ok(Self { inner: Arc::new(Inner { place, pools, lanes, changed, counts }) })
     }
 
     /// Opens a database for reading only, beside a program that writes to it.
@@ -180,7 +185,9 @@ impl Store {
         open::check_schema(&place, &mut conn).await?;
         drop(conn);
         let (_, changed) = watch::channel(0);
-        Ok(Self { inner: Arc::new(Inner { place, pools, lanes: Vec::new(), changed }) })
+        Ok(Self {
+            inner: Arc::new(Inner { place, pools, lanes: Vec::new(), changed, counts: Arc::default() }),
+        })
     }
 
     /// Runs a unit of work and returns its value once it is on the disk.
@@ -197,18 +204,31 @@ impl Store {
         T: Send + 'static,
         F: AsyncFn(&mut Tx) -> Result<T, Error> + Send + 'static,
     {
-        // The wait for the commit that it shares with others, too.
-        let span = tracing::info_span!(target: TRACE, "commit");
-        self.queue(lane, unit).instrument(span).await
+        self.write_ahead(lane, Vec::new(), unit).await
     }
 
-    async fn queue<T, F>(&self, lane: Lane, unit: F) -> Result<T, Error>
+    /// [`Self::write`] of a unit that tells what it is going to look up: that can be read for many units at once. It need not look
+    /// it up in the end, and may look up more.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn write_ahead<T, F>(&self, lane: Lane, ahead: Vec<Ahead>, unit: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: AsyncFn(&mut Tx) -> Result<T, Error> + Send + 'static,
+    {
+        // The wait for the commit that it shares with others, too.
+        let span = tracing::info_span!(target: TRACE, "commit");
+        self.queue(lane, ahead, unit).instrument(span).await
+    }
+
+    async fn queue<T, F>(&self, lane: Lane, ahead: Vec<Ahead>, unit: F) -> Result<T, Error>
     where
         T: Send + 'static,
         F: AsyncFn(&mut Tx) -> Result<T, Error> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let unit = Box::new(Unit { work: unit, value: None, reply });
+        let unit = Box::new(Unit { work: unit, ahead, value: None, reply });
         self.lane(lane)?
             .send(Message::Work(unit, std::time::Instant::now()))
             .await
@@ -229,6 +249,12 @@ impl Store {
     /// [`Error::Unavailable`] when the database is away or all connections stay busy; [`Error::Closed`].
     pub async fn read(&self) -> Result<Reader, Error> {
         Ok(Reader::new(self.inner.pools.acquire().await?))
+    }
+
+    /// What the writer has done since the store was opened.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.inner.counts.tally()
     }
 
     /// Moves on whenever a commit of this program held events. Events of other programs on the same
@@ -265,11 +291,11 @@ impl Store {
 /// Starts the thread of a lane: a unit need not be able to change threads then, and a busy server never
 /// delays a commit.
 fn start_lane(
-    number: usize,
-    place: &Place,
+    (number, place): (usize, &Place),
     options: &Options,
     changed: &watch::Sender<u64>,
     lock: Option<FileLock>,
+    counts: &Arc<Counts>,
 ) -> Result<mpsc::Sender<Message>, OpenError> {
     let failed = |error: std::io::Error| {
         OpenError::new(
@@ -287,6 +313,7 @@ fn start_lane(
         tx: None,
         lock,
         unsure: None,
+        tally: Arc::clone(counts),
         checkpointer: matches!(place, Place::Lite { .. }).then(|| checkpoint::Checkpointer::start(place)),
     };
     let thread = std::thread::Builder::new().name(format!("store-{number}"));

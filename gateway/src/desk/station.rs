@@ -13,7 +13,8 @@ use crate::link::{Link, Received};
 use crate::ocpp::Dialect;
 use crate::sessions::{Kept, Said};
 use crate::store::{
-    Boot, ConnectorState, Error, Fact, Lane, NewEvent, Registration, Session, StationVariable, Tx, new_id,
+    Ahead, Boot, ConnectorState, Error, Fact, Lane, NewEvent, Registration, Session, StationVariable, Tx,
+    new_id,
 };
 use serde_json::{Value, json};
 use takst_engine::units::Instant;
@@ -123,6 +124,8 @@ impl Clerk {
             Report::Unplugged(unplugged) => ("unplugged", None, Some(unplugged.at.at)),
             _ => return Ok(Answer::Done),
         };
+        let known = |dedupe: &String| Ahead::Fact(link.org.clone(), link.charger.clone(), dedupe.clone());
+        let ahead = dedupe.iter().map(known).collect();
         let fact = fact(kind, &received, dedupe, at)?;
         let job = (link.clone(), received, fact);
         let unit = async move |tx: &mut Tx| {
@@ -143,7 +146,7 @@ impl Clerk {
                 _ => None,
             };
             let fact = Fact { session: session.as_ref().map(|session| session.id.clone()), ..fact.clone() };
-            tx.append_fact(scene.org, scene.charger, &fact).await?;
+            tx.keep_fact(scene.org, scene.charger, &fact).await?;
             let Some(session) = session else { return Ok(None) };
             let kept = Kept {
                 report: Some(received.report.clone()),
@@ -153,7 +156,8 @@ impl Clerk {
             };
             work::take_in(tx, scene, session, (received.at, &kept), None).await.map(Some)
         };
-        let changed = self.store.write(Lane::charger(&link.org, &link.charger), unit).await?;
+        let lane = Lane::charger(&link.org, &link.charger);
+        let changed = self.store.write_ahead(lane, ahead, unit).await?;
         self.tell(&link.org, changed.into_iter().collect()).await;
         Ok(Answer::Done)
     }
@@ -178,7 +182,7 @@ impl Clerk {
         let job = (link.clone(), received, fact);
         let unit = async move |tx: &mut Tx| {
             let (link, received, fact) = &job;
-            tx.append_fact(&link.org, &link.charger, fact).await?;
+            tx.keep_fact(&link.org, &link.charger, fact).await?;
             if let Report::Device(report) = &received.report {
                 let variables = variables(report, received.at);
                 tx.put_variables(&link.org, &link.charger, &variables).await?;

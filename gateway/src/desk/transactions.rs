@@ -14,7 +14,7 @@ use crate::chargers::model::{
 use crate::link::{Link, Received};
 use crate::ocpp::Dialect;
 use crate::sessions::Kept;
-use crate::store::{Error, Fact, Lane, OrgId, Session, SessionStatus, Tx, new_id};
+use crate::store::{Ahead, Error, Fact, Lane, OrgId, Session, SessionStatus, Tx, new_id};
 use std::sync::Arc;
 use takst_engine::units::Instant;
 
@@ -98,7 +98,8 @@ impl Clerk {
                 terms: terms.clone(),
             });
             let unit = async move |tx: &mut Tx| work_on(tx, &job).await;
-            match self.store.write(Lane::charger(&link.org, &link.charger), unit).await? {
+            let lane = Lane::charger(&link.org, &link.charger);
+            match self.store.write_ahead(lane, ahead(link, &report), unit).await? {
                 Ended::Needs { at, evse, token } => {
                     let spot = Spot { org: &link.org, charger: &link.charger, evse: Some(evse), at };
                     let reserved = self.reserved(spot, report.reservation).await?;
@@ -182,6 +183,15 @@ fn kind(report: &TransactionReport, dialect: Dialect) -> &'static str {
     }
 }
 
+// What the unit is going to look up. Only what passes by in numbers needs its session found quickly.
+fn ahead(link: &Link, report: &TransactionReport) -> Vec<Ahead> {
+    let (org, charger) = (&link.org, &link.charger);
+    let session = begin::reference(report).filter(|_| report.phase == TransactionPhase::Updated);
+    let session = session.map(|session| Ahead::Transaction(org.clone(), charger.clone(), session));
+    let fact = Ahead::Fact(org.clone(), charger.clone(), dedupe::transaction(report));
+    std::iter::once(fact).chain(session).collect()
+}
+
 async fn work_on(tx: &mut Tx, job: &Job) -> Result<Ended, Error> {
     let scene = Scene { org: &job.org, charger: &job.charger, now: job.received };
     let Some(Report::Transaction(report)) = &job.kept.report else {
@@ -219,7 +229,7 @@ async fn work_on(tx: &mut Tx, job: &Job) -> Result<Ended, Error> {
         found.as_ref().map(|session| session.id.clone()).or_else(|| (!loose).then(|| job.session.clone()));
     fact.session.clone_from(&session);
     fact.answer = Some(to_json(&answer)?);
-    tx.append_fact(scene.org, scene.charger, &fact).await?;
+    tx.keep_fact(scene.org, scene.charger, &fact).await?;
     let changed = match (found, &job.terms) {
         (Some(session), terms) => {
             let starts = report.phase == TransactionPhase::Started;

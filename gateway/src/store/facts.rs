@@ -1,8 +1,9 @@
 //! What chargers reported, as received. Everything else about sessions can be worked out again from here.
 
-use super::error::Error;
+use super::ahead::About;
+use super::error::{Error, Trouble};
 use super::record::{OrgId, Record as _, all, key, key_of, one, record};
-use super::sql::{Reader, args};
+use super::sql::{Reader, Value, args};
 use super::tx::Tx;
 use takst_engine::units::Instant;
 
@@ -37,30 +38,28 @@ pub enum Appended {
     Known(Box<Fact>),
 }
 
+pub(super) const FACT_HEAD: &str = "INSERT INTO station_fact (org, charger, id, kind, station_at, received_at, dedupe, document, session, answer)";
+
+fn row_of(charger: &str, fact: &Fact) -> Vec<Value> {
+    let Fact { id, kind, station_at, received_at, dedupe, document, session, answer } = fact.clone();
+    let dedupe = key_of(dedupe.as_deref());
+    args![key(charger), id, kind, station_at, received_at, dedupe, document, session, answer]
+}
+
 impl Tx {
     /// Keeps a fact, unless one of this charger with the same `dedupe` is there.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn append_fact(&mut self, org: &OrgId, charger: &str, fact: &Fact) -> Result<Appended, Error> {
-        let Fact { id, kind, station_at, received_at, dedupe, document, session, answer } = fact.clone();
-        let dedupe = key_of(dedupe.as_deref());
-        let sql = "INSERT INTO station_fact (org, charger, id, kind, station_at, received_at, dedupe, document, session, answer)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
-        let values = args![
-            key(charger),
-            id.clone(),
-            kind,
-            station_at,
-            received_at,
-            dedupe.clone(),
-            document,
-            session,
-            answer
-        ];
-        if self.run(org, sql, values).await? == 1 {
+        let sql =
+            format!("{FACT_HEAD} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING");
+        let met = self.run_about(org, About::Charger(charger), &sql, row_of(charger, fact)).await?;
+        self.reader.charger_changed(org, charger);
+        if met == 1 {
             return Ok(Appended::New);
         }
+        let (id, dedupe) = (fact.id.as_str(), key_of(fact.dedupe.as_deref()));
         let sql = format!(
             "SELECT {} FROM station_fact WHERE org = $1 AND charger = $2 AND (dedupe = $3 OR id = $4) ORDER BY id LIMIT 1",
             Fact::COLUMNS
@@ -70,6 +69,28 @@ impl Tx {
         known
             .map(|fact| Appended::Known(Box::new(fact)))
             .ok_or_else(|| Error::Corrupt("a fact was kept and is gone".to_owned()))
+    }
+
+    /// Keeps a fact of which this unit has found out that it is not there ([`Reader::find_fact`]), or that is like no other. It may be
+    /// written together with those of other units.
+    ///
+    /// # Errors
+    /// When the database fails; when another program has kept it meanwhile, and then the unit is run again.
+    pub async fn keep_fact(&mut self, org: &OrgId, charger: &str, fact: &Fact) -> Result<(), Error> {
+        if self.reader.puts_off() {
+            // Two of one charger might be the same one.
+            self.reader.catch_up(org, About::Charger(charger), FACT_HEAD).await?;
+            self.put_off();
+            self.reader.put_off_fact(org, charger, row_of(charger, fact));
+            return Ok(());
+        }
+        match self.append_fact(org, charger, fact).await? {
+            Appended::New => Ok(()),
+            Appended::Known(_) => {
+                self.reader.trouble = Some(Trouble::Passing);
+                Err(Error::Conflict(format!("the fact `{}` was kept by another program", fact.id)))
+            }
+        }
     }
 
     /// Notes what a charger was answered to a fact, and the session it belongs to; `None` leaves what is
@@ -102,11 +123,15 @@ impl Reader {
         charger: &str,
         dedupe: &str,
     ) -> Result<Option<Fact>, Error> {
+        if let Some(known) = self.fact_ahead(org, charger, dedupe) {
+            return Ok(known);
+        }
         let sql = format!(
             "SELECT {} FROM station_fact WHERE org = $1 AND charger = $2 AND dedupe = $3",
             Fact::COLUMNS
         );
-        one(self.row(org, &sql, args![key(charger), key(dedupe)]).await?.as_ref())
+        let values = args![key(charger), key(dedupe)];
+        one(self.row_about(org, About::Charger(charger), &sql, values).await?.as_ref())
     }
 
     /// Up to `limit` facts of a charger after the fact `after`, in the order of receipt.

@@ -1,9 +1,10 @@
 //! Raw frames: the last so many of each charger, word for word, for looking into what went wrong.
 
+use super::ahead::parts;
 use super::error::Error;
 use super::record::{OrgId, Record as _, all, key, record, words};
 use super::sql::{Reader, args, places, storable};
-use super::tx::{SIZES, Tx};
+use super::tx::Tx;
 use std::collections::BTreeMap;
 use takst_engine::units::Instant;
 
@@ -124,11 +125,10 @@ impl Tx {
         kept: &BTreeMap<String, (&[Frame], i64)>,
     ) -> Result<BTreeMap<String, i64>, Error> {
         let mut numbers = BTreeMap::new();
-        let mut rest: Vec<_> = kept.iter().collect();
-        while let Some(size) = SIZES.into_iter().find(|size| *size <= rest.len()) {
+        for part in parts(kept.iter().collect()) {
             let mut sql = "INSERT INTO frame_ring (org, charger, last) VALUES".to_owned();
             let mut values = Vec::new();
-            for (charger, (frames, _)) in rest.drain(..size) {
+            for (charger, (frames, _)) in part {
                 let comma = if values.is_empty() { "" } else { "," };
                 sql.push_str(&format!("{comma} ($1, {})", places(values.len() + 2, 2)));
                 values.extend(args![charger.clone(), count(frames)]);

@@ -2,6 +2,7 @@
 //! numbered by the caller; writing a number again replaces what stood there, so that a view can be worked out
 //! anew from the facts.
 
+use super::ahead::{About, Table};
 use super::error::Error;
 use super::record::{OrgId, Record as _, all, record};
 use super::sql::{Reader, args};
@@ -114,16 +115,22 @@ macro_rules! put {
         pub async fn $name(&mut self, org: &OrgId, session: &str, rows: &[$type]) -> Result<(), Error> {
             // One statement may not meet a row twice: the last of each number counts.
             let rows: std::collections::BTreeMap<i64, &$type> = rows.iter().map(|row| (row.seq, row)).collect();
-            let rows = rows.into_values().map(|row| {
+            let rows = rows.into_iter().map(|(seq, row)| {
                 let mut values = args![session];
                 values.extend(row.values());
-                values
+                (seq, values)
             });
             let tail = concat!(
                 "ON CONFLICT (org, session, seq) DO UPDATE SET seq = excluded.seq"
                 $(, ", ", stringify!($column), " = excluded.", stringify!($column))+
             );
-            self.insert_rows(org, $head, rows.collect(), tail).await.map(drop)
+            if self.reader.puts_off_for(org, session) {
+                self.put_off();
+                self.reader.put_off_rows(org, session, Table { head: $head, tail }, rows);
+                return Ok(());
+            }
+            let rows = rows.map(|(_, values)| values).collect();
+            self.insert_rows(org, $head, rows, tail).await.map(drop)
         }
     };
 }
@@ -178,7 +185,7 @@ impl Tx {
             ("DELETE FROM session_power WHERE org = $1 AND session = $2 AND seq >= $3", power),
             ("DELETE FROM session_occupancy WHERE org = $1 AND session = $2 AND seq >= $3", occupancy),
         ] {
-            self.run(org, sql, args![session, *count]).await?;
+            self.run_about(org, About::Session(session), sql, args![session, *count]).await?;
         }
         Ok(())
     }
@@ -211,7 +218,7 @@ impl Reader {
             (SELECT COALESCE(MAX(seq) + 1, 0) FROM session_power WHERE org = $1 AND session = $2),
             (SELECT COALESCE(MAX(seq) + 1, 0) FROM session_occupancy WHERE org = $1 AND session = $2),
             (SELECT COALESCE(MAX(seq) + 1, 0) FROM signed_value WHERE org = $1 AND session = $2)";
-        let row = self.row(org, sql, args![session]).await?;
+        let row = self.row_about(org, About::Session(session), sql, args![session]).await?;
         let row = row.ok_or_else(|| Error::Corrupt("a count gave nothing".to_owned()))?;
         Ok(SessionCounts {
             readings: row.get(0)?,

@@ -1,6 +1,7 @@
 //! Sessions: one row each, found by charger, transaction, driver, site and time.
 
 use super::Store;
+use super::ahead::About;
 use super::error::Error;
 use super::record::{OrgId, Record as _, all, key, key_of, one, record, words};
 use super::sql::{Reader, Value, args, places};
@@ -197,7 +198,10 @@ impl Tx {
             Session::COLUMNS,
             places(2, values.len())
         );
-        self.run(org, &sql, values).await.map(drop)
+        self.run_about(org, About::Session(&session.id), &sql, values).await?;
+        self.reader.charger_changed(org, &session.charger);
+        self.reader.met(org, [session]);
+        Ok(())
     }
 
     /// Writes all of a session but its hold and when it was made.
@@ -213,7 +217,8 @@ impl Tx {
         let mut values = args![session.id.as_str()];
         let columns = Session::COLUMNS.split(", ").zip(session.stored().values());
         values.extend(columns.filter(|(column, _)| !NOT_UPDATED.contains(column)).map(|(_, value)| value));
-        self.must(org, ("session", &session.id), &SQL, values).await
+        self.reader.charger_changed(org, &session.charger);
+        self.must_session(org, &session.id, &SQL, values).await
     }
 
     /// Writes what changes with every meter value, and nothing by which sessions are found: a good deal
@@ -232,7 +237,12 @@ impl Tx {
             "UPDATE session SET energy = $3, last_reading_at = $4, flags = $5, document = $6, updated_at = $7
                    WHERE org = $1 AND id = $2";
         let values = args![session, energy, last_reading_at, flags, document, at];
-        self.must(org, ("session", session), sql, values).await
+        if self.reader.puts_off_for(org, session) {
+            self.put_off();
+            self.reader.put_off_progress(org, session, values);
+            return Ok(());
+        }
+        self.must_session(org, session, sql, values).await
     }
 
     /// Holds a session back from automatic billing, or lets it go.
@@ -248,7 +258,7 @@ impl Tx {
         at: Instant,
     ) -> Result<(), Error> {
         let sql = "UPDATE session SET hold = $3, hold_reason = $4, hold_by = $5, hold_at = $6 WHERE org = $1 AND id = $2";
-        self.must(org, ("session", session), sql, args![session, hold, reason, by, at]).await
+        self.must_session(org, session, sql, args![session, hold, reason, by, at]).await
     }
 
     /// Notes how far the billing of a session has come.
@@ -257,7 +267,7 @@ impl Tx {
     /// [`Error::Missing`].
     pub async fn set_billing(&mut self, org: &OrgId, session: &str, billing: Billing) -> Result<(), Error> {
         let sql = "UPDATE session SET billing = $3 WHERE org = $1 AND id = $2";
-        self.must(org, ("session", session), sql, args![session, billing]).await
+        self.must_session(org, session, sql, args![session, billing]).await
     }
 }
 
@@ -268,7 +278,9 @@ impl Reader {
     /// When the database fails.
     pub async fn session(&mut self, org: &OrgId, id: &str) -> Result<Option<Session>, Error> {
         let sql = format!("SELECT {} FROM session WHERE org = $1 AND id = $2", Session::COLUMNS);
-        one(self.row(org, &sql, args![id]).await?.as_ref())
+        let found = one(self.row_about(org, About::Session(id), &sql, args![id]).await?.as_ref())?;
+        self.met(org, &found);
+        Ok(found)
     }
 
     /// The session of a charger's transaction; the newest, when the charger used the name twice.
@@ -281,12 +293,20 @@ impl Reader {
         charger: &str,
         transaction: &str,
     ) -> Result<Option<Session>, Error> {
-        let sql = format!(
-            "SELECT {} FROM session WHERE org = $1 AND charger = $2 AND transaction_ref = $3
-             ORDER BY plugged_in DESC, id DESC LIMIT 1",
-            Session::COLUMNS
-        );
-        one(self.row(org, &sql, args![key(charger), key(transaction)]).await?.as_ref())
+        let found = match self.session_ahead(org, charger, transaction) {
+            Some(known) => known,
+            None => {
+                let sql = format!(
+                    "SELECT {} FROM session WHERE org = $1 AND charger = $2 AND transaction_ref = $3
+                     ORDER BY plugged_in DESC, id DESC LIMIT 1",
+                    Session::COLUMNS
+                );
+                let values = args![key(charger), key(transaction)];
+                one(self.row_about(org, About::Charger(charger), &sql, values).await?.as_ref())?
+            }
+        };
+        self.met(org, &found);
+        Ok(found)
     }
 
     /// The running sessions of a charger, of one EVSE when stated; oldest first.
@@ -309,7 +329,9 @@ impl Reader {
             values.extend(args![evse]);
         }
         sql.push_str(" ORDER BY plugged_in, id");
-        all(&self.rows(org, &sql, values).await?)
+        let found = all(&self.rows_about(org, About::Charger(charger), &sql, values).await?)?;
+        self.met(org, &found);
+        Ok(found)
     }
 
     /// All sessions that have not ended: what a starting gateway goes on with.

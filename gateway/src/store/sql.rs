@@ -5,6 +5,7 @@
 //! connection that transactions, migrations and `pg_xact_status` need. What the gateway stores is integers
 //! and texts, and for these the layer below is smaller than the exceptions `Any` would need.
 
+use super::ahead::{About, Group};
 use super::error::{Error, Trouble, trouble};
 use super::record::{Field, OrgId};
 use futures_util::TryStreamExt as _;
@@ -202,6 +203,7 @@ fn lite_steps<'c>(
 
 // Texts come from SQL in this module and from values bound beside it, never from a value pasted in.
 fn lite(sql: &str, values: Vec<Value>) -> Query<'static, Sqlite, SqliteArguments> {
+    let (sql, values) = in_order(sql, values);
     let mut query = sqlx::query(AssertSqlSafe(sql));
     for value in values {
         query = match value {
@@ -210,6 +212,41 @@ fn lite(sql: &str, values: Vec<Value>) -> Query<'static, Sqlite, SqliteArguments
         };
     }
     query
+}
+
+// With `?` for each `$1`, `$2`, ..., and the values in the order of their places. SQLite looks for the name of a numbered place among all
+// names of a statement: with a thousand places it would spend its time there.
+fn in_order(sql: &str, values: Vec<Value>) -> (String, Vec<Value>) {
+    let mut values: Vec<Option<Value>> = values.into_iter().map(Some).collect();
+    let mut text = String::with_capacity(sql.len());
+    let mut places = Vec::with_capacity(values.len());
+    let mut pieces = sql.split('$');
+    text.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, rest) = piece.split_at(digits);
+        places.extend(number.parse::<usize>().ok().and_then(|number| number.checked_sub(1)));
+        text.push('?');
+        text.push_str(rest);
+    }
+    // The last place of a value takes it, those before get copies.
+    let mut last = vec![0; values.len()];
+    for (at, place) in places.iter().enumerate() {
+        if let Some(last) = last.get_mut(*place) {
+            *last = at;
+        }
+    }
+    let ordered = places.iter().enumerate().map(|(at, place)| {
+        let value = values.get_mut(*place);
+        let taken = match value {
+            Some(value) if last.get(*place) == Some(&at) => value.take(),
+            Some(value) => value.clone(),
+            None => None,
+        };
+        taken.unwrap_or(Value::Text(None))
+    });
+    let ordered = ordered.collect();
+    (text, ordered)
 }
 
 fn pg(sql: &str, values: Vec<Value>) -> Query<'static, Postgres, PgArguments> {
@@ -234,11 +271,15 @@ pub struct Reader {
     /// The worst that a statement of the running unit met. After an error PostgreSQL refuses the rest of the
     /// transaction, so the unit cannot count.
     pub(super) trouble: Option<Trouble>,
+    /// What the units of a group share; none where each statement runs by itself.
+    pub(super) group: Option<Box<Group>>,
+    /// Statements since somebody asked.
+    pub(super) statements: u64,
 }
 
 impl Reader {
     pub(super) fn new(conn: Conn) -> Self {
-        Self { conn, trouble: None }
+        Self { conn, trouble: None, group: None, statements: 0 }
     }
 
     pub(super) async fn rows(
@@ -247,7 +288,20 @@ impl Reader {
         sql: &str,
         values: Vec<Value>,
     ) -> Result<Vec<Row>, Error> {
+        self.rows_about(org, About::Text, sql, values).await
+    }
+
+    /// [`Self::rows`] of which is known what they are about.
+    pub(super) async fn rows_about(
+        &mut self,
+        org: &OrgId,
+        about: About<'_>,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, Error> {
+        self.catch_up(org, about, sql).await?;
         let values = with_org(org, sql, values);
+        self.statements += 1;
         let rows = self.conn.fetch_all(sql, values).await;
         self.noting(rows)
     }
@@ -258,13 +312,27 @@ impl Reader {
         sql: &str,
         values: Vec<Value>,
     ) -> Result<Option<Row>, Error> {
+        self.row_about(org, About::Text, sql, values).await
+    }
+
+    /// [`Self::row`] of which is known what it is about.
+    pub(super) async fn row_about(
+        &mut self,
+        org: &OrgId,
+        about: About<'_>,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<Option<Row>, Error> {
+        self.catch_up(org, about, sql).await?;
         let values = with_org(org, sql, values);
+        self.statements += 1;
         let row = self.conn.fetch_one(sql, values).await;
         self.noting(row)
     }
 
     /// Without an organisation: only for finding out which one there is.
     pub(super) async fn door(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
+        self.statements += 1;
         let rows = self.conn.fetch_all(sql, values).await;
         self.noting(rows)
     }
@@ -295,4 +363,20 @@ pub(super) fn places(first: usize, count: usize) -> String {
         let _ = write!(text, "{}${place}", if place == first { "" } else { ", " });
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_put_in_order() {
+        let text = |text: &str| Value::Text(Some(text.to_owned()));
+        let (sql, values) = in_order("a = $2 AND b = $1 OR c = $2 LIMIT $10", {
+            (1..=10).map(|number| text(&number.to_string())).collect()
+        });
+        assert_eq!(sql, "a = ? AND b = ? OR c = ? LIMIT ?");
+        assert_eq!(values, ["2", "1", "2", "10"].map(text));
+        assert_eq!(in_order("COMMIT", Vec::new()), ("COMMIT".to_owned(), Vec::new()));
+    }
 }

@@ -1,14 +1,15 @@
 //! The open transaction that a unit of work is given.
 
+use super::ahead::About;
 use super::error::{Error, Trouble};
 use super::events::NewEvent;
 use super::record::OrgId;
-use super::sql::{Reader, Row, Value, with_org};
+use super::sql::{Reader, Row, Value};
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 
 /// Rows of one statement: few distinct numbers, so that the cache of prepared statements is of use.
-pub(super) const SIZES: [usize; 4] = [64, 16, 4, 1];
+pub(super) const SIZES: [usize; 8] = [128, 64, 32, 16, 8, 4, 2, 1];
 
 /// Changes things, inside a unit of work of [`super::Store::write`]. Everything a [`Reader`] can look up can
 /// be looked up here too, and sees the unit's own changes.
@@ -31,11 +32,28 @@ impl Tx {
 
     /// Runs a change; the number of rows it met.
     pub(super) async fn run(&mut self, org: &OrgId, sql: &str, values: Vec<Value>) -> Result<u64, Error> {
+        let met = self.run_about(org, About::Text, sql, values).await?;
+        self.reader.changed(sql);
+        Ok(met)
+    }
+
+    /// [`Self::run`] of which is known what it is about. Whoever runs it notes what it has changed.
+    pub(super) async fn run_about(
+        &mut self,
+        org: &OrgId,
+        about: About<'_>,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<u64, Error> {
+        self.reader.catch_up(org, about, sql).await?;
+        self.put_off();
+        self.reader.execute(org, sql, values).await
+    }
+
+    /// Notes that the unit changes something, now or with the group.
+    pub(super) fn put_off(&mut self) {
         self.wrote = true;
         self.writes += 1;
-        let values = with_org(org, sql, values);
-        let done = self.reader.conn.execute(sql, values).await;
-        self.reader.noting(done)
     }
 
     /// Runs a change that gives a row back.
@@ -45,9 +63,10 @@ impl Tx {
         sql: &str,
         values: Vec<Value>,
     ) -> Result<Option<Row>, Error> {
-        self.wrote = true;
-        self.writes += 1;
-        self.reader.row(org, sql, values).await
+        self.put_off();
+        let row = self.reader.row(org, sql, values).await?;
+        self.reader.changed(sql);
+        Ok(row)
     }
 
     /// Runs a change that gives rows back, in any order.
@@ -57,9 +76,10 @@ impl Tx {
         sql: &str,
         values: Vec<Value>,
     ) -> Result<Vec<Row>, Error> {
-        self.wrote = true;
-        self.writes += 1;
-        self.reader.rows(org, sql, values).await
+        self.put_off();
+        let rows = self.reader.rows(org, sql, values).await?;
+        self.reader.changed(sql);
+        Ok(rows)
     }
 
     /// A change that must meet a row.
@@ -72,6 +92,22 @@ impl Tx {
     ) -> Result<(), Error> {
         match self.run(org, sql, values).await? {
             0 => Err(Error::Missing { what, id: id.to_owned() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// A change of a session that must be there.
+    pub(super) async fn must_session(
+        &mut self,
+        org: &OrgId,
+        session: &str,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<(), Error> {
+        let met = self.run_about(org, About::Session(session), sql, values).await?;
+        self.reader.session_changed(org, session);
+        match met {
+            0 => Err(Error::Missing { what: "session", id: session.to_owned() }),
             _ => Ok(()),
         }
     }
@@ -99,20 +135,10 @@ impl Tx {
         rows: Vec<Vec<Value>>,
         tail: &str,
     ) -> Result<u64, Error> {
-        let mut met = 0;
-        let mut rows = rows.into_iter();
-        while let Some(size) = SIZES.into_iter().find(|size| *size <= rows.len()) {
-            let mut sql = format!("{head} VALUES ");
-            let mut values = Vec::new();
-            for (index, row) in rows.by_ref().take(size).enumerate() {
-                let comma = if index == 0 { "" } else { ", " };
-                sql.push_str(&format!("{comma}($1, {})", super::sql::places(values.len() + 2, row.len())));
-                values.extend(row);
-            }
-            sql.push(' ');
-            sql.push_str(tail);
-            met += self.run(org, &sql, values).await?;
-        }
+        self.reader.catch_up(org, About::Text, head).await?;
+        self.put_off();
+        let met = self.reader.insert_many(org, head, rows, tail).await?;
+        self.reader.changed(head);
         Ok(met)
     }
 
@@ -126,6 +152,7 @@ impl Tx {
     pub(super) fn rolled_back(&mut self, events: usize) {
         self.events.truncate(events);
         self.blocks.clear();
+        self.reader.scatter();
         self.begin_unit();
     }
 

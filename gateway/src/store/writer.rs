@@ -5,6 +5,7 @@
 //! and a charger always meets the same one, so that its units stay in order. While a commit is on its way to
 //! the disk the next group collects in the queue: nobody waits for a timer.
 
+use super::ahead::Ahead;
 use super::checkpoint::{Checkpointer, MOVE};
 use super::error::{Error, Trouble, trouble};
 use super::open::{FileLock, Place};
@@ -13,18 +14,23 @@ use super::tx::Tx;
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant as Clock};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// A unit of work without its types. It can be run again from the start: after a rollback the writer does.
 pub(super) trait Work: Send {
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> LocalBoxFuture<'a, Result<(), Error>>;
+    fn ahead(&self) -> &[Ahead];
     fn answer(self: Box<Self>, outcome: Result<(), Error>);
 }
 
 /// A unit and where its value goes.
 pub(super) struct Unit<F, T> {
     pub work: F,
+    /// What it is going to look up.
+    pub ahead: Vec<Ahead>,
     pub value: Option<T>,
     pub reply: oneshot::Sender<Result<T, Error>>,
 }
@@ -39,6 +45,10 @@ where
             self.value = Some((self.work)(tx).await?);
             Ok(())
         })
+    }
+
+    fn ahead(&self) -> &[Ahead] {
+        &self.ahead
     }
 
     fn answer(self: Box<Self>, outcome: Result<(), Error>) {
@@ -76,6 +86,41 @@ enum Attempt {
     Again { reason: String, lost: bool },
 }
 
+/// What the writer has done since it started.
+#[derive(Default)]
+pub(super) struct Counts {
+    units: AtomicU64,
+    groups: AtomicU64,
+    statements: AtomicU64,
+}
+
+impl Counts {
+    fn add(&self, units: usize, statements: u64) {
+        self.units.fetch_add(u64::try_from(units).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.groups.fetch_add(1, Ordering::Relaxed);
+        self.statements.fetch_add(statements, Ordering::Relaxed);
+    }
+
+    pub fn tally(&self) -> Tally {
+        Tally {
+            units: self.units.load(Ordering::Relaxed),
+            groups: self.groups.load(Ordering::Relaxed),
+            statements: self.statements.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// What the writer of a store has done since it was opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Units of work that were answered.
+    pub units: u64,
+    /// Commits, each of one group of units.
+    pub groups: u64,
+    /// Statements of the units and of their groups, without those that begin and commit.
+    pub statements: u64,
+}
+
 pub(super) struct Lane {
     pub place: Place,
     pub queue: mpsc::Receiver<Message>,
@@ -88,6 +133,7 @@ pub(super) struct Lane {
     pub lock: Option<FileLock>,
     /// PostgreSQL's name for the transaction whose COMMIT was sent but not answered.
     pub unsure: Option<String>,
+    pub tally: Arc<Counts>,
     /// SQLite only.
     pub checkpointer: Option<Checkpointer>,
 }
@@ -172,6 +218,9 @@ impl Lane {
                 }
             }
         }
+        if let Some(tx) = &mut self.tx {
+            self.tally.add(group.len(), std::mem::take(&mut tx.reader.statements));
+        }
         for member in group {
             member.work.answer(member.outcome);
         }
@@ -200,6 +249,10 @@ impl Lane {
             Ok(name) => name,
             Err(error) => return again(&error, trouble(&error) == Trouble::Lost),
         };
+        tx.begin_unit();
+        if let Err(error) = prepare(tx, group, careful).await {
+            return rollback(tx, broken(tx.trouble(), &error)).await;
+        }
         for member in group.iter_mut() {
             member.outcome = Ok(());
             match run(tx, member, careful).await {
@@ -212,10 +265,14 @@ impl Lane {
         }
         let events = tx.events.len();
         tx.begin_unit();
+        if let Err(error) = tx.reader.write_waiting().await {
+            return rollback(tx, broken(tx.trouble(), &error)).await;
+        }
         if let Err(error) = tx.write_events().await {
             let lost = tx.trouble() == Some(Trouble::Lost);
             return rollback(tx, Attempt::Again { reason: error.to_string(), lost }).await;
         }
+        tx.reader.scatter();
         self.unsure = name;
         match tx.control("COMMIT").await {
             Ok(()) => {
@@ -262,6 +319,30 @@ impl Lane {
                 Ok(false)
             }
         }
+    }
+}
+
+/// Reads what the units of a group are going to look up. What one unit looks up alone is as well read when it does.
+async fn prepare(tx: &mut Tx, group: &[Member], careful: bool) -> Result<(), Error> {
+    if careful {
+        tx.reader.scatter();
+        return Ok(());
+    }
+    tx.reader.gather();
+    if group.len() < 2 {
+        return Ok(());
+    }
+    let wanted: Vec<&Ahead> = group.iter().flat_map(|member| member.work.ahead()).collect();
+    tx.reader.look_ahead(&wanted).await
+}
+
+/// What to do when something for the whole group has failed: what can be the fault of one unit is done unit by unit.
+fn broken(trouble: Option<Trouble>, error: &Error) -> Attempt {
+    match trouble {
+        Some(trouble @ (Trouble::Passing | Trouble::Lost)) => {
+            Attempt::Again { reason: error.to_string(), lost: trouble == Trouble::Lost }
+        }
+        _ => Attempt::Careful,
     }
 }
 

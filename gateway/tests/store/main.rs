@@ -16,6 +16,7 @@ mod store_support;
 
 mod bills;
 mod commits;
+mod groups;
 mod places;
 mod sessions;
 mod speed;

@@ -1,0 +1,394 @@
+//! What the units of a group have in common: what they are going to look up is read for all of them in a few statements
+//! before they run, and what most of them write is written in a few statements after they ran.
+//!
+//! The database stays the truth. What was read ahead is forgotten as soon as a unit of the group may have changed it, and what
+//! waits to be written is written before anything is read or changed that it concerns. In a careful attempt nothing is put off.
+
+use super::error::{Error, Trouble};
+use super::facts::{FACT_HEAD, Fact};
+use super::record::{OrgId, Record as _, key};
+use super::sessions::Session;
+use super::sql::{Reader, Value, args, places, storable, with_org};
+use super::tx::SIZES;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// What a unit is going to look up, so that it can be read for a whole group at once.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Ahead {
+    /// [`Reader::find_fact`]: organisation, charger, key.
+    Fact(OrgId, String, String),
+    /// [`Reader::session_by_transaction`]: organisation, charger, transaction.
+    Transaction(OrgId, String, String),
+}
+
+type Name = (OrgId, String, String);
+
+/// Rows of one list of many sessions, by session and number: the last one of each counts.
+type Rows = BTreeMap<(OrgId, String, i64), Vec<Value>>;
+
+/// A list of a session: how its rows are written.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Table {
+    pub head: &'static str,
+    pub tail: &'static str,
+}
+
+/// What is known ahead, and what waits.
+#[derive(Default)]
+pub(super) struct Group {
+    facts: HashMap<Name, Option<Fact>>,
+    sessions: HashMap<Name, Option<Session>>,
+    // Changed since it was read ahead.
+    chargers_changed: HashSet<(OrgId, String)>,
+    sessions_changed: HashSet<(OrgId, String)>,
+    // The charger of each session that was met.
+    owners: HashMap<(OrgId, String), String>,
+    wait: Waiting,
+}
+
+#[derive(Default)]
+struct Waiting {
+    facts: Vec<(OrgId, Vec<Value>)>,
+    progress: BTreeMap<(OrgId, String), Vec<Value>>,
+    rows: BTreeMap<Table, Rows>,
+    chargers: HashSet<(OrgId, String)>,
+    sessions: HashSet<(OrgId, String)>,
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.facts.is_empty() && self.progress.is_empty() && self.rows.is_empty()
+    }
+}
+
+impl Group {
+    // Notes that something of a session waits.
+    fn wait_for(&mut self, org: &OrgId, session: &str) -> (OrgId, String) {
+        let of = (org.clone(), session.to_owned());
+        self.sessions_changed.insert(of.clone());
+        self.wait.sessions.insert(of.clone());
+        if let Some(charger) = self.owners.get(&of) {
+            self.wait.chargers.insert((org.clone(), charger.clone()));
+        }
+        of
+    }
+}
+
+/// What a statement is about, as far as it matters for what waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum About<'a> {
+    /// As its text says.
+    Text,
+    /// Facts and sessions of this charger, and of no other.
+    Charger(&'a str),
+    /// This session.
+    Session(&'a str),
+}
+
+// The tables whose rows may wait or be known ahead all have one of these in their names.
+fn concerns(sql: &str) -> bool {
+    sql.contains("session") || sql.contains("station_fact")
+}
+
+impl Reader {
+    /// Begins to put off what can be put off.
+    pub(super) fn gather(&mut self) {
+        self.group = Some(Box::default());
+    }
+
+    /// Forgets what is known ahead and what waits: the transaction is over, or will be written without waiting.
+    pub(super) fn scatter(&mut self) {
+        self.group = None;
+    }
+
+    /// Reads ahead what units are going to look up.
+    pub(super) async fn look_ahead(&mut self, wanted: &[&Ahead]) -> Result<(), Error> {
+        let mut facts: BTreeMap<&OrgId, Vec<(String, String)>> = BTreeMap::new();
+        let mut sessions: BTreeMap<&OrgId, Vec<(String, String)>> = BTreeMap::new();
+        for want in wanted {
+            let (of, org, charger, name) = match want {
+                Ahead::Fact(org, charger, name) => (&mut facts, org, charger, name),
+                Ahead::Transaction(org, charger, name) => (&mut sessions, org, charger, name),
+            };
+            // As the database gives it back.
+            of.entry(org).or_default().push((storable(key(charger)), storable(key(name))));
+        }
+        for (org, names) in facts {
+            for names in parts(names) {
+                let sql = format!(
+                    "SELECT {}, charger FROM station_fact WHERE org = $1 AND (charger, dedupe) IN ({})",
+                    Fact::COLUMNS,
+                    pairs(names.len())
+                );
+                let rows = self.rows_ahead(org, &sql, &names).await?;
+                let mut found = HashMap::new();
+                for row in rows {
+                    let fact = Fact::from_row(&row)?;
+                    let charger: String = row.get(Fact::COLUMNS.split(", ").count())?;
+                    found.insert((charger, fact.dedupe.clone().unwrap_or_default()), fact);
+                }
+                let Some(group) = &mut self.group else { return Ok(()) };
+                for (charger, name) in names {
+                    let fact = found.get(&(charger.clone(), name.clone())).cloned();
+                    group.facts.insert((org.clone(), charger, name), fact);
+                }
+            }
+        }
+        for (org, names) in sessions {
+            for names in parts(names) {
+                let sql = format!(
+                    "SELECT {} FROM session WHERE org = $1 AND id IN (SELECT
+                     (SELECT id FROM session AS own WHERE own.org = $1 AND own.charger = asked.column1 AND own.transaction_ref = asked.column2
+                      ORDER BY plugged_in DESC, id DESC LIMIT 1) FROM ({}) AS asked)",
+                    Session::COLUMNS,
+                    pairs(names.len())
+                );
+                let rows = self.rows_ahead(org, &sql, &names).await?;
+                let mut found = HashMap::new();
+                for row in rows {
+                    let session = Session::from_row(&row)?;
+                    let name = session.transaction_ref.clone().unwrap_or_default();
+                    found.insert((session.charger.clone(), name), session);
+                }
+                let Some(group) = &mut self.group else { return Ok(()) };
+                for (charger, name) in names {
+                    let session = found.get(&(charger.clone(), name.clone())).cloned();
+                    group.sessions.insert((org.clone(), charger, name), session);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn rows_ahead(
+        &mut self,
+        org: &OrgId,
+        sql: &str,
+        names: &[(String, String)],
+    ) -> Result<Vec<super::sql::Row>, Error> {
+        let values =
+            names.iter().flat_map(|(charger, name)| args![charger.as_str(), name.as_str()]).collect();
+        self.rows(org, sql, values).await
+    }
+
+    /// The fact, when it is known ahead whether there is one. It is told once.
+    pub(super) fn fact_ahead(&mut self, org: &OrgId, charger: &str, dedupe: &str) -> Option<Option<Fact>> {
+        let group = self.group.as_mut()?;
+        let name = (org.clone(), storable(key(charger)), storable(key(dedupe)));
+        let known = group.facts.remove(&name)?;
+        let (org, charger, _) = name;
+        (!group.chargers_changed.contains(&(org, charger))).then_some(known)
+    }
+
+    /// The session of a transaction, when it is known ahead whether there is one. It is told once.
+    pub(super) fn session_ahead(
+        &mut self,
+        org: &OrgId,
+        charger: &str,
+        transaction: &str,
+    ) -> Option<Option<Session>> {
+        let group = self.group.as_mut()?;
+        let name = (org.clone(), storable(key(charger)), storable(key(transaction)));
+        let known = group.sessions.remove(&name)?;
+        let (org, charger, _) = name;
+        let changed = known
+            .as_ref()
+            .is_some_and(|session| group.sessions_changed.contains(&(org.clone(), session.id.clone())));
+        (!changed && !group.chargers_changed.contains(&(org, charger))).then_some(known)
+    }
+
+    /// Notes that facts or sessions of a charger are not what they were.
+    pub(super) fn charger_changed(&mut self, org: &OrgId, charger: &str) {
+        if let Some(group) = &mut self.group {
+            group.chargers_changed.insert((org.clone(), storable(key(charger))));
+        }
+    }
+
+    /// Notes that a session is not what it was.
+    pub(super) fn session_changed(&mut self, org: &OrgId, session: &str) {
+        if let Some(group) = &mut self.group {
+            group.sessions_changed.insert((org.clone(), session.to_owned()));
+        }
+    }
+
+    /// Notes that a statement with this text has changed something.
+    pub(super) fn changed(&mut self, sql: &str) {
+        if let Some(group) = &mut self.group
+            && concerns(sql)
+        {
+            group.facts.clear();
+            group.sessions.clear();
+        }
+    }
+
+    /// Notes to which charger sessions belong.
+    pub(super) fn met<'s>(&mut self, org: &OrgId, sessions: impl IntoIterator<Item = &'s Session>) {
+        if let Some(group) = &mut self.group {
+            for session in sessions {
+                let charger = storable(key(&session.charger));
+                group.owners.insert((org.clone(), session.id.clone()), charger);
+            }
+        }
+    }
+
+    /// Whether writing a fact can be put off.
+    pub(super) fn puts_off(&self) -> bool {
+        self.group.is_some()
+    }
+
+    /// Whether writing something of a session can be put off: not when nobody knows whose it is.
+    pub(super) fn puts_off_for(&self, org: &OrgId, session: &str) -> bool {
+        let of = (org.clone(), session.to_owned());
+        self.group.as_ref().is_some_and(|group| group.owners.contains_key(&of))
+    }
+
+    /// Puts off writing a fact that is not there.
+    pub(super) fn put_off_fact(&mut self, org: &OrgId, charger: &str, values: Vec<Value>) {
+        let Some(group) = &mut self.group else { return };
+        let of = (org.clone(), storable(key(charger)));
+        group.chargers_changed.insert(of.clone());
+        group.wait.chargers.insert(of);
+        group.wait.facts.push((org.clone(), values));
+    }
+
+    /// Puts off writing how far a session has come.
+    pub(super) fn put_off_progress(&mut self, org: &OrgId, session: &str, values: Vec<Value>) {
+        let Some(group) = &mut self.group else { return };
+        let of = group.wait_for(org, session);
+        group.wait.progress.insert(of, values);
+    }
+
+    /// Puts off writing rows of a session, each with its number.
+    pub(super) fn put_off_rows(
+        &mut self,
+        org: &OrgId,
+        session: &str,
+        table: Table,
+        rows: impl IntoIterator<Item = (i64, Vec<Value>)>,
+    ) {
+        let Some(group) = &mut self.group else { return };
+        group.wait_for(org, session);
+        let waiting = group.wait.rows.entry(table).or_default();
+        for (seq, values) in rows {
+            waiting.insert((org.clone(), session.to_owned(), seq), values);
+        }
+    }
+
+    /// Writes what waits, if a statement with this text could tell the difference.
+    pub(super) async fn catch_up(&mut self, org: &OrgId, about: About<'_>, sql: &str) -> Result<(), Error> {
+        let Some(group) = &self.group else { return Ok(()) };
+        if group.wait.is_empty() {
+            return Ok(());
+        }
+        let concerned = match about {
+            About::Text => concerns(sql),
+            About::Charger(charger) => group.wait.chargers.contains(&(org.clone(), storable(key(charger)))),
+            About::Session(session) => group.wait.sessions.contains(&(org.clone(), session.to_owned())),
+        };
+        if concerned { self.write_waiting().await } else { Ok(()) }
+    }
+
+    /// Writes all that waits.
+    pub(super) async fn write_waiting(&mut self) -> Result<(), Error> {
+        let Some(group) = &mut self.group else { return Ok(()) };
+        let Waiting { facts, progress, rows, .. } = std::mem::take(&mut group.wait);
+        for (org, facts) in by_org(facts) {
+            let all = count(facts.len());
+            let kept = self.insert_many(&org, FACT_HEAD, facts, "ON CONFLICT DO NOTHING").await?;
+            self.all_met(all, kept)?;
+        }
+        let progress = progress.into_iter().map(|((org, _), values)| (org, values));
+        for (org, rows) in by_org(progress) {
+            for rows in parts(rows) {
+                let all = count(rows.len());
+                let sql = format!(
+                    "UPDATE session SET energy = news.column2, last_reading_at = news.column3, flags = news.column4, document = news.column5, updated_at = news.column6
+                     FROM (VALUES {}) AS news WHERE session.org = $1 AND session.id = news.column1",
+                    tuples(2, rows.len(), 6)
+                );
+                let met = self.execute(&org, &sql, rows.into_iter().flatten().collect()).await?;
+                self.all_met(all, met)?;
+            }
+        }
+        for (Table { head, tail }, rows) in rows {
+            let rows = rows.into_iter().map(|((org, ..), values)| (org, values));
+            for (org, rows) in by_org(rows) {
+                self.insert_many(&org, head, rows, tail).await?;
+            }
+        }
+        Ok(())
+    }
+
+    // What is not as it was thought to be is done again, one unit after the other.
+    fn all_met(&mut self, wanted: u64, met: u64) -> Result<(), Error> {
+        if wanted == met {
+            return Ok(());
+        }
+        self.trouble = Some(Trouble::Statement);
+        Err(Error::Conflict(format!("{met} of {wanted} rows could be written together")))
+    }
+
+    /// Writes many rows of a table with as few statements as the databases allow. `tail` is what follows the values.
+    pub(super) async fn insert_many(
+        &mut self,
+        org: &OrgId,
+        head: &str,
+        rows: Vec<Vec<Value>>,
+        tail: &str,
+    ) -> Result<u64, Error> {
+        let mut met = 0;
+        for rows in parts(rows) {
+            let mut sql = format!("{head} VALUES ");
+            let mut values = Vec::new();
+            for (index, row) in rows.into_iter().enumerate() {
+                let comma = if index == 0 { "" } else { ", " };
+                sql.push_str(&format!("{comma}($1, {})", places(values.len() + 2, row.len())));
+                values.extend(row);
+            }
+            sql.push(' ');
+            sql.push_str(tail);
+            met += self.execute(org, &sql, values).await?;
+        }
+        Ok(met)
+    }
+
+    /// Runs a change as it is; the number of rows it met.
+    pub(super) async fn execute(&mut self, org: &OrgId, sql: &str, values: Vec<Value>) -> Result<u64, Error> {
+        let values = with_org(org, sql, values);
+        self.statements += 1;
+        let done = self.conn.execute(sql, values).await;
+        self.noting(done)
+    }
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+fn by_org(rows: impl IntoIterator<Item = (OrgId, Vec<Value>)>) -> BTreeMap<OrgId, Vec<Vec<Value>>> {
+    let mut of: BTreeMap<OrgId, Vec<Vec<Value>>> = BTreeMap::new();
+    for (org, values) in rows {
+        of.entry(org).or_default().push(values);
+    }
+    of
+}
+
+/// Cut into pieces of [`SIZES`].
+pub(super) fn parts<T>(rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
+    let mut rest = rows.into_iter();
+    std::iter::from_fn(move || {
+        let size = SIZES.into_iter().find(|size| *size <= rest.len())?;
+        Some(rest.by_ref().take(size).collect())
+    })
+}
+
+/// `VALUES ($2, $3), ($4, $5), ...`
+fn pairs(rows: usize) -> String {
+    format!("VALUES {}", tuples(2, rows, 2))
+}
+
+/// `(...), (...)`: so many rows of so many places, from the place `first` on.
+fn tuples(first: usize, rows: usize, columns: usize) -> String {
+    let row = |row: usize| format!("({})", places(first + row * columns, columns));
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
