@@ -137,6 +137,7 @@ async fn act(tx: &mut Tx, scene: Scene<'_>, id: &str) -> Result<Option<Changed>,
     let (said, name) = match act {
         Act::Gone => (Said::Gone(stopped), "gone"),
         Act::GiveUp => (Said::GaveUp(Instant(due.0.min(scene.now.0))), "gave-up"),
+        Act::Left(at) => (Said::GaveUp(at), "left"),
         Act::Over(at, why) => (Said::Over(at, why), "over"),
         Act::Settle => {
             document.track.settle();

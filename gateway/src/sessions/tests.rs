@@ -409,6 +409,38 @@ fn after_a_stop_the_car_may_stay() {
     assert_eq!(heard(&begin, &[started(0, 0), stopped(5, 100)]).tracked.unwrap().next(&begin), Next::Ready);
 }
 
+#[test]
+fn a_boot_after_the_stop_does_not_tell_when_the_car_left() {
+    let next = |desk: &Desk| desk.tracked.as_ref().unwrap().next(&begin());
+    let unplugged = |desk: &Desk| desk.tracked.as_ref().unwrap().summary(&begin()).unplugged;
+    let rebooted = [started(0, 0), measured(20, 1000), said(Said::Booted(at(60))), stopped(30, 2000)];
+    // The queue that is sent after the boot has a stamped word on it.
+    let mut desk = heard(&begin(), &rebooted);
+    assert!(matches!(next(&desk), Next::At(_, Act::Gone)));
+    desk.hear(&begin(), &shows(35, Availability::Available));
+    assert_eq!((unplugged(&desk), next(&desk)), (Some(at(35)), Next::Ready));
+    // It has none: the stop is the last that is known. That the connector is free now says nothing of then.
+    for later in [said(Said::Gone(at(30))), shows(61, Availability::Available)] {
+        let mut desk = heard(&begin(), &rebooted);
+        desk.hear(&begin(), &later);
+        assert_eq!((unplugged(&desk), next(&desk)), (Some(at(30)), Next::Ready));
+    }
+    // The car was seen after the stop, and is gone after the boot.
+    let finishing = shows(31, Availability::Finishing);
+    let seen = [&rebooted[..], std::slice::from_ref(&finishing)].concat();
+    let mut desk = heard(&begin(), &seen);
+    assert!(matches!(next(&desk), Next::At(_, Act::Left(then)) if then == at(60)));
+    desk.hear(&begin(), &said(Said::GaveUp(at(60))));
+    assert_eq!((unplugged(&desk), next(&desk)), (Some(at(60)), Next::Ready));
+    // It is still there after the boot.
+    let mut desk = heard(&begin(), &seen);
+    desk.hear(&begin(), &shows(61, Availability::Finishing));
+    assert!(matches!(next(&desk), Next::At(_, Act::GiveUp)));
+    desk.hear(&begin(), &shows(90, Availability::Available));
+    assert_eq!((unplugged(&desk), next(&desk)), (Some(at(90)), Next::Ready));
+    sound(&desk, &begin());
+}
+
 fn numbered(seq: i64, phase: TransactionPhase, minute: i64, wh: i64, state: Option<ChargingState>) -> Kept {
     let mut report = report(phase, minute);
     report.seq = Some(seq);

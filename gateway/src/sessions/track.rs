@@ -106,6 +106,8 @@ pub enum Act {
     Gone,
     /// Nobody unplugs any more.
     GiveUp,
+    /// The car left while the charger was down; it was up again then.
+    Left(Instant),
     /// The session must have ended, then and for this reason.
     Over(Instant, OverWhy),
     /// Whatever is missing will not come.
@@ -133,6 +135,9 @@ struct Stop {
     received: Instant,
     // A connector showed the car since.
     car_there: bool,
+    // The charger booted since, then, and when that was heard; nothing was seen of the car after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    booted: Option<(Instant, Instant)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -540,7 +545,7 @@ impl Tracked {
                 "the stop named no transaction; this was the only one it could be".to_owned()
             });
         }
-        self.stop = Some(Stop { at, received: point.received, car_there: self.occupied });
+        self.stop = Some(Stop { at, received: point.received, car_there: self.occupied, booted: None });
         if left || !begin.after_stop {
             self.unplugged = Some(at);
         }
@@ -553,13 +558,21 @@ impl Tracked {
         let likely = |why| Some(Over { at, why, received, sure: false });
         if let Some(stop) = &mut self.stop {
             let left = match point.what {
-                What::Shows(Shows::Free) | What::Unplugged | What::Booted | What::GaveUp => Some(at),
+                // A charger that was down did not see when the car left.
+                What::Shows(Shows::Free) if stop.booted.is_some() && !stop.car_there => Some(stop.at),
+                What::Shows(Shows::Free) | What::Unplugged | What::GaveUp => Some(at),
+                // When it is up again it says what it sees, and what happened before it went down.
+                What::Booted => {
+                    stop.booted = Some((at, received));
+                    None
+                }
                 What::Gone if !stop.car_there => Some(stop.at),
                 // Nobody saw the car leave: it is taken to have left with the stop, unless it was seen after it.
                 What::Next => Some(if stop.car_there { at } else { stop.at }),
                 What::Shows(Shows::Faulted) | What::Gone => None,
                 What::Shows(_) => {
                     stop.car_there = true;
+                    stop.booted = None;
                     None
                 }
                 _ => None,
@@ -702,6 +715,10 @@ impl Tracked {
             };
         }
         match (self.unplugged, self.stop) {
+            (None, Some(Stop { booted: Some((at, heard)), received, car_there, .. })) => {
+                let act = if car_there { Act::Left(at) } else { Act::Gone };
+                Next::At(after(heard.max(received), waits.late_stop_ms), act)
+            }
             (None, Some(stop)) if stop.car_there => {
                 Next::At(after(stop.received, waits.unplug_ms), Act::GiveUp)
             }

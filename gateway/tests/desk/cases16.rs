@@ -413,6 +413,32 @@ both!(case_44_a_boot_ends_what_does_not_go_on, place => {
     assert_eq!((session.status, session.unplugged), (SessionStatus::EndedInferred, Some(t(16))));
 });
 
+both!(case_44_a_boot_with_a_queue_to_send_is_no_unplugging, place => {
+    // Without power from minute 41 on, up again in minute 81; the stop and the free connector are told after the boot.
+    let queue = async |rig: &mut Rig, free: bool| {
+        let id = rig.start(0, 1000).await;
+        rig.meter(id, 41, 5000).await;
+        rig.now = t(81);
+        rig.boot().await;
+        let stop = json!({"transactionId":id,"meterStop":6000,"timestamp":ts(51),"reason":"PowerLoss"});
+        rig.say("StopTransaction", stop).await;
+        if free {
+            let status = json!({"connectorId":1,"status":"Available","errorCode":"NoError","timestamp":ts(56)});
+            rig.say("StatusNotification", status).await;
+        }
+        rig.pass(5).await;
+        rig.session().await
+    };
+    let mut rig = rig(place).await;
+    let session = queue(&mut rig, true).await;
+    assert_eq!((session.stopped_at, session.unplugged, session.status), (Some(t(51)), Some(t(56)), SessionStatus::Ended));
+    assert_eq!((session.hold, wh(&session)), (false, Some(5000)));
+    let other = rig.place.another().await;
+    let mut rig = self::rig(other).await;
+    let session = queue(&mut rig, false).await;
+    assert_eq!((session.stopped_at, session.unplugged, session.status), (Some(t(51)), Some(t(51)), SessionStatus::Ended));
+});
+
 both!(case_44_silence_ends_a_session_after_days, place => {
     let mut rig = rig(place).await;
     let id = rig.start(0, 1000).await;
