@@ -32,9 +32,9 @@ impl Clerk {
                     Next::Ready => continue,
                 };
                 let open = Open {
+                    token: work::charging_token(&session),
                     charger: session.charger,
                     evse: session.evse,
-                    token: session.token,
                     in_use: session.stopped_at.is_none(),
                     due: Some(due),
                 };
@@ -127,7 +127,7 @@ async fn act(tx: &mut Tx, scene: Scene<'_>, id: &str) -> Result<Option<Changed>,
         let open = Open {
             charger: session.charger.clone(),
             evse: session.evse,
-            token: session.token.clone(),
+            token: work::charging_token(&session),
             in_use: session.stopped_at.is_none(),
             due: Some(due),
         };

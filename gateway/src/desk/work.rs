@@ -301,8 +301,7 @@ async fn write(
         Next::At(due, act) => Some(Open {
             charger: session.charger.clone(),
             evse: session.evse,
-            // Whoever was refused does not stand in his own way elsewhere.
-            token: session.token.clone().filter(|_| !session.flags.contains(Flag::TokenRefused.as_str())),
+            token: charging_token(&session),
             in_use: !document.track.has_stopped() && !matches!(act, Act::Settle),
             due: Some(due),
         }),
@@ -316,6 +315,11 @@ async fn write(
         late,
     };
     Ok(Changed { session: session.id, touched, open })
+}
+
+/// The token that charges. Whoever was refused does not stand in his own way elsewhere.
+pub(super) fn charging_token(session: &Session) -> Option<String> {
+    session.token.clone().filter(|_| !session.flags.contains(Flag::TokenRefused.as_str()))
 }
 
 // Whether nothing changed by which sessions are found.

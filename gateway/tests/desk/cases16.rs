@@ -382,6 +382,24 @@ both!(case_43_a_session_that_never_stopped_does_not_block_its_driver, place => {
     assert_eq!(there["idTagInfo"]["status"], "ConcurrentTx");
 });
 
+both!(case_43_a_start_that_was_refused_does_not_block_its_driver, place => {
+    let mut rig = rig(place).await;
+    let first = rig.start(0, 1000).await;
+    // Refused, and never stopped by the charger.
+    rig.now = t(5);
+    let start = json!({"connectorId":2,"idTag":"CARD","meterStart":0,"timestamp":ts(5)});
+    assert_eq!(rig.say("StartTransaction", start).await["idTagInfo"]["status"], "ConcurrentTx");
+    rig.stop(first, 30, 2500).await;
+    rig.status(31, "Available").await;
+    rig.start(40, 2500).await;
+    // Also after a restart.
+    let second = rig.sessions().await.iter().find(|session| session.started_at == Some(t(40))).unwrap().transaction_ref.clone();
+    rig.stop(second.unwrap().parse().unwrap(), 50, 3000).await;
+    rig.status(51, "Available").await;
+    rig.restart().await;
+    rig.start(60, 3000).await;
+});
+
 both!(case_44_what_goes_on_for_ever_ends_and_a_late_stop_overrides, place => {
     let mut rig = rig(place).await;
     let id = rig.start(0, 1000).await;
