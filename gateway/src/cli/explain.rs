@@ -94,7 +94,7 @@ impl Explain {
             out.document(&explanation)?;
             return Ok(Exit::Fine);
         }
-        let sheet = Sheet { width: out.width(), colour: out.colour() };
+        let sheet = Sheet { width: out.width(), colour: out.colour(), exact: false };
         out.put(&sheet.head(&document, plug(&session), prepared.tariff()))?;
         work.show(sheet, out)?;
         Ok(Exit::Fine)

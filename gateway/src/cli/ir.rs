@@ -52,7 +52,7 @@ impl Ir {
         let work = Work {
             prepared: &prepared,
             tariff: prepared.tariff(),
-            sheet: Sheet { width: out.width(), colour: out.colour() },
+            sheet: Sheet { width: out.width(), colour: out.colour(), exact: false },
         };
         let text = work.head();
         out.put(&text)?;

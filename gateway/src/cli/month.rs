@@ -42,7 +42,7 @@ impl Month {
             out.document(&settled)?;
             return Ok(Exit::Fine);
         }
-        let sheet = Sheet { width: out.width(), colour: out.colour() };
+        let sheet = Sheet { width: out.width(), colour: out.colour(), exact: false };
         let (statements, shared) = said_once(settled.statements, settled.site_notes);
         for (index, document) in statements.iter().enumerate() {
             if index > 0 {

@@ -166,7 +166,7 @@ impl Price {
         if out.json() {
             out.document(&document)?;
         } else {
-            let look = receipt::Sheet { width: out.width(), colour: out.colour() };
+            let look = receipt::Sheet { width: out.width(), colour: out.colour(), exact: false };
             out.put(&look.receipt(&document, plug(&session), pricing))?;
             if counted {
                 out.put(&look.standing(&document.standing))?;

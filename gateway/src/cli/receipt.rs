@@ -5,6 +5,7 @@ pub(crate) mod fold;
 
 use super::layout::{columns, ends, fit, left, places, right, rule, scale, wrap};
 use super::out::{Look, paint};
+use rust_decimal::{Decimal, RoundingStrategy};
 use takst_engine::document::{ChargeDoc, Document, LineDoc, PendingDoc};
 use takst_engine::session::Plug;
 use takst_engine::tariff::Tariff;
@@ -12,7 +13,7 @@ use takst_engine::{Pricing, Standing};
 
 pub use dates::{Dates, clock, date_minute, lasted, long_date, long_month, span, with_dates};
 use dates::{hours, session_times};
-use fold::{Folded, fold};
+use fold::{Folded, Row, fold};
 
 /// The paper: how wide, and whether there is colour.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,8 @@ pub struct Sheet {
     pub width: usize,
     /// Whether looks show.
     pub colour: bool,
+    /// For the driver, to check with a pencil: quantities have as many digits as their amounts were made of, and what is nothing is left out.
+    pub exact: bool,
 }
 
 // Below this width lines of a receipt are set more tightly.
@@ -142,6 +145,7 @@ impl Sheet {
         let lines: Vec<&LineDoc> = document.lines.iter().filter(|line| belongs(line, charge)).collect();
         let costly: Vec<&LineDoc> = lines.iter().copied().filter(|line| !costs_nothing(line)).collect();
         let lines = if costly.is_empty() { lines } else { costly };
+        let lines = if self.exact { without_nothing(lines) } else { lines };
         let plain = |line: &&LineDoc| {
             line.quantity.is_none() || line.unit == Some("session") || line.unit == Some("bill")
         };
@@ -174,7 +178,10 @@ impl Sheet {
             scales.max().unwrap_or(0).max(least)
         };
         let price_places = most(&|line| Some((line.unit_price.clone()?, 6)), 2);
-        let quantity_places = most(&|line| Some((line.quantity.clone()?, quantity_places(line.unit))), 0);
+        let quantity_places = match self.exact {
+            true => exact_places(&rows, digits),
+            false => most(&|line| Some((line.quantity.clone()?, quantity_places(line.unit))), 0),
+        };
         let mut text = String::new();
         let mut heading = dates.first().to_owned();
         for row in &rows {
@@ -364,6 +371,48 @@ pub fn belongs(line: &LineDoc, charge: &ChargeDoc) -> bool {
         None => false,
     };
     line.charge == charge.charge && labelled && line.vat_rate == charge.vat_rate
+}
+
+/// The lines without those of no quantity, no amount and no time worth telling, unless there are no others.
+pub(crate) fn without_nothing(lines: Vec<&LineDoc>) -> Vec<&LineDoc> {
+    const WORTH_TELLING_MS: i64 = 1_000;
+    let brief = |line: &LineDoc| {
+        let times =
+            takst_engine::input::instant(&line.from).ok().zip(takst_engine::input::instant(&line.to).ok());
+        times.is_some_and(|(from, to)| to.0.saturating_sub(from.0) < WORTH_TELLING_MS)
+    };
+    let is_nothing =
+        |line: &LineDoc| line.quantity.as_deref().is_some_and(zero) && zero(&line.amount) && brief(line);
+    let told: Vec<&LineDoc> = lines.iter().copied().filter(|line| !is_nothing(line)).collect();
+    if told.is_empty() { lines } else { told }
+}
+
+/// Places of the quantities of a charge, such that each times its price is the amount that is printed beside it; no more than a
+/// meter has.
+pub(crate) fn exact_places(rows: &[Row], digits: u32) -> u32 {
+    const MOST: u32 = 6;
+    let usual = rows
+        .iter()
+        .filter_map(|row| Some(scale(row.line.quantity.as_ref()?, quantity_places(row.line.unit))));
+    let usual = usual.max().unwrap_or(0);
+    let figures = rows.iter().filter(|row| !row.mean).filter_map(|row| {
+        let number = |text: &str| text.parse::<Decimal>().ok();
+        let line = &row.line;
+        Some((number(line.quantity.as_ref()?)?, number(line.unit_price.as_ref()?)?, number(&line.amount)?))
+    });
+    let round = |value: Decimal, places: u32| {
+        value.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero)
+    };
+    let is_it = |quantity: Decimal, price: Decimal, amount: Decimal| {
+        quantity.checked_mul(price).is_some_and(|made| round(made, digits + 2) == round(amount, digits + 2))
+    };
+    // An amount that is made of more than this quantity and price is not made plain by more digits.
+    let figures: Vec<_> =
+        figures.filter(|(quantity, price, amount)| is_it(*quantity, *price, *amount)).collect();
+    let plain = |places: &u32| {
+        figures.iter().all(|(quantity, price, amount)| is_it(round(*quantity, *places), *price, *amount))
+    };
+    (usual..=MOST).find(plain).unwrap_or(usual)
 }
 
 /// Places worth showing of a quantity.

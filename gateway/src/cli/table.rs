@@ -51,7 +51,7 @@ impl Table {
         let pricing = pricing(&prepared, &book)?;
         let asked = self.asked(prepared.tariff())?;
         let table = day_table(&pricing, &asked, self.date).map_err(|error| refused(&error))?;
-        let sheet = Sheet { width: out.width(), colour: out.colour() };
+        let sheet = Sheet { width: out.width(), colour: out.colour(), exact: false };
         let work =
             Work { table: &table, prepared: &prepared, tariff: prepared.tariff(), sheet, options: self };
         if out.json() {

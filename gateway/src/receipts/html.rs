@@ -4,7 +4,7 @@ use super::{Receipt, words};
 use crate::cli::layout::{places, scale};
 use crate::cli::receipt::dates::{Dates, date_minute, hours, long_date, long_month, session_times, span};
 use crate::cli::receipt::fold::{Folded, fold};
-use crate::cli::receipt::{belongs, costs, quantity_places};
+use crate::cli::receipt::{belongs, costs, exact_places, without_nothing};
 use crate::store::BillKind;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use takst_engine::document::{ChargeDoc, LineDoc};
@@ -137,14 +137,14 @@ fn charges(receipt: &Receipt<'_>) -> Markup {
 fn one(receipt: &Receipt<'_>, charge: &ChargeDoc, dates: &Dates) -> Markup {
     let document = &receipt.document;
     let lines: Vec<&LineDoc> = document.lines.iter().filter(|line| belongs(line, charge)).collect();
-    let (rows, folded) = fold(&lines);
+    let (rows, folded) = fold(&without_nothing(lines));
     let digits = receipt.digits();
     let most = |value: &dyn Fn(&LineDoc) -> Option<(String, u32)>, least: u32| {
         let scales = rows.iter().filter_map(|row| value(&row.line)).map(|(text, most)| scale(&text, most));
         scales.max().unwrap_or(0).max(least)
     };
     let price_places = most(&|line| Some((line.unit_price.clone()?, 6)), 2);
-    let quantity_places = most(&|line| Some((line.quantity.clone()?, quantity_places(line.unit))), 0);
+    let quantity_places = exact_places(&rows, digits);
     let label = match charge.vat_reason.as_deref() {
         Some("outside scope") => format!("{} ({})", charge.label, words::OUTSIDE_VAT),
         Some(reason) => format!("{} ({}: {reason})", charge.label, words::NO_VAT),

@@ -19,7 +19,7 @@ fn both(start: &str, end: &str) -> Vec<String> {
 
 pub(super) fn page(receipt: &Receipt<'_>) -> String {
     let Receipt { head, document, .. } = receipt;
-    let sheet = Sheet { width: WIDTH, colour: false };
+    let sheet = Sheet { width: WIDTH, colour: false, exact: true };
     let mut lines = Vec::new();
     if let Some(seller) = receipt.seller() {
         let numbers = [

@@ -88,8 +88,14 @@ fn offset(at: &str) -> &str {
     }
 }
 
-/// `6 h 47 min` between two times.
+/// `6 h 47 min` between two times; `59 s` where it is less than a minute.
 pub fn hours(from: &str, to: &str) -> String {
+    let times = takst_engine::input::instant(from).ok().zip(takst_engine::input::instant(to).ok());
+    if let Some(ms) =
+        times.map(|(from, to)| to.0.saturating_sub(from.0)).filter(|ms| (0..60_000).contains(ms))
+    {
+        return format!("{} s", ms / 1_000);
+    }
     match lasted(from, to).split_once(':') {
         Some(("0", minutes)) => format!("{} min", minutes.parse::<u32>().unwrap_or(0)),
         Some((hours, "00")) => format!("{hours} h"),
@@ -187,6 +193,8 @@ mod tests {
             ),
             "mean 17 kW of 18 kW at Tue 6 Feb 2024, 18:00, 16 kW at Wed 7 Feb 2024, 18:00"
         );
+        assert_eq!(hours("2025-10-26T01:00:00+02:00", "2025-10-26T01:00:59.900+02:00"), "59 s");
+        assert_eq!(hours("2025-10-26T01:00:00+02:00", "2025-10-26T01:01:59+02:00"), "1 min");
         assert_eq!(lasted("2025-10-26T01:00:00+02:00", "2025-10-26T03:00:00+01:00"), "3:00");
     }
 }
