@@ -44,6 +44,7 @@ enum What {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   takst export sessions --output all.jsonl
+  takst export sessions --from 2026-03-01 -o march.csv
   takst export sessions --site otakaari-5 --from 2026-03-01 --until 2026-04-01 --format csv > march.csv
   takst price new.tariff --session all.jsonl")]
 struct Sessions {
@@ -68,7 +69,7 @@ struct Sessions {
     #[arg(long, value_name = "jsonl|csv|parquet", value_parser = format)]
     format: Option<OutFormat>,
     /// Into this file; without it to standard output
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
