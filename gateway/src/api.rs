@@ -12,6 +12,7 @@ mod incidents;
 mod keys;
 mod openapi;
 pub mod orders;
+mod paging;
 mod prices;
 mod problem;
 mod sessions;
@@ -20,7 +21,8 @@ mod tariffs;
 pub mod words;
 
 pub use access::{Access, Caller, Role};
-pub use problem::{Body, Finding, Params, Problem};
+use problem::Named;
+pub use problem::{Body, Finding, Params, Problem, Text};
 pub use setup::{Changed, Wanted};
 
 use crate::desk::Order;
@@ -109,6 +111,20 @@ pub trait House: Send + Sync + 'static {
         by: &'a str,
     ) -> Later<'a, Result<Changed, Problem>>;
 
+    /// The tariff files in the folder of the set-up.
+    fn tariff_files(&self, org: &OrgId) -> Vec<String>;
+
+    /// The text of a tariff file there; none when there is no such file.
+    fn tariff_file(&self, org: &OrgId, name: &str) -> Result<Option<String>, Problem>;
+
+    /// Takes a tariff file away that nothing uses; whether there was one.
+    fn remove_tariff<'a>(
+        &'a self,
+        org: &'a OrgId,
+        name: &'a str,
+        by: &'a str,
+    ) -> Later<'a, Result<bool, Problem>>;
+
     /// Erases who a driver is.
     fn erase_person<'a>(
         &'a self,
@@ -170,7 +186,10 @@ pub fn router(api: Api) -> Router {
         )
         .route("/drivers/{id}/personal-data", delete(setup::erase))
         .route("/tariffs", get(tariffs::list))
-        .route("/tariffs/{*name}", get(tariffs::one).put(tariffs::put).layer(list_limit))
+        .route(
+            "/tariffs/{*name}",
+            get(tariffs::one).put(tariffs::put).delete(tariffs::remove).layer(list_limit),
+        )
         .route("/keys", get(keys::list).post(keys::make))
         .route("/keys/{id}", delete(keys::revoke))
         .route("/audit", get(keys::audit))

@@ -4,6 +4,7 @@
 
 mod change;
 mod exported;
+mod lists;
 mod taken;
 mod watch;
 

@@ -28,8 +28,8 @@ pub use catalogue::{BEGINNING, Catalogue, Version};
 pub use change::{Change, FieldChange, What, changes};
 pub use codes::CODES;
 pub use edit::EditError;
-pub(crate) use files::plain;
 pub use files::{API_FILE, FilePath, Files, PEOPLE_FILE};
+pub(crate) use files::{folder_of, join, plain};
 pub use load::{Environment, Loaded};
 pub use model::{
     Address, Assignment, Charger, Connector, Contract, Document, Driver, Effective, Feed, FeedSource, Group,
@@ -40,6 +40,7 @@ pub use model::{
 pub use report::Problems;
 pub use resolve::{At, FirmwareHabits, InForce, Level, Setup, TokenVerdict, Unknown};
 pub use secret::{Password, Secrets, hash_password};
+pub(crate) use sent::list_name;
 pub use sent::{Edit, Refusal, Thing};
 pub use tariffs::{BasedOn, Bundle, TariffFile};
 pub use values::{Amount, Id, Local, Offset, Power, TimeOfDay, TimeSpan, Until, Zone};

@@ -1,10 +1,10 @@
 //! Bills and their receipts.
 
 use super::access::Wish;
-use super::{Api, Caller, Params, Problem, words};
+use super::paging::{Limit, Listed, unknown};
+use super::{Api, Caller, Named, Params, Problem, words};
 use crate::store::BillFilter;
-use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -27,16 +27,18 @@ pub struct Wanted {
     pub until: Option<String>,
     /// Bills in the answer, up to 200.
     pub limit: Option<i64>,
+    /// Behind the bill with this id: what the header `Takst-Next` of the last answer says.
+    pub after: Option<String>,
 }
 
 /// The newest bills first.
 #[utoipa::path(get, path = "/api/v1/bills", tag = "bills", params(Wanted),
-    responses((status = 200, body = Vec<Object>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Vec<Object>, headers(("Takst-Next" = Option<String>, description = "what to send as `after` for the next piece; none at the end"))), (status = "4XX", body = Problem)))]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
     Params(wanted): Params<Wanted>,
-) -> Result<Json<Vec<Value>>, Problem> {
+) -> Result<Listed<Value>, Problem> {
     caller.wants(Wish::SeeSessions)?;
     let time = |text: &Option<String>| match text {
         Some(text) => words::read_time(text).map(Some).map_err(Problem::bad),
@@ -44,9 +46,17 @@ pub(super) async fn list(
     };
     let (from, until) = (time(&wanted.from)?, time(&wanted.until)?);
     let filter = BillFilter { session: wanted.session, seller: wanted.seller, from, until };
-    let limit = wanted.limit.unwrap_or(50).clamp(1, 200);
-    let bills = api.store.read().await?.bills(&caller.org, &filter, None, limit).await?;
-    Ok(Json(bills.iter().filter_map(|bill| serde_json::from_str(&bill.document).ok()).collect()))
+    let limit = Limit::of(wanted.limit, 50, 200)?;
+    let mut reader = api.store.read().await?;
+    let last = match &wanted.after {
+        Some(after) => Some(reader.bill(&caller.org, after).await?.ok_or_else(|| unknown(after))?),
+        None => None,
+    };
+    let after = last.as_ref().map(|last| (last.issued_at, last.id.as_str()));
+    let mut bills = reader.bills(&caller.org, &filter, after, limit.rows()).await?;
+    let next = limit.cut(&mut bills, |bill| bill.id.clone());
+    let rows = bills.iter().filter_map(|bill| serde_json::from_str(&bill.document).ok()).collect();
+    Ok(Listed { rows, next })
 }
 
 /// One bill, as it was issued.
@@ -55,7 +65,7 @@ pub(super) async fn list(
 pub(super) async fn one(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Response, Problem> {
     caller.wants(Wish::SeeSessions)?;
     let bill = api.store.read().await?.bill(&caller.org, &id).await?;
@@ -70,7 +80,7 @@ pub(super) async fn one(
 pub(super) async fn receipt(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.wants(Wish::SeeSessions)?;

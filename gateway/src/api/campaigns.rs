@@ -1,7 +1,8 @@
 //! Firmware campaigns.
 
 use super::access::Wish;
-use super::{Api, Body, Caller, Problem};
+use super::paging::{Limit, Listed, Page};
+use super::{Api, Body, Caller, Named, Params, Problem};
 use crate::campaigns::{Firmware, Plan};
 use crate::chargers::time;
 use crate::clock::now;
@@ -9,7 +10,7 @@ use crate::store::{
     AuditEntry, Campaign, CampaignStatus, Charger, Lane, Member, NewEvent, OrgId, Registration, Tx, new_id,
 };
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -129,12 +130,18 @@ impl CampaignDoc {
 }
 
 /// All campaigns, newest first.
-#[utoipa::path(get, path = "/api/v1/campaigns", tag = "campaigns",
-    responses((status = 200, body = Vec<CampaignDoc>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<Vec<CampaignDoc>>, Problem> {
+#[utoipa::path(get, path = "/api/v1/campaigns", tag = "campaigns", params(Page),
+    responses((status = 200, body = Vec<CampaignDoc>, headers(("Takst-Next" = Option<String>, description = "what to send as `after` for the next piece; none at the end"))), (status = "4XX", body = Problem)))]
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Params(page): Params<Page>,
+) -> Result<Listed<CampaignDoc>, Problem> {
     caller.wants(Wish::SeeChargers)?;
     let rows = api.store.read().await?.campaigns(&caller.org).await?;
-    Ok(Json(rows.into_iter().map(|row| CampaignDoc::of(row, Vec::new())).collect()))
+    let limit = Limit::of(page.limit, 100, 200)?;
+    let piece = limit.piece(rows, page.after.as_deref(), |row| row.id.clone())?;
+    Ok(piece.map(|row| CampaignDoc::of(row, Vec::new())))
 }
 
 /// A campaign with its chargers.
@@ -143,7 +150,7 @@ pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<
 pub(super) async fn one(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Json<CampaignDoc>, Problem> {
     caller.wants(Wish::SeeChargers)?;
     shown(&api, &caller.org, &id).await.map(Json)
@@ -203,7 +210,7 @@ pub(super) async fn begin(
 pub(super) async fn resume(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Json<CampaignDoc>, Problem> {
     caller.wants(Wish::Decide)?;
     shown(&api, &caller.org, &id).await?;
@@ -230,7 +237,7 @@ pub(super) async fn resume(
 pub(super) async fn stop(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Json<CampaignDoc>, Problem> {
     caller.wants(Wish::Decide)?;
     shown(&api, &caller.org, &id).await?;

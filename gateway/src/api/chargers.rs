@@ -1,10 +1,11 @@
 //! Chargers, what they said and what they were told.
 
 use super::access::Wish;
-use super::{Api, Caller, Params, Problem, words};
+use super::paging::{Limit, Listed};
+use super::{Api, Caller, Named, Params, Problem, words};
 use crate::store::{Charger, Command, ConnectorState, FrameSearch, Registration};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use takst_engine::calendar_time::utc_text;
@@ -15,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Page {
-    /// Behind the charger with this id.
+    /// Behind the charger with this id: what the header `Takst-Next` of the last answer says.
     pub after: Option<String>,
     /// Chargers in the answer, up to 500.
     pub limit: Option<i64>,
@@ -107,21 +108,23 @@ pub(super) fn document(row: Charger, connectors: Vec<ConnectorState>) -> Charger
 
 /// Chargers by id.
 #[utoipa::path(get, path = "/api/v1/chargers", tag = "chargers", params(Page),
-    responses((status = 200, body = Vec<ChargerDoc>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Vec<ChargerDoc>, headers(("Takst-Next" = Option<String>, description = "what to send as `after` for the next piece; none at the end"))), (status = "4XX", body = Problem)))]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
     Params(page): Params<Page>,
-) -> Result<Json<Vec<ChargerDoc>>, Problem> {
+) -> Result<Listed<ChargerDoc>, Problem> {
     caller.wants(Wish::SeeChargers)?;
-    let limit = page.limit.unwrap_or(100).clamp(1, 500);
+    let limit = Limit::of(page.limit, 100, 500)?;
     let mut reader = api.store.read().await?;
+    let mut rows = reader.chargers(&caller.org, page.after.as_deref(), limit.rows()).await?;
+    let next = limit.cut(&mut rows, |row| row.id.clone());
     let mut documents = Vec::new();
-    for row in reader.chargers(&caller.org, page.after.as_deref(), limit).await? {
+    for row in rows {
         let connectors = reader.connectors(&caller.org, &row.id).await?;
         documents.push(document(row, connectors));
     }
-    Ok(Json(documents))
+    Ok(Listed { rows: documents, next })
 }
 
 /// One charger.
@@ -130,7 +133,7 @@ pub(super) async fn list(
 pub(super) async fn one(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Json<ChargerDoc>, Problem> {
     caller.wants(Wish::SeeChargers)?;
     let mut reader = api.store.read().await?;
@@ -150,10 +153,10 @@ pub struct Search {
     pub from: Option<String>,
     /// Before this time.
     pub until: Option<String>,
-    /// Before the frame with this number.
-    pub before: Option<i64>,
     /// Frames in the answer, up to 1000.
     pub limit: Option<i64>,
+    /// Behind the frame with this `seq`, to older ones: what the header `Takst-Next` of the last answer says.
+    pub after: Option<i64>,
 }
 
 /// One frame on the wire.
@@ -171,30 +174,31 @@ pub struct FrameDoc {
 
 /// The newest raw frames first.
 #[utoipa::path(get, path = "/api/v1/chargers/{id}/frames", tag = "chargers", params(("id" = String, Path), Search),
-    responses((status = 200, body = Vec<FrameDoc>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Vec<FrameDoc>, headers(("Takst-Next" = Option<String>, description = "what to send as `after` for the next piece; none at the end"))), (status = "4XX", body = Problem)))]
 pub(super) async fn frames(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Params(search): Params<Search>,
-) -> Result<Json<Vec<FrameDoc>>, Problem> {
+) -> Result<Listed<FrameDoc>, Problem> {
     caller.wants(Wish::SeeChargers)?;
     let time = |text: &Option<String>| match text {
         Some(text) => words::read_time(text).map(Some).map_err(Problem::bad),
         None => Ok(None),
     };
-    let limit = search.limit.unwrap_or(100).clamp(1, 1_000);
+    let limit = Limit::of(search.limit, 100, 1_000)?;
     let (from, until) = (time(&search.from)?, time(&search.until)?);
-    let filter = FrameSearch { from, until, contains: search.contains, before: search.before };
+    let filter = FrameSearch { from, until, contains: search.contains, before: search.after };
     known(&api, &caller, &id).await?;
-    let rows = api.store.read().await?.frames(&caller.org, &id, &filter, limit).await?;
+    let mut rows = api.store.read().await?.frames(&caller.org, &id, &filter, limit.rows()).await?;
+    let next = limit.cut(&mut rows, |row| row.seq.to_string());
     let document = |row: crate::store::Frame| FrameDoc {
         seq: row.seq,
         at: utc_text(row.at),
         direction: row.direction.as_str(),
         body: row.body,
     };
-    Ok(Json(rows.into_iter().map(document).collect()))
+    Ok(Listed { rows, next }.map(document))
 }
 
 /// A command and what came of it.
@@ -233,18 +237,33 @@ impl From<Command> for CommandDoc {
     }
 }
 
+/// Which commands.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Given {
+    /// Commands in the answer, up to 200.
+    pub limit: Option<i64>,
+    /// Behind the command with this id, to older ones: what the header `Takst-Next` of the last answer says.
+    pub after: Option<String>,
+}
+
 /// The newest commands first.
-#[utoipa::path(get, path = "/api/v1/chargers/{id}/commands", tag = "chargers", params(("id" = String, Path)),
-    responses((status = 200, body = Vec<CommandDoc>), (status = "4XX", body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/chargers/{id}/commands", tag = "chargers", params(("id" = String, Path), Given),
+    responses((status = 200, body = Vec<CommandDoc>, headers(("Takst-Next" = Option<String>, description = "what to send as `after` for the next piece; none at the end"))), (status = "4XX", body = Problem)))]
 pub(super) async fn commands(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Json<Vec<CommandDoc>>, Problem> {
+    Named(id): Named<String>,
+    Params(wanted): Params<Given>,
+) -> Result<Listed<CommandDoc>, Problem> {
     caller.wants(Wish::SeeChargers)?;
     known(&api, &caller, &id).await?;
-    let rows = api.store.read().await?.commands(&caller.org, &id, None, 100).await?;
-    Ok(Json(rows.into_iter().map(CommandDoc::from).collect()))
+    let limit = Limit::of(wanted.limit, 100, 200)?;
+    let after = wanted.after.as_deref();
+    let mut rows = api.store.read().await?.commands(&caller.org, &id, after, limit.rows()).await?;
+    let next = limit.cut(&mut rows, |row| row.id.clone());
+    Ok(Listed { rows, next }.map(CommandDoc::from))
 }
 
 // Of a charger that is not there nothing is told, not even that there is nothing.

@@ -1,10 +1,11 @@
 //! What is or was wrong.
 
 use super::access::Wish;
-use super::{Api, Caller, Params, Problem};
+use super::paging::{Limit, Listed, unknown};
+use super::{Api, Caller, Named, Params, Problem};
 use crate::store::Incident;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use takst_engine::calendar_time::utc_text;
@@ -19,6 +20,10 @@ pub struct Wanted {
     pub charger: Option<String>,
     /// Only those that are not over.
     pub open: Option<bool>,
+    /// Incidents in the answer, up to 200.
+    pub limit: Option<i64>,
+    /// Behind the incident with this id: what the header `Takst-Next` of the last answer says.
+    pub after: Option<String>,
 }
 
 /// Something that is or was wrong.
@@ -65,23 +70,31 @@ impl From<Incident> for IncidentDoc {
     }
 }
 
-/// The newest incidents first.
+/// The newest incidents first; with `open=true` those that are not over, the oldest first.
 #[utoipa::path(get, path = "/api/v1/incidents", tag = "chargers", params(Wanted),
-    responses((status = 200, body = Vec<IncidentDoc>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Vec<IncidentDoc>, headers(("Takst-Next" = Option<String>, description = "what to send as `after` for the next piece; none at the end"))), (status = "4XX", body = Problem)))]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
     Params(wanted): Params<Wanted>,
-) -> Result<Json<Vec<IncidentDoc>>, Problem> {
+) -> Result<Listed<IncidentDoc>, Problem> {
     caller.wants(Wish::SeeChargers)?;
     let mut reader = api.store.read().await?;
-    let rows = if wanted.open == Some(true) {
-        let open = reader.open_incidents(&caller.org).await?;
-        open.into_iter().filter(|row| wanted.charger.is_none() || row.charger == wanted.charger).collect()
-    } else {
-        reader.incidents(&caller.org, wanted.charger.as_deref(), None, 100).await?
+    let limit = Limit::of(wanted.limit, 100, 200)?;
+    let id = |row: &Incident| row.id.clone();
+    if wanted.open == Some(true) {
+        let mut open = reader.open_incidents(&caller.org).await?;
+        open.retain(|row| wanted.charger.is_none() || row.charger == wanted.charger);
+        return Ok(limit.piece(open, wanted.after.as_deref(), id)?.map(IncidentDoc::from));
+    }
+    let last = match &wanted.after {
+        Some(after) => Some(reader.incident(&caller.org, after).await?.ok_or_else(|| unknown(after))?),
+        None => None,
     };
-    Ok(Json(rows.into_iter().map(IncidentDoc::from).collect()))
+    let after = last.as_ref().map(|last| (last.opened_at, last.id.as_str()));
+    let mut rows = reader.incidents(&caller.org, wanted.charger.as_deref(), after, limit.rows()).await?;
+    let next = limit.cut(&mut rows, id);
+    Ok(Listed { rows, next }.map(IncidentDoc::from))
 }
 
 /// One incident with its history.
@@ -90,7 +103,7 @@ pub(super) async fn list(
 pub(super) async fn one(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Json<IncidentDoc>, Problem> {
     caller.wants(Wish::SeeChargers)?;
     let mut reader = api.store.read().await?;

@@ -1,11 +1,12 @@
 //! Keys and the audit log.
 
 use super::access::{Role, Wish, new_key};
-use super::{Api, Body, Caller, Params, Problem};
+use super::paging::{Limit, Listed, Page};
+use super::{Api, Body, Caller, Named, Params, Problem};
 use crate::clock::now;
 use crate::store::{ApiKey, AuditEntry, Lane, new_id};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -64,12 +65,17 @@ pub struct MadeKey {
 }
 
 /// All keys.
-#[utoipa::path(get, path = "/api/v1/keys", tag = "keys",
-    responses((status = 200, body = Vec<KeyDoc>), (status = "4XX", body = Problem)))]
-pub(super) async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<Vec<KeyDoc>>, Problem> {
+#[utoipa::path(get, path = "/api/v1/keys", tag = "keys", params(Page),
+    responses((status = 200, body = Vec<KeyDoc>, headers(("Takst-Next" = Option<String>, description = "what to send as `after` for the next piece; none at the end"))), (status = "4XX", body = Problem)))]
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Params(page): Params<Page>,
+) -> Result<Listed<KeyDoc>, Problem> {
     caller.wants(Wish::Own)?;
     let rows = api.store.read().await?.api_keys(&caller.org).await?;
-    Ok(Json(rows.into_iter().map(KeyDoc::from).collect()))
+    let limit = Limit::of(page.limit, 200, 200)?;
+    Ok(limit.piece(rows, page.after.as_deref(), |row| row.id.clone())?.map(KeyDoc::from))
 }
 
 /// Makes a key.
@@ -101,7 +107,7 @@ pub(super) async fn make(
 pub(super) async fn revoke(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<StatusCode, Problem> {
     caller.wants(Wish::Own)?;
     let (org, entry) = (caller.org.clone(), entry(&caller.who, "key.revoke", &id, None));
@@ -133,8 +139,10 @@ fn entry(who: &str, what: &str, subject: &str, role: Option<&str>) -> AuditEntry
 pub struct Search {
     /// About this.
     pub subject: Option<String>,
-    /// Before the entry with this id.
-    pub before: Option<String>,
+    /// Entries in the answer, up to 200.
+    pub limit: Option<i64>,
+    /// Behind the entry with this id, to older ones: what the header `Takst-Next` of the last answer says.
+    pub after: Option<String>,
 }
 
 /// Who changed what.
@@ -162,16 +170,18 @@ pub struct AuditDoc {
 
 /// The newest entries first.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "keys", params(Search),
-    responses((status = 200, body = Vec<AuditDoc>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Vec<AuditDoc>, headers(("Takst-Next" = Option<String>, description = "what to send as `after` for the next piece; none at the end"))), (status = "4XX", body = Problem)))]
 pub(super) async fn audit(
     State(api): State<Api>,
     caller: Caller,
     Params(search): Params<Search>,
-) -> Result<Json<Vec<AuditDoc>>, Problem> {
+) -> Result<Listed<AuditDoc>, Problem> {
     caller.wants(Wish::Own)?;
     let mut reader = api.store.read().await?;
-    let rows =
-        reader.audit_log(&caller.org, search.subject.as_deref(), search.before.as_deref(), 100).await?;
+    let limit = Limit::of(search.limit, 100, 200)?;
+    let (subject, after) = (search.subject.as_deref(), search.after.as_deref());
+    let mut rows = reader.audit_log(&caller.org, subject, after, limit.rows()).await?;
+    let next = limit.cut(&mut rows, |row| row.id.clone());
     let json = |text: Option<String>| text.and_then(|text| serde_json::from_str(&text).ok());
     let document = |row: AuditEntry| AuditDoc {
         id: row.id,
@@ -182,5 +192,5 @@ pub(super) async fn audit(
         before: json(row.before_doc),
         after: json(row.after_doc),
     };
-    Ok(Json(rows.into_iter().map(document).collect()))
+    Ok(Listed { rows, next }.map(document))
 }

@@ -1,6 +1,9 @@
 //! The description of the API.
 
-use super::{bills, campaigns, chargers, events, incidents, keys, orders, prices, sessions, setup, tariffs};
+use super::{
+    bills, campaigns, chargers, events, incidents, keys, orders, prices, sessions, setup,
+    tariffs,
+};
 use axum::Json;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -15,7 +18,7 @@ use utoipa::{Modify, OpenApi};
         incidents::one, prices::list, prices::put, events::stream, keys::list, keys::make, keys::revoke, keys::audit,
         campaigns::list, campaigns::one, campaigns::begin, campaigns::resume, campaigns::stop,
         setup::whole, setup::section, setup::put_single, setup::patch_single, setup::thing, setup::put, setup::patch,
-        setup::remove, setup::erase, tariffs::list, tariffs::one, tariffs::put,
+        setup::remove, setup::erase, tariffs::list, tariffs::one, tariffs::put, tariffs::remove,
     ),
     modifiers(&Keys, &Problems),
     security(("key" = [])),

@@ -1,7 +1,7 @@
 //! Commands that people and programs give to chargers, and the decision about one that waits to be let in.
 
 use super::access::Wish;
-use super::{Api, Body, Caller, Problem};
+use super::{Api, Body, Caller, Named, Problem};
 use crate::chargers::model::{
     ChargingProfile, Command, FirmwareOrder, LogKind, LogOrder, ResetKind, TriggeredMessage,
 };
@@ -10,7 +10,7 @@ use crate::clock::now;
 use crate::desk::Order;
 use crate::store::{AuditEntry, Lane, Registration, Tx, new_id};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -352,7 +352,7 @@ impl OrderDoc {
 pub(super) async fn give(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Body(order): Body<OrderDoc>,
 ) -> Result<Json<DoneDoc>, Problem> {
     caller.wants(Wish::Command)?;
@@ -367,7 +367,7 @@ pub(super) async fn give(
 pub(super) async fn accept(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<StatusCode, Problem> {
     register(&api, &caller, &id, Registration::Accepted).await
 }
@@ -378,7 +378,7 @@ pub(super) async fn accept(
 pub(super) async fn reject(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<StatusCode, Problem> {
     register(&api, &caller, &id, Registration::Rejected).await
 }

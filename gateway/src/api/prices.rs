@@ -1,10 +1,11 @@
 //! Price feeds: what is known, and what is sent in.
 
 use super::access::Wish;
-use super::{Api, Caller, Params, Problem, words};
+use super::paging::{Limit, Listed};
+use super::{Api, Caller, Named, Params, Problem, Text, words};
 use crate::clock::now;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use takst_engine::calendar_time::utc_text;
 use takst_engine::units::{DAY_MS, Instant};
@@ -21,6 +22,10 @@ pub struct Wanted {
     pub from: Option<String>,
     /// Before this time; two days ahead without it.
     pub until: Option<String>,
+    /// Prices in the answer, up to 5000.
+    pub limit: Option<i64>,
+    /// Behind the price that begins then: what the header `Takst-Next` of the last answer says.
+    pub after: Option<String>,
 }
 
 /// A price.
@@ -38,13 +43,13 @@ pub struct PriceDoc {
 
 /// The prices of a feed as they stand.
 #[utoipa::path(get, path = "/api/v1/prices/{feed}", tag = "prices", params(("feed" = String, Path), Wanted),
-    responses((status = 200, body = Vec<PriceDoc>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Vec<PriceDoc>, headers(("Takst-Next" = Option<String>, description = "what to send as `after` for the next piece; none at the end"))), (status = "4XX", body = Problem)))]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
-    Path(feed): Path<String>,
+    Named(feed): Named<String>,
     Params(wanted): Params<Wanted>,
-) -> Result<Json<Vec<PriceDoc>>, Problem> {
+) -> Result<Listed<PriceDoc>, Problem> {
     caller.wants(Wish::SeeSessions)?;
     let time = |text: &Option<String>, other: i64| match text {
         Some(text) => words::read_time(text).map_err(Problem::bad),
@@ -59,7 +64,8 @@ pub(super) async fn list(
         price: row.price,
         unit: row.unit,
     };
-    Ok(Json(rows.into_iter().map(document).collect()))
+    let limit = Limit::of(wanted.limit, 1_000, 5_000)?;
+    Ok(limit.piece(rows, wanted.after.as_deref(), |row| utc_text(row.from_at))?.map(document))
 }
 
 /// How many prices a document changed.
@@ -75,9 +81,9 @@ pub struct Taken {
 pub(super) async fn put(
     State(api): State<Api>,
     caller: Caller,
-    Path(feed): Path<String>,
+    Named(feed): Named<String>,
     Params(wanted): Params<Wanted>,
-    document: String,
+    Text(document): Text,
 ) -> Result<Json<Taken>, Problem> {
     caller.wants(Wish::Decide)?;
     let changed = api.house.prices(&caller.org, &feed, wanted.area.as_deref(), &document).await?;

@@ -179,8 +179,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         match Json::<T>::from_request(request, state).await {
             Ok(Json(value)) => Ok(Self(value)),
-            Err(rejection) => Err(Problem::new(rejection.status(), rejection.body_text())
-                .help("the body is a JSON document, sent with `Content-Type: application/json`")),
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(too_large()),
+            Err(rejection) => Err(Problem::new(rejection.status(), in_words(&rejection.body_text()))
+                .help("the body is a JSON document, sent with `Content-Type: application/json`; its fields stand in /api/openapi.json")),
         }
     }
 }
@@ -195,9 +196,64 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match Query::<T>::from_request_parts(parts, state).await {
             Ok(Query(value)) => Ok(Self(value)),
-            Err(rejection) => Err(Problem::new(rejection.status(), rejection.body_text())
+            Err(rejection) => Err(Problem::new(rejection.status(), in_words(&rejection.body_text()))
                 .help("the parameters stand in /api/openapi.json")),
         }
+    }
+}
+
+/// A body of text; one that cannot be read is a problem in the API's own form.
+#[derive(Debug)]
+pub struct Text(pub String);
+
+impl<S: Send + Sync> FromRequest<S> for Text {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        match String::from_request(request, state).await {
+            Ok(text) => Ok(Self(text)),
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(too_large()),
+            Err(rejection) => Err(Problem::new(rejection.status(), "the body is no text in UTF-8")),
+        }
+    }
+}
+
+/// The names in an address; those that cannot be read are a problem in the API's own form.
+#[derive(Debug)]
+pub struct Named<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Named<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(names)) => Ok(Self(names)),
+            Err(_) => Err(Problem::bad(format!("the address `{}` cannot be read", parts.uri.path()))
+                .help("names in it are UTF-8, percent-encoded: `/` is %2F, `%` is %25")),
+        }
+    }
+}
+
+fn too_large() -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than anything that belongs here")
+        .help("2 MB at the most; a tariff has a limit of its own")
+}
+
+// What a reader of JSON and parameters says, for people who know nothing of it.
+fn in_words(text: &str) -> String {
+    const HEADS: [&str; 3] = [
+        "Failed to deserialize query string: ",
+        "Failed to deserialize the JSON body into the target type: ",
+        "Failed to parse the request body as JSON: ",
+    ];
+    let text = HEADS.iter().find_map(|head| text.strip_prefix(head)).unwrap_or(text);
+    let text = text
+        .replace("invalid digit found in string", "this is no whole number")
+        .replace("provided string was not `true` or `false`", "this is neither `true` nor `false`")
+        .replace("invalid type: ", "this is not what belongs here: ");
+    match text.strip_prefix("Expected request with") {
+        Some(rest) => format!("this wants a request with{rest}"),
+        None => text,
     }
 }
 

@@ -1,10 +1,11 @@
 //! Sessions with their bills.
 
 use super::access::Wish;
-use super::{Api, Body, Caller, Params, Problem, words};
-use crate::store::{Billing, Reader, Session, SessionCursor, SessionFilter, SessionStatus};
+use super::paging::{Limit, Listed, unknown};
+use super::{Api, Body, Caller, Named, Params, Problem, words};
+use crate::store::{Billing, Reader, Session, SessionFilter, SessionStatus};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -35,7 +36,7 @@ pub struct Wanted {
     pub until: Option<String>,
     /// Sessions in the answer, up to 200.
     pub limit: Option<i64>,
-    /// The next page: `next` of the last answer is sent in the header `Takst-Next`.
+    /// Behind the session with this id: what the header `Takst-Next` of the last answer says.
     pub after: Option<String>,
 }
 
@@ -120,12 +121,12 @@ pub struct TariffDoc {
 
 /// The newest sessions first.
 #[utoipa::path(get, path = "/api/v1/sessions", tag = "sessions", params(Wanted),
-    responses((status = 200, body = Vec<SessionDoc>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Vec<SessionDoc>, headers(("Takst-Next" = Option<String>, description = "what to send as `after` for the next piece; none at the end"))), (status = "4XX", body = Problem)))]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
     Params(wanted): Params<Wanted>,
-) -> Result<([(&'static str, String); 1], Json<Vec<SessionDoc>>), Problem> {
+) -> Result<Listed<SessionDoc>, Problem> {
     caller.wants(Wish::SeeSessions)?;
     let time = |text: &Option<String>| match text {
         Some(text) => words::read_time(text).map(Some).map_err(Problem::bad),
@@ -148,23 +149,22 @@ pub(super) async fn list(
         until: time(&wanted.until)?,
         ..SessionFilter::default()
     };
-    let after = wanted.after.as_deref().map(cursor).transpose()?;
-    let limit = wanted.limit.unwrap_or(50).clamp(1, MOST);
+    let limit = Limit::of(wanted.limit, 50, MOST)?;
     let mut reader = api.store.read().await?;
-    let rows = reader.sessions(&caller.org, &filter, after.as_ref(), limit).await?;
-    let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == limit);
-    let next = rows.last().filter(|_| full).map(|last| format!("{}~{}", last.plugged_in.0, last.id));
+    let after = match &wanted.after {
+        Some(after) => {
+            let last = reader.session(&caller.org, after).await?.ok_or_else(|| unknown(after))?;
+            Some(last.cursor())
+        }
+        None => None,
+    };
+    let mut rows = reader.sessions(&caller.org, &filter, after.as_ref(), limit.rows()).await?;
+    let next = limit.cut(&mut rows, |row| row.id.clone());
     let mut documents = Vec::with_capacity(rows.len());
     for row in rows {
         documents.push(document(&api, &mut reader, &caller, row).await?);
     }
-    Ok(([("takst-next", next.unwrap_or_default())], Json(documents)))
-}
-
-fn cursor(text: &str) -> Result<SessionCursor, Problem> {
-    let parts = text.split_once('~').and_then(|(at, id)| Some((at.parse().ok()?, id.to_owned())));
-    let (at, id) = parts.ok_or_else(|| Problem::bad("`after` is not what an earlier answer gave"))?;
-    Ok(SessionCursor { plugged_in: takst_engine::units::Instant(at), id })
+    Ok(Listed { rows: documents, next })
 }
 
 /// One session.
@@ -173,7 +173,7 @@ fn cursor(text: &str) -> Result<SessionCursor, Problem> {
 pub(super) async fn one(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Json<SessionDoc>, Problem> {
     caller.wants(Wish::SeeSessions)?;
     let mut reader = api.store.read().await?;
@@ -237,7 +237,7 @@ pub struct Decision {
 pub(super) async fn release(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Body(decision): Body<Decision>,
 ) -> Result<axum::http::StatusCode, Problem> {
     caller.wants(Wish::Decide)?;
@@ -248,15 +248,12 @@ pub(super) async fn release(
 
 // Whether there is something to decide, and a reason in words.
 async fn decidable(api: &Api, caller: &Caller, id: &str, decision: &Decision) -> Result<(), Problem> {
-    let reason = decision.reason.trim();
-    if reason.chars().filter(|letter| letter.is_alphanumeric()).count() < 3 || reason.chars().count() > 500 {
-        return Err(Problem::bad("`reason` says in words why, in at most 500 characters"));
-    }
+    words::reason(&decision.reason).map_err(Problem::bad)?;
     let session = api.store.read().await?.session(&caller.org, id).await?;
     let session = session.ok_or_else(|| Problem::missing("session", id))?;
     if session.billing == Billing::Billed {
         return Err(Problem::new(axum::http::StatusCode::CONFLICT, "this session is billed already")
-            .help("what went out is changed by a correction only"));
+            .help("what went out is changed by a correction only: see /api/v1/sessions/{id}/correction"));
     }
     Ok(())
 }
@@ -267,7 +264,7 @@ async fn decidable(api: &Api, caller: &Caller, id: &str, decision: &Decision) ->
 pub(super) async fn never(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Body(decision): Body<Decision>,
 ) -> Result<axum::http::StatusCode, Problem> {
     caller.wants(Wish::Decide)?;

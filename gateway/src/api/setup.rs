@@ -2,10 +2,10 @@
 
 use super::access::Wish;
 use super::problem::Finding;
-use super::{Api, Caller, Problem};
+use super::{Api, Caller, Named, Problem, Text};
 use crate::setup::{Edit, Thing};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{ETAG, IF_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -70,7 +70,7 @@ fn may_see(caller: &Caller, section: &str) -> Result<(), Problem> {
 pub(super) async fn section(
     State(api): State<Api>,
     caller: Caller,
-    Path(section): Path<String>,
+    Named(section): Named<String>,
 ) -> Tagged<Value> {
     may_see(&caller, &section)?;
     // The tag is read first: a change between the two is then seen as one, and not overwritten.
@@ -87,7 +87,7 @@ pub(super) async fn section(
 pub(super) async fn thing(
     State(api): State<Api>,
     caller: Caller,
-    Path((section, id)): Path<(String, String)>,
+    Named((section, id)): Named<(String, String)>,
 ) -> Tagged<Value> {
     may_see(&caller, &section)?;
     let tag = api.house.setup_tag(&caller.org, &section)?;
@@ -109,9 +109,9 @@ pub(super) async fn thing(
 pub(super) async fn put(
     State(api): State<Api>,
     caller: Caller,
-    Path((section, id)): Path<(String, String)>,
+    Named((section, id)): Named<(String, String)>,
     headers: HeaderMap,
-    body: String,
+    Text(body): Text,
 ) -> Tagged<Changed> {
     let thing = Thing { section, id };
     change(&api, &caller, &headers, |fields| Edit::Replace(thing, fields), Some(&body)).await
@@ -125,9 +125,9 @@ pub(super) async fn put(
 pub(super) async fn patch(
     State(api): State<Api>,
     caller: Caller,
-    Path((section, id)): Path<(String, String)>,
+    Named((section, id)): Named<(String, String)>,
     headers: HeaderMap,
-    body: String,
+    Text(body): Text,
 ) -> Tagged<Changed> {
     let thing = Thing { section, id };
     change(&api, &caller, &headers, |fields| Edit::Merge(thing, fields), Some(&body)).await
@@ -141,7 +141,7 @@ pub(super) async fn patch(
 pub(super) async fn remove(
     State(api): State<Api>,
     caller: Caller,
-    Path((section, id)): Path<(String, String)>,
+    Named((section, id)): Named<(String, String)>,
     headers: HeaderMap,
 ) -> Tagged<Changed> {
     let thing = Thing { section, id };
@@ -156,9 +156,9 @@ pub(super) async fn remove(
 pub(super) async fn put_single(
     State(api): State<Api>,
     caller: Caller,
-    Path(section): Path<String>,
+    Named(section): Named<String>,
     headers: HeaderMap,
-    body: String,
+    Text(body): Text,
 ) -> Tagged<Changed> {
     let thing = Thing { section, id: String::new() };
     change(&api, &caller, &headers, |fields| Edit::Replace(thing, fields), Some(&body)).await
@@ -172,9 +172,9 @@ pub(super) async fn put_single(
 pub(super) async fn patch_single(
     State(api): State<Api>,
     caller: Caller,
-    Path(section): Path<String>,
+    Named(section): Named<String>,
     headers: HeaderMap,
-    body: String,
+    Text(body): Text,
 ) -> Tagged<Changed> {
     let thing = Thing { section, id: String::new() };
     change(&api, &caller, &headers, |fields| Edit::Merge(thing, fields), Some(&body)).await
@@ -222,7 +222,7 @@ fn tags(headers: &HeaderMap) -> Result<Option<Vec<String>>, Problem> {
 pub(super) async fn erase(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<StatusCode, Problem> {
     caller.wants(Wish::Decide)?;
     api.house.erase_person(&caller.org, &id, &caller.who).await?;

@@ -35,3 +35,15 @@ pub fn money(minor: i64, digits: u8) -> String {
 pub fn read_time(text: &str) -> Result<Instant, String> {
     takst_engine::input::instant(text)
 }
+
+/// Whether a reason says anything: an audit log of dots helps nobody.
+///
+/// # Errors
+/// In words.
+pub fn reason(text: &str) -> Result<(), String> {
+    let letters = text.chars().filter(|letter| letter.is_alphanumeric()).count();
+    if letters < 3 || text.trim().chars().count() > 500 {
+        return Err("`reason` says in words why, in at most 500 characters".to_owned());
+    }
+    Ok(())
+}

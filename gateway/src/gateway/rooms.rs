@@ -279,6 +279,26 @@ impl api::House for Reception {
         })
     }
 
+    fn tariff_files(&self, org: &OrgId) -> Vec<String> {
+        self.ours(org).map(|house| house.lists()).unwrap_or_default()
+    }
+
+    fn tariff_file(&self, org: &OrgId, name: &str) -> Result<Option<String>, Problem> {
+        self.ours(org)?.list_text(name).map_err(|why| set_up::edit(&why))
+    }
+
+    fn remove_tariff<'a>(
+        &'a self,
+        org: &'a OrgId,
+        name: &'a str,
+        by: &'a str,
+    ) -> Later<'a, Result<bool, Problem>> {
+        Box::pin(async move {
+            let house = self.ours(org)?;
+            house.remove_list(name, by, now()).await.map_err(|why| set_up::problem(house, why))
+        })
+    }
+
     fn erase_person<'a>(
         &'a self,
         org: &'a OrgId,

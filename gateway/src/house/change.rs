@@ -50,6 +50,9 @@ pub enum ChangeError {
     /// The set-up would have errors.
     #[error("with this the set-up has errors")]
     Refused(Problems),
+    /// A tariff file that is to go, and who uses it.
+    #[error("`{0}` is used: {1}")]
+    InUse(String, String),
     /// A file cannot be written.
     #[error("{0}")]
     Write(String),
@@ -315,7 +318,7 @@ fn news(after: &Problems, before: &Problems) -> Problems {
     news
 }
 
-fn ended() -> ChangeError {
+pub(super) fn ended() -> ChangeError {
     ChangeError::Write("the change came to no end; see the gateway's log".to_owned())
 }
 

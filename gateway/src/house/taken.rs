@@ -81,6 +81,11 @@ pub(super) fn kept(file: &str, who: &str, now: Instant) -> AuditEntry {
     entry(who, "tariff.put", file.to_owned(), now)
 }
 
+/// That somebody took a tariff file away that nothing used.
+pub(super) fn removed(file: &str, who: &str, now: Instant) -> AuditEntry {
+    entry(who, "tariff.remove", file.to_owned(), now)
+}
+
 // What was before and what is now; of a thing that is still there only what differs.
 fn audited(change: &Change, who: &str, now: Instant) -> AuditEntry {
     let subject = format!("{} {}", change.section, change.id).trim_end().to_owned();

@@ -34,6 +34,8 @@ pub(super) fn problem(house: &House, why: ChangeError) -> Problem {
                 .help("read it again, and make the change in what it is now")
         },
         ChangeError::Edit(why) => edit(&why),
+        ChangeError::InUse(..) => problem(StatusCode::CONFLICT)
+            .help("take the assignment out first (DELETE /api/v1/setup/tariff/ID), or what is based on it"),
         ChangeError::Refused(problems) => {
             problem(StatusCode::UNPROCESSABLE_ENTITY).help("nothing was changed").because(findings(problems))
         }
