@@ -7,6 +7,7 @@ pub mod access;
 mod bills;
 mod campaigns;
 mod chargers;
+mod corrections;
 mod events;
 mod incidents;
 mod keys;
@@ -85,6 +86,23 @@ pub trait House: Send + Sync + 'static {
         by: &'a str,
     ) -> Later<'a, Result<(), Problem>>;
 
+    /// What a correction of a session's bill would change.
+    fn difference<'a>(
+        &'a self,
+        org: &'a OrgId,
+        session: &'a str,
+    ) -> Later<'a, Result<crate::billing::Difference, Problem>>;
+
+    /// Orders the correction of a session's bill (`true`; the document of the correction is given back), or leaves the bill as it is.
+    fn settle<'a>(
+        &'a self,
+        org: &'a OrgId,
+        session: &'a str,
+        correct: bool,
+        reason: &'a str,
+        by: &'a str,
+    ) -> Later<'a, Result<Option<String>, Problem>>;
+
     /// The receipt of a bill as text or as a page.
     fn receipt(&self, bill: &crate::store::Bill, page: bool) -> Result<String, Problem>;
 
@@ -161,6 +179,8 @@ pub fn router(api: Api) -> Router {
         .route("/sessions/{id}", get(sessions::one))
         .route("/sessions/{id}/release", post(sessions::release))
         .route("/sessions/{id}/never", post(sessions::never))
+        .route("/sessions/{id}/correction", get(corrections::show).post(corrections::order))
+        .route("/sessions/{id}/correction/dismiss", post(corrections::dismiss))
         .route("/bills", get(bills::list))
         .route("/bills/{id}", get(bills::one))
         .route("/bills/{id}/receipt", get(bills::receipt))

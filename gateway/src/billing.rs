@@ -15,6 +15,7 @@ mod affected;
 mod again;
 mod counters;
 mod decide;
+mod difference;
 mod first;
 mod issued;
 mod run;
@@ -24,6 +25,7 @@ mod work;
 
 pub use affected::Affected;
 pub use decide::Decision;
+pub use difference::Difference;
 pub use issued::{Head, IssuedBy, from_json, minor, printed_number};
 pub use session::{session_text, state_word};
 pub use verify::Verdict;

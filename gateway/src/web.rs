@@ -45,6 +45,9 @@ pub(crate) struct SiteView {
 pub(crate) struct Held {
     pub session: Session,
     pub since: String,
+    pub why: String,
+    // It has a bill, which would be another one now.
+    pub billed: bool,
 }
 
 /// A session under way with its cost so far, as text.
@@ -109,6 +112,12 @@ async fn view(api: &Api, caller: &Caller) -> Result<View, Problem> {
     let held = SessionFilter { hold: Some(true), ..SessionFilter::default() };
     let held = reader.sessions(org, &held, None, 20).await?;
     let incidents = reader.open_incidents(org).await?;
+    let mut differing = Vec::new();
+    for incident in incidents.iter().filter(|incident| incident.kind == "bill.differs").take(20) {
+        if let Some(session) = reader.session(org, &incident.subject).await? {
+            differing.push((session, parts::said(incident, "reason")));
+        }
+    }
     let bills = reader.bills(org, &BillFilter::default(), None, 12).await?;
     drop(reader);
     let cost = |session: &Session| {
@@ -132,7 +141,21 @@ async fn view(api: &Api, caller: &Caller) -> Result<View, Problem> {
             session,
         })
         .collect();
-    let held = held.into_iter().map(|session| Held { since: since(&session), session }).collect();
+    let mut held: Vec<Held> = held
+        .into_iter()
+        .map(|session| Held {
+            since: since(&session),
+            why: session.hold_reason.clone().unwrap_or_default(),
+            billed: false,
+            session,
+        })
+        .collect();
+    held.extend(differing.into_iter().map(|(session, why)| Held {
+        since: since(&session),
+        why,
+        billed: true,
+        session,
+    }));
     Ok(View { at: now(), sites, running, incidents, bills, held })
 }
 

@@ -2,9 +2,9 @@
 
 use super::again::{Given, Opened};
 use super::session::span;
-use super::work::{Subject, Trouble};
+use super::work::{Subject, Trouble, Worked};
 use super::{Billing, Decision, Outcome, from_json};
-use crate::store::{self, Incident, Lane, NewEvent, OrgId, SessionFilter};
+use crate::store::{self, Incident, Lane, NewEvent, OrgId, Reader, SessionFilter};
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -172,22 +172,7 @@ impl Billing {
         let subject = Subject::read(&mut reader, org, &self.inner.setup, stored, version.as_deref()).await;
         let worked = match subject {
             Ok(subject) if !concerns(&subject, changed) => return Ok(None),
-            Ok(subject) => {
-                let mut now = Vec::new();
-                for (_, name) in &subject.scopes {
-                    let row = reader.standing(org, name).await?;
-                    let stands =
-                        row.and_then(|row| Standing::from_json(&row.document).ok()).unwrap_or_default();
-                    now.push((name.clone(), stands));
-                }
-                match Opened::read(&mut reader, org, &first.id, &now).await {
-                    Ok(opened) => {
-                        let opening = subject.opening(&opened.stands);
-                        subject.price(&mut reader, org, &opening, None).await
-                    }
-                    Err(trouble) => Err(trouble),
-                }
-            }
+            Ok(subject) => priced(&mut reader, org, &first.id, &subject).await,
             Err(trouble) => Err(trouble),
         };
         let worked = match worked {
@@ -242,6 +227,23 @@ impl Billing {
         };
         self.inner.store.write(lane, unit).await
     }
+}
+
+/// A billed session with the prices of today, and the counters as they stood at its first bill; nothing is locked.
+pub(super) async fn priced(
+    reader: &mut Reader,
+    org: &OrgId,
+    first: &str,
+    subject: &Subject,
+) -> Result<Worked, Trouble> {
+    let mut now = Vec::new();
+    for (_, name) in &subject.scopes {
+        let row = reader.standing(org, name).await?;
+        let stands = row.and_then(|row| Standing::from_json(&row.document).ok()).unwrap_or_default();
+        now.push((name.clone(), stands));
+    }
+    let opened = Opened::read(reader, org, first, &now).await?;
+    subject.price(reader, org, &subject.opening(&opened.stands), None).await
 }
 
 fn concerns(subject: &Subject, changed: &Changed) -> bool {

@@ -129,6 +129,27 @@ impl Billing {
         .await
     }
 
+    /// Leaves a bill as it is although it would be another one now, and ends the wait for a decision.
+    ///
+    /// # Errors
+    /// When there is no such session, or nobody is waited for.
+    pub async fn dismiss(
+        &self,
+        org: &OrgId,
+        session: &str,
+        decision: Decision,
+        now: Instant,
+    ) -> Result<(), store::Error> {
+        self.decide(org, session, now, async move |tx, job, stored| {
+            if !close(tx, job).await? {
+                return Err(store::Error::refused("nothing about this bill waits for a decision"));
+            }
+            let after = json!({ "bill": "left as it is" });
+            audit(tx, job, &decision, "bill.dismiss", &before(&stored), &after).await
+        })
+        .await
+    }
+
     /// Gives money back: charges by kind or label, or all of the bill. A credit note of the same series.
     ///
     /// # Errors
@@ -214,13 +235,14 @@ fn before(stored: &store::Session) -> Value {
     json!({ "billing": stored.billing.as_str(), "hold": stored.hold, "hold_reason": stored.hold_reason })
 }
 
-// What stood open about this bill is settled.
-async fn close(tx: &mut Tx, job: &Job) -> Result<(), store::Error> {
-    if tx.close_incident(&job.org, &job.session, "bill.differs", job.now).await?.is_some() {
+// What stood open about this bill is settled; whether anything did.
+async fn close(tx: &mut Tx, job: &Job) -> Result<bool, store::Error> {
+    let closed = tx.close_incident(&job.org, &job.session, "bill.differs", job.now).await?.is_some();
+    if closed {
         let document = json!({ "session": job.session, "incident": "bill.differs" });
         tx.log_event(&job.org, job.event("incident.closed", &document));
     }
-    Ok(())
+    Ok(closed)
 }
 
 async fn audit(

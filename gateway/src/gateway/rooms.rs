@@ -4,7 +4,7 @@ mod set_up;
 
 use crate::api::orders::{DoneDoc, OutcomeDoc};
 use crate::api::{self, Later, Problem};
-use crate::billing::{Billing, Decision, Tariffs as _};
+use crate::billing::{Billing, Decision, Outcome, Tariffs as _};
 use crate::chargers::model::{Command, Details, Message, TriggeredMessage};
 use crate::clock::now;
 use crate::desk::rules::{Cost, CostSource, Prices, Rules as _, SessionSink};
@@ -222,6 +222,35 @@ impl api::House for Reception {
             }
             self.billing.wake();
             Ok(())
+        })
+    }
+
+    fn difference<'a>(
+        &'a self,
+        org: &'a OrgId,
+        session: &'a str,
+    ) -> Later<'a, Result<crate::billing::Difference, Problem>> {
+        Box::pin(async move { Ok(self.billing.difference(org, session).await?) })
+    }
+
+    fn settle<'a>(
+        &'a self,
+        org: &'a OrgId,
+        session: &'a str,
+        correct: bool,
+        reason: &'a str,
+        by: &'a str,
+    ) -> Later<'a, Result<Option<String>, Problem>> {
+        Box::pin(async move {
+            let decision = Decision { by: by.to_owned(), reason: reason.to_owned() };
+            if !correct {
+                self.billing.dismiss(org, session, decision, now()).await?;
+                return Ok(None);
+            }
+            match self.billing.reprice(org, session, None, decision, now()).await? {
+                Outcome::Corrected(bill) => Ok(Some(bill.document)),
+                _ => Ok(None),
+            }
         })
     }
 

@@ -93,7 +93,7 @@ fn running(view: &View) -> Markup {
             h2 { "Charging now " small { (view.running.len()) } }
             @if view.running.is_empty() { p.none { "No car is plugged in." } } @else {
                 table {
-                    tr { th { "charger" } th { "token" } th { "since, there" } th { "now" } th.figure { "time" } th.figure { "kWh" } th.figure { "cost so far" } th { "tariff" } }
+                    tr { th { "charger" } th { "token" } th { "since (site's clock)" } th { "now" } th.figure { "time" } th.figure { "kWh" } th.figure { "cost so far" } th { "tariff" } }
                     @for Running { session, cost, since, doing } in &view.running {
                         tr {
                             td { (session.charger) " / " (session.evse) }
@@ -139,18 +139,28 @@ fn incident_row(incident: &Incident) -> Markup {
     }
 }
 
+// A text of what is known of an incident.
+pub(super) fn said(incident: &Incident, field: &str) -> String {
+    let about: Value = serde_json::from_str(&incident.document).unwrap_or_default();
+    about.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
 fn held(sessions: &[Held]) -> Markup {
     html! {
         section {
-            h2 { "Held back " small { "somebody has to decide before these are billed" } }
+            h2 { "Held back " small { "somebody has to decide before these are billed or corrected" } }
             table {
-                tr { th { "charger" } th { "plugged in, there" } th.figure { "kWh" } th { "why" } }
-                @for Held { session, since } in sessions {
+                tr { th { "charger" } th { "plugged in (site's clock)" } th.figure { "kWh" } th { "waits" } th { "why" } }
+                @for Held { session, since, why, billed } in sessions {
                     tr {
                         td { (session.charger) " / " (session.evse) }
                         td { (since) }
                         td.figure { (kwh(session)) }
-                        td.wide { (session.hold_reason.as_deref().unwrap_or("–")) }
+                        td title=(session.id) {
+                            @if *billed { a href={ "/api/v1/sessions/" (session.id) "/correction" } { "its bill is to be corrected, or not" } }
+                            @else { "its bill is not made" }
+                        }
+                        td.wide { (why) }
                     }
                 }
             }
@@ -164,7 +174,7 @@ fn bills(view: &View) -> Markup {
             h2 { "Last bills" }
             @if view.bills.is_empty() { p.none { "None yet." } } @else {
                 table {
-                    tr { th { "number" } th { "issued, there" } th { "kind" } th.figure { "total" } th { "made of" } th {} }
+                    tr { th { "number" } th { "issued (site's clock)" } th { "kind" } th.figure { "total" } th { "made of" } th {} }
                     @for bill in &view.bills { (bill_row(bill)) }
                 }
             }

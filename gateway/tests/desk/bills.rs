@@ -248,6 +248,21 @@ async fn counters_pass_from_bill_to_bill(place: Place) {
     assert!(matches!(done[0].1, Outcome::Undecided(_)), "{done:?}");
     assert_eq!(bills_of(&store, "b").await.len(), 1);
     assert_eq!(store.read().await.unwrap().open_incidents(&org()).await.unwrap()[0].kind, "bill.differs");
+    // What would change is shown, and nothing is issued by looking.
+    let difference = bills.difference(&org(), "b").await.unwrap();
+    let total = difference.correction.as_ref().map(|document| document.total.as_str());
+    assert_eq!((difference.billed.as_str(), total), ("0.30", Some("0.10")));
+    assert!(difference.waits.is_some() && difference.trouble.is_none() && !difference.refunded);
+    assert_eq!(bills_of(&store, "b").await.len(), 1);
+    // Left as it is, nobody is waited for; it differs all the same.
+    bills.dismiss(&org(), "b", decision("the driver agreed"), now).await.unwrap();
+    assert_eq!(store.read().await.unwrap().open_incidents(&org()).await.unwrap(), []);
+    let twice = bills.dismiss(&org(), "b", decision("the driver agreed"), now).await;
+    assert!(matches!(twice, Err(Error::Refused(_))), "{twice:?}");
+    assert!(bills.difference(&org(), "b").await.unwrap().correction.is_some());
+    assert!(matches!(bills.difference(&org(), "nobody").await, Err(Error::Missing { .. })));
+    let audit = store.read().await.unwrap().audit_log(&org(), Some("b"), None, 10).await.unwrap();
+    assert_eq!((audit[0].what.as_str(), audit[0].who.as_str()), ("bill.dismiss", "anna"));
     let outcome = bills.reprice(&org(), "b", None, decision("as measured"), now).await.unwrap();
     let Outcome::Corrected(correction) = outcome else { panic!("{outcome:?}") };
     assert_eq!(correction.total, 10);

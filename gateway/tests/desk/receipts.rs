@@ -113,3 +113,25 @@ Energy                                                                      3.45
     assert!(error.to_string().contains("has no `number`"), "{error}");
 }
 both!(receipts_say_what_the_bill_says);
+
+async fn quantities_lead_to_the_amounts_beside_them(place: Place) {
+    let store = place.open().await;
+    let house: Arc<House> = Arc::default();
+    let bills = billing(&store, &house, Options::default());
+    let prepared = made("energy: 3.20 EUR/kWh");
+    let version = house.add(Arc::clone(&prepared));
+    let session = r#"{"id":"x","charger":"5","plugged_in":"2023-09-25T10:00:00Z","unplugged":"2023-09-25T10:00:59Z","readings":[
+        {"at":"2023-09-25T10:00:00Z","import_kwh":"0"},{"at":"2023-09-25T10:00:59Z","import_kwh":"0.026437"}]}"#;
+    add(&store, session, &version, "short", true).await;
+    bills.bill_due(&org(), time("2023-09-25T12:00:00Z")).await.unwrap();
+    let bill = bills_of(&store, "short").await.remove(0);
+    let about = About { tariff: Some(&prepared), site: None };
+    let (text, page) =
+        (receipts::text_about(&bill, about).unwrap(), receipts::html_about(&bill, about).unwrap());
+    // 0.0264 times 3.20 would be 0.0845.
+    for part in ["0.02644 kWh", "0.0846", "59 s"] {
+        assert!(text.contains(part), "{part}: {text}");
+        assert!(page.contains(part), "{part}: {page}");
+    }
+}
+both!(quantities_lead_to_the_amounts_beside_them);

@@ -15,5 +15,6 @@ mod erase;
 mod files;
 mod manual;
 mod office;
+mod outside;
 mod sites;
 mod tariffs;

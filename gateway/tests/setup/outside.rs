@@ -1,0 +1,475 @@
+//! What programs and browsers meet: pieces of lists, problems in one form, headers that guard pages, bills that wait for a decision.
+
+use crate::office::{Office, flat, now, org, run, until};
+use crate::plug::{Plug, raw};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use takst_engine::units::{Energy, Instant};
+use takst_gateway::api::Role;
+use takst_gateway::store::{
+    Billing, Command, CommandStatus, Incident, Lane, Reading, Session, SessionStatus, Tx, new_id,
+};
+
+/// The head and body of an answer.
+async fn fetch(office: &Office, method: &str, path: &str, more: &str, body: &[u8]) -> (String, String) {
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n{more}\r\n",
+        office.owner,
+        body.len()
+    );
+    let answer = raw(office.address, &[head.as_bytes(), body].concat()).await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_lowercase(), body.to_owned())
+}
+
+async fn session(office: &Office, number: i64) -> Session {
+    let tariffs = office.get("/v1/tariffs").await;
+    let begin = Instant(now().0 - 86_400_000 + number * 60_000);
+    let end = Instant(begin.0 + 1_800_000);
+    let row = Session {
+        id: new_id(),
+        site: Some("oslo".to_owned()),
+        charger: "O-1".to_owned(),
+        evse: 1,
+        connector: Some(1),
+        token: Some("CARD".to_owned()),
+        driver: Some("d-1".to_owned()),
+        groups_doc: "[]".to_owned(),
+        contract: Some("direct".to_owned()),
+        transaction_ref: Some(number.to_string()),
+        plugged_in: begin,
+        started_at: Some(begin),
+        charging_started: Some(begin),
+        charging_ended: Some(end),
+        stopped_at: Some(end),
+        unplugged: Some(end),
+        status: SessionStatus::Ended,
+        flags: "[]".to_owned(),
+        energy: Some(Energy(10_000_000)),
+        last_reading_at: Some(end),
+        seller: Some("s".to_owned()),
+        tariff_name: Some("Flat".to_owned()),
+        tariff_version: Some(tariffs[0]["version"].as_str().unwrap().to_owned()),
+        shown: None,
+        currency: Some("NOK".to_owned()),
+        ceiling_minor: None,
+        billing: Billing::Due,
+        document: "{}".to_owned(),
+        created_at: begin,
+        updated_at: end,
+        hold: false,
+        hold_reason: None,
+        hold_by: None,
+        hold_at: None,
+    };
+    let stored = row.clone();
+    let unit = async move |tx: &mut Tx| {
+        tx.add_session(&org(), &stored).await?;
+        let reading = |seq, at, kwh: i64| Reading {
+            seq,
+            at,
+            received_at: at,
+            imported: Energy(kwh * 1_000_000),
+            exported: None,
+            segment: 0,
+            context: None,
+        };
+        tx.put_readings(&org(), &stored.id, &[reading(0, begin, 0), reading(1, end, 10)]).await
+    };
+    office.gateway.store.write(Lane::charger(&org(), "O-1"), unit).await.unwrap();
+    row
+}
+
+/// A late stop says that it was one kWh more.
+async fn late(office: &Office, session: &Session) {
+    let id = session.id.clone();
+    let at = Instant(session.unplugged.unwrap().0);
+    let unit = async move |tx: &mut Tx| {
+        let mut row = tx.session(&org(), &id).await?.unwrap();
+        row.billing = Billing::Due;
+        row.energy = Some(Energy(11_000_000));
+        row.updated_at = Instant(row.updated_at.0 + 1);
+        let reading = Reading {
+            seq: 1,
+            at,
+            received_at: at,
+            imported: Energy(11_000_000),
+            exported: None,
+            segment: 0,
+            context: None,
+        };
+        tx.put_readings(&org(), &id, &[reading]).await?;
+        tx.update_session(&org(), &row).await
+    };
+    office.gateway.store.write(Lane::charger(&org(), "O-1"), unit).await.unwrap();
+}
+
+#[test]
+fn a_bill_that_would_be_another_one_waits_for_a_person() {
+    run(async {
+        let office = Office::open().await;
+        let (one, other) = (session(&office, 1).await, session(&office, 2).await);
+        let path = |session: &Session, more: &str| format!("/v1/sessions/{}/correction{more}", session.id);
+        let bills = async |session: &Session| {
+            let shown = office.get(&format!("/v1/sessions/{}", session.id)).await;
+            shown["bills"].as_array().unwrap().clone()
+        };
+        until("both are billed", async || bills(&one).await.len() + bills(&other).await.len() == 2).await;
+        let first = office.get(&path(&one, "")).await;
+        assert_eq!((&first["billed"], &first["difference"]), (&json!("20.00"), &json!("0")), "{first}");
+        assert!(first.get("correction").is_none() && first.get("waits_since").is_none(), "{first}");
+        // Nothing waits, and there is nothing to correct.
+        let why = json!({"reason": "as measured"});
+        for more in ["", "/dismiss"] {
+            assert_eq!(office.ask("POST", &path(&one, more), why.clone()).await.status, 409, "{more}");
+        }
+
+        late(&office, &one).await;
+        late(&office, &other).await;
+        until("both wait", async || {
+            let (one, other) = (office.get(&path(&one, "")).await, office.get(&path(&other, "")).await);
+            one.get("waits_since").is_some() && other.get("waits_since").is_some()
+        })
+        .await;
+        let shown = office.get(&path(&one, "")).await;
+        assert_eq!((&shown["billed"], &shown["difference"]), (&json!("20.00"), &json!("2.00")), "{shown}");
+        assert_eq!(shown["correction"]["charges"][0]["amount"], "2.00", "{shown}");
+        assert!(shown["why"].as_str().unwrap().contains("2.00"), "{shown}");
+        assert_eq!(bills(&one).await.len(), 1, "asking issues nothing");
+        let (_, page) = fetch(&office, "GET", "/", "", b"").await;
+        assert!(page.contains(&format!("/api{}", path(&one, ""))), "{page}");
+
+        // Who only looks does not decide, and a reason is words.
+        let viewer = office.key(Role::ReadOnly).await;
+        let as_viewer = office.ask_as(&viewer, "POST", &path(&one, ""), &why.to_string(), None).await;
+        assert_eq!(as_viewer.status, 403);
+        assert_eq!(office.ask("POST", &path(&one, ""), json!({"reason": " . "})).await.status, 400);
+
+        let corrected = office.ask("POST", &path(&one, ""), why.clone()).await;
+        assert_eq!((corrected.status, &corrected.body["kind"]), (201, &json!("correction")), "{corrected:?}");
+        assert_eq!((&corrected.body["total"], bills(&one).await.len()), (&json!("2.00"), 2));
+        assert_eq!(office.ask("POST", &path(&one, ""), why.clone()).await.status, 409, "once");
+        let after = office.get(&path(&one, "")).await;
+        assert_eq!((&after["billed"], &after["difference"]), (&json!("22.00"), &json!("0")));
+
+        assert_eq!(office.ask("POST", &path(&other, "/dismiss"), why.clone()).await.status, 204);
+        assert_eq!(bills(&other).await.len(), 1);
+        let after = office.get(&path(&other, "")).await;
+        assert_eq!((&after["difference"], after.get("waits_since")), (&json!("2.00"), None));
+        assert_eq!(office.get("/v1/incidents?open=true").await, json!([]));
+        let told = office.told().await;
+        for what in ["bill.correct", "bill.dismiss"] {
+            assert!(told.iter().any(|line| line.starts_with(&format!("owner {what} "))), "{told:?}");
+        }
+        let missing = office.ask("GET", "/v1/sessions/nobody/correction", Value::Null).await;
+        assert_eq!(missing.status, 404);
+        office.gateway.server.stop().await;
+    });
+}
+
+#[test]
+fn every_long_list_is_read_in_pieces_in_the_same_way() {
+    run(async {
+        let office = Office::open().await;
+        for number in 0..5 {
+            session(&office, number).await;
+        }
+        let unit = async move |tx: &mut Tx| {
+            for number in 0..5_i64 {
+                tx.add_charger(
+                    &org(),
+                    &format!("X-{number}"),
+                    takst_gateway::store::Registration::Accepted,
+                    now(),
+                )
+                .await?;
+                let incident = Incident {
+                    id: new_id(),
+                    charger: Some("X-0".to_owned()),
+                    subject: number.to_string(),
+                    kind: "test".to_owned(),
+                    severity: "warning".to_owned(),
+                    opened_at: Instant(number),
+                    closed_at: None,
+                    document: "{}".to_owned(),
+                };
+                tx.open_incident(&org(), &incident).await?;
+                let command = Command {
+                    id: new_id(),
+                    charger: "X-0".to_owned(),
+                    kind: "test".to_owned(),
+                    status: CommandStatus::Answered,
+                    document: "{}".to_owned(),
+                    outcome: None,
+                    message_id: None,
+                    created_at: Instant(number),
+                    created_by: "test".to_owned(),
+                    expires_at: None,
+                    sent_at: None,
+                    finished_at: Some(now()),
+                };
+                tx.add_command(&org(), &command).await?;
+            }
+            Ok(())
+        };
+        office.gateway.store.write(Lane::org(&org()), unit).await.unwrap();
+        for role in [Role::ReadOnly, Role::ReadOnly, Role::ReadOnly] {
+            office.key(role).await;
+        }
+        for name in ["one", "two"] {
+            let answer = office
+                .ask_as(&office.owner, "PUT", &format!("/v1/tariffs/{name}.tariff"), &flat("3.00"), None)
+                .await;
+            assert_eq!(answer.status, 201, "{answer:?}");
+        }
+        until("there are bills", async || office.get("/v1/bills").await.as_array().unwrap().len() == 5).await;
+        for (list, id) in [
+            ("/v1/sessions?", "id"),
+            ("/v1/bills?", "id"),
+            ("/v1/chargers?", "id"),
+            ("/v1/chargers/X-0/commands?", "id"),
+            ("/v1/incidents?", "id"),
+            ("/v1/incidents?open=true&", "id"),
+            ("/v1/audit?", "id"),
+            ("/v1/keys?", "id"),
+            ("/v1/tariffs?", "file"),
+        ] {
+            let whole = office.get(&format!("{list}limit=200")).await;
+            let ids = |piece: &Value| -> Vec<Value> {
+                piece.as_array().unwrap().iter().map(|thing| thing[id].clone()).collect()
+            };
+            assert!(ids(&whole).len() >= 2, "{list}");
+            let (mut found, mut after) = (Vec::new(), String::new());
+            loop {
+                let (head, body) = fetch(&office, "GET", &format!("/api{list}limit=2{after}"), "", b"").await;
+                let piece: Value =
+                    serde_json::from_str(&body).unwrap_or_else(|_| panic!("{list}: {head} {body}"));
+                assert!(ids(&piece).len() <= 2, "{list}");
+                found.extend(ids(&piece));
+                let Some(next) = head.lines().find_map(|line| line.strip_prefix("takst-next: ")) else {
+                    break;
+                };
+                // Header names come in any case, ids as they are: none of these has capitals but those of chargers.
+                let next = if list.contains("/chargers?") { next.to_uppercase() } else { next.to_owned() };
+                after = format!("&after={next}");
+                assert!(found.len() < 100, "{list} has no end");
+            }
+            assert_eq!(found, ids(&whole), "{list}");
+            for wrong in ["limit=0", "limit=-1", "limit=999999999999", "limit=x", "nothing=1"] {
+                let answer = office.ask("GET", &format!("{list}{wrong}"), Value::Null).await;
+                assert_eq!(answer.status, 400, "{list}{wrong}: {answer:?}");
+            }
+        }
+        for list in ["/v1/sessions", "/v1/bills", "/v1/incidents", "/v1/keys"] {
+            assert_eq!(
+                office.ask("GET", &format!("{list}?after=nobody"), Value::Null).await.status,
+                400,
+                "{list}"
+            );
+        }
+        let described = office.get("/openapi.json").await;
+        for list in
+            ["/api/v1/sessions", "/api/v1/bills", "/api/v1/chargers", "/api/v1/incidents", "/api/v1/audit"]
+        {
+            let get = &described["paths"][list]["get"];
+            assert!(get["responses"]["200"]["headers"]["Takst-Next"].is_object(), "{list}: {get}");
+            let names: Vec<&str> = get["parameters"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| one["name"].as_str().unwrap())
+                .collect();
+            assert!(names.contains(&"limit") && names.contains(&"after"), "{list}: {names:?}");
+        }
+        office.gateway.server.stop().await;
+    });
+}
+
+#[test]
+fn what_cannot_be_read_is_a_problem_in_the_same_form() {
+    run(async {
+        let office = Office::open().await;
+        // `ask_as` wants `application/problem+json` of every refusal.
+        let large = "x".repeat((2 << 20) + 1);
+        let owner = office.owner.clone();
+        for (method, path, body, status) in [
+            ("GET", "/v1/sessions/%FF", "", 400),
+            ("GET", "/v1/setup/site/%FF", "", 400),
+            ("PUT", "/v1/setup/site/oslo", large.as_str(), 413),
+            ("POST", "/v1/keys", "{", 415),
+            ("POST", "/v1/prices/spot", large.as_str(), 413),
+            ("GET", "/v1/sessions?limit=x", "", 400),
+            ("GET", "/v1/nope", "", 404),
+        ] {
+            let answer = office.ask_as(&owner, method, path, body, None).await;
+            assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+            let title =
+                answer.body["title"].as_str().unwrap_or_else(|| panic!("{method} {path}: {answer:?}"));
+            assert!(!title.contains("deserialize"), "{title}");
+        }
+        office.gateway.server.stop().await;
+    });
+}
+
+#[test]
+fn pages_and_receipts_are_guarded() {
+    run(async {
+        let office = Office::open().await;
+        let row = session(&office, 1).await;
+        let mut bill = Value::Null;
+        until("it is billed", async || {
+            bill = office.get(&format!("/v1/sessions/{}", row.id)).await["bills"][0].clone();
+            bill.is_object()
+        })
+        .await;
+        let receipt = format!("/api/v1/bills/{}/receipt", bill["id"].as_str().unwrap());
+        for (path, more) in [
+            ("/", ""),
+            ("/login", ""),
+            (receipt.as_str(), ""),
+            (receipt.as_str(), "Accept: text/html\r\n"),
+            ("/api/v1/sessions", ""),
+        ] {
+            let (head, body) = fetch(&office, "GET", path, more, b"").await;
+            assert!(head.starts_with("http/1.1 200"), "{path}: {head}");
+            for wanted in [
+                "content-security-policy: default-src 'none';",
+                "frame-ancestors 'none'",
+                "x-content-type-options: nosniff",
+                "x-frame-options: deny",
+                "referrer-policy: no-referrer",
+                "cache-control: no-store",
+            ] {
+                assert!(head.contains(wanted), "{path}: {wanted}: {head}");
+            }
+            assert!(!body.contains("<script>"), "{path}: scripts stand in files of their own");
+        }
+        office.gateway.server.stop().await;
+    });
+}
+
+#[test]
+fn a_key_that_asks_too_often_is_told_when_to_come_again() {
+    run(async {
+        let office = Office::open().await;
+        let limits = office.ask("PUT", "/v1/setup/limits", json!({"api_requests": 5})).await;
+        assert_eq!(limits.status, 200, "{limits:?}");
+        let mut refused = None;
+        for _ in 0..60 {
+            let (head, body) = fetch(&office, "GET", "/api/v1/chargers", "", b"").await;
+            if !head.starts_with("http/1.1 200") {
+                refused = Some((head, body));
+                break;
+            }
+        }
+        let (head, body) = refused.expect("five a minute are not sixty");
+        assert!(head.starts_with("http/1.1 429") && head.contains("retry-after: "), "{head}");
+        assert!(head.contains("application/problem+json") && body.contains("api_requests"), "{head} {body}");
+        office.gateway.server.stop().await;
+    });
+}
+
+#[test]
+fn a_tariff_file_that_counts_nowhere_is_read_listed_and_removed() {
+    run(async {
+        let office = Office::open().await;
+        let owner = office.owner.clone();
+        let put = office.ask_as(&owner, "PUT", "/v1/tariffs/new/night.tariff", &flat("1.00"), None).await;
+        assert_eq!(put.status, 201, "{put:?}");
+        let read = office.get("/v1/tariffs/new/night.tariff").await;
+        assert_eq!((&read["file"], &read["text"]), (&json!("new/night.tariff"), &json!(flat("1.00"))));
+        assert_eq!((&read["counts_now"], read.get("version")), (&json!(false), None));
+        let all = office.get("/v1/tariffs").await;
+        let files: Vec<&str> =
+            all.as_array().unwrap().iter().map(|one| one["file"].as_str().unwrap()).collect();
+        assert_eq!(files, ["flat.tariff", "new/night.tariff"]);
+
+        // What another list is based on stays, and so does what is assigned.
+        let based = flat("1.00")
+            .replace("  prices:", "  based on: \"new/night.tariff\"\n  prices:")
+            .replace("\nenergy: 1.00 NOK/kWh\n", "");
+        std::fs::write(office.dir.path().join("setup/child.tariff"), based).unwrap();
+        for (file, user) in [("new/night.tariff", "child.tariff"), ("flat.tariff", "tariff ")] {
+            let refused = office.ask("DELETE", &format!("/v1/tariffs/{file}"), Value::Null).await;
+            assert_eq!(refused.status, 409, "{refused:?}");
+            assert!(refused.body["title"].as_str().unwrap().contains(user), "{refused:?}");
+        }
+        std::fs::remove_file(office.dir.path().join("setup/child.tariff")).unwrap();
+        assert_eq!(office.ask("DELETE", "/v1/tariffs/new/night.tariff", Value::Null).await.status, 204);
+        for method in ["GET", "DELETE"] {
+            assert_eq!(
+                office.ask(method, "/v1/tariffs/new/night.tariff", Value::Null).await.status,
+                404,
+                "{method}"
+            );
+        }
+        assert!(!office.dir.path().join("setup/new/night.tariff").exists());
+        assert_eq!(office.ask("DELETE", "/v1/tariffs/..%2Fdata%2Fx.tariff", Value::Null).await.status, 422);
+        assert!(office.told().await.contains(&"owner tariff.remove new/night.tariff".to_owned()));
+        office.gateway.server.stop().await;
+    });
+}
+
+#[test]
+fn a_charger_that_is_rejected_is_sent_away_at_once() {
+    run(async {
+        let office = Office::open().await;
+        let mut plug = Plug::connect(office.address, "/ocpp/O-1", &["ocpp1.6"], None).await.unwrap();
+        plug.boot().await;
+        assert_eq!(office.ask("POST", "/v1/chargers/O-1/reject", Value::Null).await.status, 204);
+        until("it has no connection", async || {
+            let shown: Value = office.get("/v1/chargers/O-1").await;
+            shown["online"] == false && shown["registration"] == "rejected"
+        })
+        .await;
+        office.gateway.server.stop().await;
+    });
+}
+
+#[test]
+fn a_charger_that_is_underway_in_one_campaign_waits_in_the_other() {
+    run(async {
+        let office = Office::open().await;
+        let mut plug = Plug::connect(office.address, "/ocpp/O-1", &["ocpp1.6"], None).await.unwrap();
+        plug.boot().await;
+        let told = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&told);
+        let charger = tokio::spawn(async move {
+            loop {
+                if plug.obey(json!({"status": "Accepted"})).await == "UpdateFirmware" {
+                    count.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        });
+        let mut ids = Vec::new();
+        for version in ["2", "2.0"] {
+            let campaign = json!({
+                "name": version, "chargers": {"ids": ["O-1"]},
+                "firmware": {"version": version, "location": "https://example.org/firmware.bin"},
+            });
+            let begun = office.ask("POST", "/v1/campaigns", campaign).await;
+            assert_eq!(begun.status, 201, "{begun:?}");
+            ids.push(begun.body["id"].as_str().unwrap().to_owned());
+        }
+        let stand = async || {
+            let mut all = Vec::new();
+            for id in &ids {
+                let campaign = office.get(&format!("/v1/campaigns/{id}")).await;
+                all.push(campaign["chargers"][0]["status"].as_str().unwrap().to_owned());
+            }
+            all.sort();
+            all
+        };
+        until("it is told", async || told.load(Ordering::SeqCst) == 1).await;
+        // Longer than between two looks at the campaigns.
+        tokio::time::sleep(Duration::from_secs(7)).await;
+        assert_eq!(
+            (stand().await, told.load(Ordering::SeqCst)),
+            (vec!["underway".to_owned(), "waiting".to_owned()], 1)
+        );
+        charger.abort();
+        office.gateway.server.stop().await;
+    });
+}
