@@ -73,7 +73,7 @@ impl Request {
     /// # Errors
     /// `not-done` when nothing was sent, `unknown` when no whole answer came.
     pub fn send(self) -> Result<Response, Error> {
-        host_http::send(&self.inner).map_err(|error| match error.failure {
+        crate::host::send(&self.inner).map_err(|error| match error.failure {
             Failure::Denied => Error::not_done("http-denied", error.detail),
             Failure::NoConnection => Error::not_done("no-connection", error.detail),
             Failure::TooMany => Error::not_done("too-many-requests", error.detail),

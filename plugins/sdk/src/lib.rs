@@ -25,12 +25,17 @@
 //!
 //! Every call gets a fresh instance: a `static` does not outlive it. What must be kept goes through [`kv`]. A panic ends the call with its message in the
 //! gateway's log, and drops what the call wrote to [`kv`].
+//!
+//! A plugin's own tests run without WebAssembly and without a gateway: `cargo test`, with `testing` as the gateway's stand-in.
 
 pub mod bindings;
 mod error;
+mod host;
 pub mod http;
 mod money;
 mod settings;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
 
 pub use bindings::host::takst::plugin::types::{Error, Finding, Money, Options, Outcome};
 pub use settings::Settings;
@@ -76,24 +81,24 @@ pub mod calls {
 
 /// The gateway's clock.
 pub mod clock {
-    pub use crate::bindings::host::takst::plugin::host_clock::{now, offset};
+    pub use crate::host::{now, offset};
 }
 
 /// What outlives a call.
 pub mod kv {
-    pub use crate::bindings::host::takst::plugin::host_kv::{delete, get, names, set};
+    pub use crate::host::{delete, get, names, set};
 }
 
 /// Arithmetic with secrets that stay in the gateway.
 pub mod crypto {
-    pub use crate::bindings::host::takst::plugin::host_crypto::{
-        Hash, digest, hmac, hmac_equals, jwt, random,
-    };
+    pub use crate::bindings::host::takst::plugin::host_crypto::Hash;
+    pub use crate::host::{digest, hmac, hmac_equals, jwt, random};
 }
 
 /// Lines for the gateway's log.
 pub mod log {
-    use crate::bindings::host::takst::plugin::host_log::{Level, write};
+    pub use crate::bindings::host::takst::plugin::host_log::Level;
+    use crate::host::write;
 
     /// For whoever writes the plugin.
     pub fn debug(text: impl AsRef<str>) {
@@ -120,6 +125,8 @@ pub fn start() {
 }
 
 /// Exports a type as a plugin with these capabilities: `plugin!(Stripe: payments, calls);`. They are `prices`, `payments`, `invoices`, `meters`, `messages` and `calls`.
+///
+/// Outside WebAssembly, in the plugin's own tests, it only sees to it that the traits are there: nothing is exported.
 #[macro_export]
 macro_rules! plugin {
     ($plugin:ident: $($capability:ident),+ $(,)?) => {
@@ -128,7 +135,13 @@ macro_rules! plugin {
         extern "C" fn __takst_start() {
             $crate::start();
         }
+        #[cfg(target_arch = "wasm32")]
         $crate::bindings::host::export_configuration!($plugin with_types_in $crate::bindings::host);
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: () = {
+            const fn is<T: $crate::Configuration>() {}
+            is::<$plugin>();
+        };
         $($crate::__export!($capability, $plugin);)+
     };
 }
@@ -137,22 +150,58 @@ macro_rules! plugin {
 #[macro_export]
 macro_rules! __export {
     (prices, $plugin:ident) => {
+        #[cfg(target_arch = "wasm32")]
         $crate::bindings::prices::export_prices!($plugin with_types_in $crate::bindings::prices);
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: () = {
+            const fn is<T: $crate::prices::Guest>() {}
+            is::<$plugin>();
+        };
     };
     (payments, $plugin:ident) => {
+        #[cfg(target_arch = "wasm32")]
         $crate::bindings::payments::export_payments!($plugin with_types_in $crate::bindings::payments);
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: () = {
+            const fn is<T: $crate::payments::Guest>() {}
+            is::<$plugin>();
+        };
     };
     (invoices, $plugin:ident) => {
+        #[cfg(target_arch = "wasm32")]
         $crate::bindings::invoices::export_invoices!($plugin with_types_in $crate::bindings::invoices);
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: () = {
+            const fn is<T: $crate::invoices::Guest>() {}
+            is::<$plugin>();
+        };
     };
     (meters, $plugin:ident) => {
+        #[cfg(target_arch = "wasm32")]
         $crate::bindings::meters::export_meters!($plugin with_types_in $crate::bindings::meters);
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: () = {
+            const fn is<T: $crate::meters::Guest>() {}
+            is::<$plugin>();
+        };
     };
     (messages, $plugin:ident) => {
+        #[cfg(target_arch = "wasm32")]
         $crate::bindings::messages::export_messages!($plugin with_types_in $crate::bindings::messages);
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: () = {
+            const fn is<T: $crate::messages::Guest>() {}
+            is::<$plugin>();
+        };
     };
     (calls, $plugin:ident) => {
+        #[cfg(target_arch = "wasm32")]
         $crate::bindings::calls::export_calls!($plugin with_types_in $crate::bindings::calls);
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: () = {
+            const fn is<T: $crate::calls::Guest>() {}
+            is::<$plugin>();
+        };
     };
     ($other:ident, $plugin:ident) => {
         compile_error!(concat!(
