@@ -1,4 +1,4 @@
-//! A plugin of ours is built from source, and imports and exports what the interface says.
+//! The plugins that we ship are built from source, and import and export what the interface says.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
@@ -11,28 +11,39 @@ fn target() -> std::path::PathBuf {
     folder.parent().unwrap().join("plugins")
 }
 
+const SHIPPED: [(&str, &[&str]); 4] = [
+    ("hvakosterstrommen", &["prices"]),
+    ("sms", &["calls", "messages"]),
+    ("stripe", &["calls", "payments"]),
+    ("vipps", &["calls", "payments"]),
+];
+
 #[test]
 fn a_plugin_is_a_component_of_our_interface_alone() {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
-    let folder =
-        Guests { manifest: &manifest, target: &target(), package: Some("hvakosterstrommen"), locked: true }
-            .build()
-            .unwrap_or_else(|e| panic!("{e}"));
-    let core = module(&folder, "hvakosterstrommen").unwrap_or_else(|e| panic!("{e}"));
-    let bytes = component(&core).unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!(bytes, component(&core).unwrap(), "the same module gives the same bytes");
+    let guests = Guests { manifest: &manifest, target: &target(), package: None, locked: true };
+    let folder = guests.build().unwrap_or_else(|e| panic!("{e}"));
+    for (package, capabilities) in SHIPPED {
+        let core = module(&folder, package).unwrap_or_else(|e| panic!("{e}"));
+        let bytes = component(&core).unwrap_or_else(|e| panic!("{package}: {e}"));
+        assert_eq!(bytes, component(&core).unwrap(), "the same module gives the same bytes");
 
-    let decoded = wit_component::decode(&bytes).unwrap();
-    let resolve = decoded.resolve();
-    let wit_component::DecodedWasm::Component(_, world) = &decoded else {
-        panic!("no component");
-    };
-    let world = &resolve.worlds[*world];
-    let imports: Vec<String> = world.imports.keys().map(|key| resolve.name_world_key(key)).collect();
-    let mut exports: Vec<String> = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();
-    assert!(imports.iter().all(|name| name.starts_with("takst:plugin/")), "{imports:?}");
-    exports.sort();
-    assert_eq!(exports, ["takst:plugin/configuration@1.0.0", "takst:plugin/prices@1.0.0"]);
+        let decoded = wit_component::decode(&bytes).unwrap();
+        let resolve = decoded.resolve();
+        let wit_component::DecodedWasm::Component(_, world) = &decoded else {
+            panic!("no component");
+        };
+        let world = &resolve.worlds[*world];
+        let imports: Vec<String> = world.imports.keys().map(|key| resolve.name_world_key(key)).collect();
+        let mut exports: Vec<String> = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();
+        assert!(imports.iter().all(|name| name.starts_with("takst:plugin/")), "{package}: {imports:?}");
+        exports.sort();
+        let mut expected: Vec<String> =
+            capabilities.iter().map(|name| format!("takst:plugin/{name}@1.0.0")).collect();
+        expected.push("takst:plugin/configuration@1.0.0".to_owned());
+        expected.sort();
+        assert_eq!(exports, expected, "{package}");
+    }
 }
 
 #[test]
