@@ -1,0 +1,69 @@
+//! The limiter that wasmtime asks before a memory or a table grows: one sum for all of them.
+
+use wasmtime::ResourceLimiter;
+
+// What an element of a table takes in the host.
+const ELEMENT: usize = 16;
+/// Memories, tables and core instances of one component: a component with thousands of small ones costs the host more than its bytes.
+const PARTS: usize = 32;
+
+/// The bytes of all memories and tables of a store.
+#[derive(Debug)]
+pub struct Memory {
+    limit: usize,
+    used: usize,
+    refused: bool,
+}
+
+impl Memory {
+    /// With at most so many bytes.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { limit, used: 0, refused: false }
+    }
+
+    /// Bytes in use. Memories never shrink, so it is also the most.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        u64::try_from(self.used).unwrap_or(u64::MAX)
+    }
+
+    /// Whether something was refused: what comes after it is probably because of it.
+    #[must_use]
+    pub fn refused(&self) -> bool {
+        self.refused
+    }
+
+    fn grow(&mut self, current: usize, desired: usize, unit: usize) -> bool {
+        let more = desired.saturating_sub(current).saturating_mul(unit);
+        let sum = self.used.saturating_add(more);
+        if sum > self.limit {
+            self.refused = true;
+            return false;
+        }
+        self.used = sum;
+        true
+    }
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.grow(current, desired, 1))
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.grow(current, desired, ELEMENT))
+    }
+
+    fn instances(&self) -> usize {
+        PARTS
+    }
+
+    fn tables(&self) -> usize {
+        PARTS
+    }
+
+    fn memories(&self) -> usize {
+        PARTS
+    }
+}
