@@ -18,6 +18,7 @@ pub mod feeds;
 pub mod gateway;
 pub mod house;
 pub mod hub;
+pub mod invoices;
 pub mod link;
 pub mod live;
 pub mod monitor;
