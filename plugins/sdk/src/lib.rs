@@ -36,6 +36,7 @@ mod money;
 mod settings;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+pub mod time;
 
 pub use bindings::host::takst::plugin::types::{Error, Finding, Money, Options, Outcome};
 pub use settings::Settings;
