@@ -335,7 +335,12 @@ fn tariffs_are_sent_assigned_and_followed_by_version() {
         assert!(!office.dir.path().join("night.tariff").exists());
         let made = put("lists/night.tariff", &flat("1.00")).await;
         assert_eq!((made.status, office.file("lists/night.tariff")), (201, flat("1.00")), "{made:?}");
-        assert_eq!(office.get("/v1/tariffs").await.as_array().unwrap().len(), 1, "it is assigned nowhere");
+        let all = office.get("/v1/tariffs").await;
+        assert_eq!(
+            (all.as_array().unwrap().len(), all[1].get("version")),
+            (2, None),
+            "it is assigned nowhere"
+        );
         assert_eq!(office.told().await, ["owner tariff.put lists/night.tariff"]);
 
         let assigned = json!({"file": "lists/night.tariff", "charger": "O-1"});
@@ -494,7 +499,7 @@ fn the_api_describes_it() {
             ("/api/v1/setup/{section}/{id}", &["get", "put", "patch", "delete"]),
             ("/api/v1/drivers/{id}/personal-data", &["delete"]),
             ("/api/v1/tariffs", &["get"]),
-            ("/api/v1/tariffs/{name}", &["get", "put"]),
+            ("/api/v1/tariffs/{name}", &["get", "put", "delete"]),
         ] {
             let described = openapi["paths"][path].as_object().unwrap_or_else(|| panic!("{path}"));
             let mut found: Vec<&str> = described.keys().map(String::as_str).collect();

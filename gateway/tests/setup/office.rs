@@ -197,6 +197,9 @@ impl Office {
         if let Some(tag) = if_match {
             request.push_str(&format!("If-Match: {tag}\r\n"));
         }
+        if body.len() > 1 && body.starts_with('{') {
+            request.push_str("Content-Type: application/json\r\n");
+        }
         request.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
         let answer = raw(self.address, request.as_bytes()).await;
         let (head, body) =
