@@ -48,16 +48,22 @@ impl fmt::Display for Span {
     }
 }
 
-// In the largest unit that divides it or is ten times smaller than it; one decimal where it is not whole.
+// For people: in the largest unit that it reaches, with one decimal where it is not whole.
 fn in_units(f: &mut fmt::Formatter<'_>, value: u64, units: &[(&str, u64)]) -> fmt::Result {
-    let exact = units.iter().find(|(_, unit)| value >= *unit && value % unit == 0);
+    let exact = units.iter().find(|(_, unit)| value >= *unit && value % unit == 0 && value / unit < 10_000);
     let near = units.iter().find(|(_, unit)| value >= *unit).or(units.last());
-    let Some((name, unit)) = exact.filter(|(_, unit)| value / unit < 10_000).or(near) else { return Ok(()) };
+    let Some((name, unit)) = exact.filter(|(_, unit)| value / unit < 1_000).or(near) else { return Ok(()) };
     let whole = value / unit;
     match (value % unit).saturating_mul(10) / unit {
         0 => write!(f, "{whole} {name}"),
         tenth => write!(f, "{whole}.{tenth} {name}"),
     }
+}
+
+// For files: exactly, in the largest unit that divides it.
+fn exactly(value: u64, units: &[(&str, u64)]) -> String {
+    let unit = units.iter().find(|(_, unit)| value >= *unit && value % unit == 0).or(units.last());
+    unit.map(|(name, unit)| format!("{} {name}", value / unit)).unwrap_or_default()
 }
 
 fn read(text: &str, units: &[(&str, u64)]) -> Option<u64> {
@@ -90,13 +96,13 @@ impl<'de> Deserialize<'de> for Span {
 
 impl Serialize for Size {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
+        to.serialize_str(&exactly(self.0, &SIZES))
     }
 }
 
 impl Serialize for Span {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
+        to.serialize_str(&exactly(u64::try_from(self.0.as_micros()).unwrap_or(u64::MAX), &SPANS))
     }
 }
 
@@ -126,5 +132,8 @@ mod tests {
         assert_eq!(Span(Duration::from_micros(1_234)).to_string(), "1.2 ms");
         assert_eq!(Span(Duration::from_secs(600)).to_string(), "10 min");
         assert_eq!(Span(Duration::from_secs(90)).to_string(), "90 s");
+        for value in [1, 1_234, 61_000_000, 100_000, 0] {
+            assert_eq!(read(&exactly(value, &SPANS), &SPANS), Some(value));
+        }
     }
 }

@@ -10,7 +10,7 @@ use wasmtime::component::{ComponentType, Lift, Lower};
 #[component(enum)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]
-pub enum Status {
+pub enum PaymentState {
     /// On its way; ask again.
     #[component(name = "pending")]
     Pending,
@@ -42,7 +42,7 @@ pub struct Payment {
     /// The provider's name for it.
     pub reference: String,
     /// How it stands.
-    pub status: Status,
+    pub state: PaymentState,
     /// What was taken.
     pub captured: Money,
     /// What was given back.
@@ -143,9 +143,9 @@ pub enum Operation {
 }
 
 weigh! {
-    Payment: reference status captured refunded next failure more;
+    Payment: reference state captured refunded next failure more;
     Instrument: reference ready label next failure more;
     ChargeRequest: amount instrument payer description reference return_to capture more;
     SaveRequest: payer reference return_to at_most description more;
 }
-weigh!(flat Status, Operation);
+weigh!(flat PaymentState, Operation);

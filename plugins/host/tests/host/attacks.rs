@@ -1,0 +1,1 @@
+//! What a guest might do to the host, to other guests, and to the world.
