@@ -20,11 +20,14 @@ pub mod limits;
 pub mod load;
 pub mod manifest;
 pub mod model;
+pub mod package;
 pub mod plugin;
 pub mod pool;
+pub mod registry;
 pub mod secrets;
 mod state;
 pub mod tape;
+pub mod testing;
 
 pub use host::{Host, Setup};
 pub use imports::idempotency_key;

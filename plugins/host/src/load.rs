@@ -149,30 +149,24 @@ impl Host {
         if let Some(named) = manifest.sha256.as_ref().filter(|named| **named != found) {
             return Err(LoadError::Sha { found, named: named.clone() });
         }
-        // What is in the cache was looked at when it was put there, but not with this manifest: names are looked at each time.
-        let (component, interface, origin) =
-            match self.0.cache.as_ref().map(|cache| cache.get(&self.0.engine, &found)) {
-                Some(Ok(Some(component))) => {
-                    let shape = Shape::read(wasm)?;
-                    (component, shape.check(manifest)?, Origin::Cache)
+        let cached = self.0.cache.as_ref().map_or(Ok(None), |cache| cache.get(&self.0.engine, &found));
+        let (component, interface, origin) = match cached {
+            // It was put there with another manifest, perhaps: the names are held against this one each time.
+            Ok(Some((shape, component))) => (component, shape.check(manifest)?, Origin::Cache),
+            missed => {
+                let shape = Shape::read(wasm)?;
+                let interface = shape.check(manifest)?;
+                let component = Component::from_binary(&self.0.engine, wasm)
+                    .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+                let kept =
+                    self.0.cache.as_ref().map_or(Ok(()), |cache| cache.put(&component, &shape, &found));
+                let trouble = missed.err().or(kept.err());
+                if let Some(trouble) = &trouble {
+                    tracing::warn!(plugin = manifest.id, trouble, "compiled again");
                 }
-                from_cache => {
-                    let shape = Shape::read(wasm)?;
-                    let interface = shape.check(manifest)?;
-                    let component = Component::from_binary(&self.0.engine, wasm)
-                        .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
-                    let mut trouble = from_cache.and_then(Result::err);
-                    if let Some(cache) = &self.0.cache
-                        && let Err(error) = cache.put(&component, &found)
-                    {
-                        trouble = Some(error);
-                    }
-                    if let Some(trouble) = &trouble {
-                        tracing::warn!(plugin = manifest.id, trouble, "compiled again");
-                    }
-                    (component, interface, Origin::Compiled(trouble))
-                }
-            };
+                (component, interface, Origin::Compiled(trouble))
+            }
+        };
         let pre = self
             .0
             .linker
@@ -197,7 +191,7 @@ fn exports(component: &Component) -> BTreeMap<&'static str, BTreeMap<&'static st
     let mut all: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
     for (function, _) in crate::capability::functions() {
         let Some((interface, name)) = function.split_once('.') else { continue };
-        let instance = component.get_export_index(None, &interface::full_name(interface));
+        let instance = component.get_export_index(None, interface::full_name(interface));
         let index = instance.and_then(|instance| component.get_export_index(Some(&instance), name));
         if let Some(index) = index {
             all.entry(interface).or_default().insert(name, index);

@@ -4,7 +4,7 @@ mod outcome;
 mod run;
 
 pub use outcome::{Done, Failed, Kind, Stop};
-pub(crate) use run::Function;
+pub(crate) use run::{Function, shown};
 
 use crate::capability::{Calls, Configuration, Invoices, Messages, Meters, Payments, Prices};
 use crate::grant::Grant;

@@ -30,7 +30,8 @@ pub struct Filled {
 /// The secrets that may go to one host, read for one call.
 #[derive(Default)]
 pub struct Bound {
-    values: BTreeMap<String, (Secret, Vec<Place>)>,
+    // None: bound to this host, but the operator has not given it.
+    values: BTreeMap<String, Option<(Secret, Vec<Place>)>>,
     // What is taken out of answers: the bytes, and the name that stands there instead. The longest first.
     needles: Vec<(Vec<u8>, String)>,
 }
@@ -56,10 +57,11 @@ impl Bound {
             })
         };
         for (name, spec) in manifest.secrets.iter().filter(|(_, spec)| here(spec)) {
-            if let Some(secret) = secrets.get(name).await? {
+            let secret = secrets.get(name).await?;
+            if let Some(secret) = &secret {
                 bound.hide(name, secret.expose());
-                bound.values.insert(name.clone(), (secret, spec.places.clone()));
             }
+            bound.values.insert(name.clone(), secret.map(|secret| (secret, spec.places.clone())));
         }
         Ok(bound)
     }
@@ -180,25 +182,20 @@ impl Bound {
         place: Place,
     ) -> Result<Vec<u8>, String> {
         let name = placeholder.name;
-        let Some((secret, places)) = self.values.get(name) else {
-            return Err(match manifest.secrets.get(name) {
-                None => format!(
-                    "{} has no secret `{}`: plugin.toml names it under [secrets]",
-                    manifest.id,
-                    name.escape_debug()
-                ),
-                Some(spec)
-                    if !spec
-                        .hosts
-                        .iter()
-                        .any(|bound| matches!(bound, HostName::Exact(bound) if bound == host)) =>
-                {
-                    format!(
-                        "the secret `{name}` is not bound to {host}: it would need `hosts = [\"{host}\"]` under [secrets.{name}] in plugin.toml"
-                    )
-                }
-                Some(_) => format!("the secret `{name}` has no value: the operator has to give it"),
-            });
+        let (secret, places) = match self.values.get(name) {
+            Some(Some(found)) => found,
+            Some(None) => {
+                return Err(format!("the secret `{name}` has no value: the operator has to give it"));
+            }
+            None if manifest.secrets.contains_key(name) => {
+                return Err(format!(
+                    "the secret `{name}` is not bound to {host}: it would need `hosts = [\"{host}\"]` under [secrets.{name}] in plugin.toml"
+                ));
+            }
+            None => {
+                let (id, name) = (&manifest.id, name.escape_debug());
+                return Err(format!("{id} has no secret `{name}`: plugin.toml names it under [secrets]"));
+            }
         };
         if !places.contains(&place) {
             return Err(format!(

@@ -50,7 +50,7 @@ impl fmt::Display for Span {
 
 // For people: in the largest unit that it reaches, with one decimal where it is not whole.
 fn in_units(f: &mut fmt::Formatter<'_>, value: u64, units: &[(&str, u64)]) -> fmt::Result {
-    let exact = units.iter().find(|(_, unit)| value >= *unit && value % unit == 0 && value / unit < 10_000);
+    let exact = units.iter().find(|(_, unit)| value >= *unit && value.is_multiple_of(*unit));
     let near = units.iter().find(|(_, unit)| value >= *unit).or(units.last());
     let Some((name, unit)) = exact.filter(|(_, unit)| value / unit < 1_000).or(near) else { return Ok(()) };
     let whole = value / unit;
@@ -62,7 +62,7 @@ fn in_units(f: &mut fmt::Formatter<'_>, value: u64, units: &[(&str, u64)]) -> fm
 
 // For files: exactly, in the largest unit that divides it.
 fn exactly(value: u64, units: &[(&str, u64)]) -> String {
-    let unit = units.iter().find(|(_, unit)| value >= *unit && value % unit == 0).or(units.last());
+    let unit = units.iter().find(|(_, unit)| value >= *unit && value.is_multiple_of(*unit)).or(units.last());
     unit.map(|(name, unit)| format!("{} {name}", value / unit)).unwrap_or_default()
 }
 

@@ -1,6 +1,8 @@
 //! Compiled plugins on disk. wasmtime runs whatever stands in such a file, so only what this gateway wrote itself is believed: each file
-//! begins with a MAC over its name and content, by a key that lies beside it for its owner alone.
+//! begins with a MAC over its name and content, by a key that lies beside it for its owner alone. After it stand the names at the plugin's
+//! border, as JSON with its length before it, and the code.
 
+use super::Shape;
 use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use std::fs;
@@ -50,9 +52,9 @@ impl Cache {
         context.sign()
     }
 
-    /// The compiled plugin, if it is there. An error says why a file that is there is not used.
+    /// The compiled plugin and the names at its border, if it is there. An error says why a file that is there is not used.
     #[expect(unsafe_code, reason = "deserialize trusts its bytes: the MAC says that this gateway wrote them")]
-    pub(crate) fn get(&self, engine: &Engine, sha256: &str) -> Result<Option<Component>, String> {
+    pub(crate) fn get(&self, engine: &Engine, sha256: &str) -> Result<Option<(Shape, Component)>, String> {
         let name = Self::name(engine, sha256);
         let path = self.folder.join(&name);
         let bytes = match fs::read(&path) {
@@ -70,17 +72,26 @@ impl Cache {
         hmac::verify(&self.key, &text, mac).map_err(|_| {
             format!("{} was not written by this gateway, or was changed since", path.display())
         })?;
+        let of_another =
+            |error: &dyn std::fmt::Display| format!("{} is of another release: {error}", path.display());
+        let (length, rest) = content.split_first_chunk::<4>().ok_or_else(|| of_another(&"too short"))?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+        let (shape, code) = rest.split_at_checked(length).ok_or_else(|| of_another(&"too short"))?;
+        let shape: Shape = serde_json::from_slice(shape).map_err(|error| of_another(&error))?;
         // SAFETY: the bytes are those that `put` got from `Component::serialize`, as the MAC with a key of ours says. wasmtime itself
         // refuses those of another version or other settings.
-        let component = unsafe { Component::deserialize(engine, content) };
-        component.map(Some).map_err(|error| format!("{} is of another wasmtime: {error:#}", path.display()))
+        let component = unsafe { Component::deserialize(engine, code) };
+        component.map(|component| Some((shape, component))).map_err(|error| of_another(&format!("{error:#}")))
     }
 
     /// Keeps a compiled plugin.
-    pub(crate) fn put(&self, component: &Component, sha256: &str) -> Result<(), String> {
+    pub(crate) fn put(&self, component: &Component, shape: &Shape, sha256: &str) -> Result<(), String> {
         let name = Self::name(component.engine(), sha256);
-        let content =
-            component.serialize().map_err(|error| format!("cannot be kept in the cache: {error:#}"))?;
+        let says = |error: &dyn std::fmt::Display| format!("it cannot be kept in the cache: {error}");
+        let shape = serde_json::to_vec(shape).map_err(|error| says(&error))?;
+        let length = u32::try_from(shape.len()).map_err(|error| says(&error))?;
+        let code = component.serialize().map_err(|error| says(&format!("{error:#}")))?;
+        let content = [length.to_le_bytes().as_slice(), &shape, &code].concat();
         let path = self.folder.join(&name);
         let write = || {
             let number = self.writes.fetch_add(1, Ordering::Relaxed);
@@ -107,18 +118,26 @@ fn key(path: &Path) -> io::Result<Vec<u8>> {
                 return Ok(key);
             }
             tracing::warn!(file = %path.display(), "the cache's key is not whole: a new one is made, and plugins are compiled again");
+            fs::remove_file(path)?;
         }
         Ok(_) => {
             tracing::warn!(file = %path.display(), "others could read the cache's key: a new one is made, and plugins are compiled again");
+            fs::remove_file(path)?;
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
+    // Two gateways that start at the same time agree on the key of the one that was first.
     let mut key = vec![0; MAC];
     SystemRandom::new().fill(&mut key).map_err(|_| io::Error::other("the machine has no random numbers"))?;
-    let part = path.with_extension("part");
-    let _ = fs::remove_file(&part);
+    let name: String = key.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let part = path.with_extension(format!("{name}.part"));
     private(&part)?.write_all(&key)?;
-    fs::rename(&part, path)?;
-    Ok(key)
+    let placed = fs::hard_link(&part, path);
+    fs::remove_file(&part)?;
+    match placed {
+        Ok(()) => Ok(key),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs::read(path),
+        Err(error) => Err(error),
+    }
 }

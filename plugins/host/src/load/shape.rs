@@ -4,11 +4,12 @@ use super::LoadError;
 use super::interface::{self, PACKAGE, VERSION};
 use crate::manifest::{Capability, Manifest};
 use semver::Version;
+use serde::{Deserialize, Serialize};
 use wasmparser::component_types::ComponentEntityType;
 use wasmparser::{Chunk, Encoding, Parser, Payload, Validator, WasmFeatures};
 
 /// Names at the border of a component.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Shape {
     /// Interfaces with their functions.
     pub imports: Vec<(String, Vec<String>)>,
@@ -132,6 +133,7 @@ impl Shape {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn invalid(error: wasmparser::BinaryReaderError) -> LoadError {
     LoadError::Invalid(error.message().to_owned())
 }

@@ -286,7 +286,7 @@ async fn finish<A: Answer>(
             // What the plugin did, it did: its answer stays true.
             Ok(Err(error)) => warnings.push(format!("what the plugin wrote was not kept: {error}")),
             Err(_) => {
-                warnings.push("what the plugin wrote may not be kept: the store did not answer".to_owned())
+                warnings.push("what the plugin wrote may not be kept: the store did not answer".to_owned());
             }
         }
     }
@@ -318,10 +318,16 @@ impl Ended {
         match error.downcast_ref::<Trap>() {
             Some(Trap::OutOfFuel) => Self::Error(text, Kind::Fuel),
             Some(Trap::StackOverflow) => Self::Error(text, Kind::Stack),
+            // The stack of a Rust or C guest is a part of its memory: below it there is nothing.
+            Some(Trap::MemoryOutOfBounds) => Self::Error(
+                "an address that it does not have, as after recursion without end".to_owned(),
+                Kind::Trap,
+            ),
             Some(trap) => {
                 Self::Error(trap.to_string().trim_start_matches("wasm trap: ").to_owned(), Kind::Trap)
             }
-            None if text.contains("hostcall fuel") => Self::Error(text, Kind::Output),
+            // wasmtime has no type for it.
+            None if text.contains("allocated for hostcalls") => Self::Error(text, Kind::Output),
             None => Self::Error(text, otherwise),
         }
     }

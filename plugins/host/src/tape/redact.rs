@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 // Names whose values are credentials, in JSON and forms, without `_`, `-` and capitals.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 12] = [
     "accesstoken",
     "refreshtoken",
     "idtoken",
@@ -13,8 +13,6 @@ const NAMES: [&str; 14] = [
     "password",
     "apikey",
     "authorization",
-    "cookie",
-    "setcookie",
     "sessionid",
     "jwt",
     "privatekey",
@@ -61,6 +59,12 @@ impl Redactions {
         let plain: String =
             name.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect();
         match value {
+            // `sid=…; Path=/`
+            Value::String(text) if plain.ends_with("cookie") => {
+                for part in text.split(';') {
+                    self.add(part.split_once('=').map_or(part, |(_, value)| value).trim());
+                }
+            }
             Value::String(text) if NAMES.contains(&plain.as_str()) => self.add(text),
             _ => self.look(value),
         }
