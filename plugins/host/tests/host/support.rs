@@ -11,6 +11,7 @@ use takst_plugins::load::Code;
 use takst_plugins::manifest::Manifest;
 use takst_plugins::model::http::{Response, SendError};
 use takst_plugins::model::messages::{Message, Receipt};
+use takst_plugins::pool::Bounds;
 use takst_plugins::{Context, Done, Failed, Installation, Kind, Plugin, kv, secrets};
 
 /// The component of a guest in `tests/guests`.
@@ -94,7 +95,13 @@ impl Clock for Stopped {
 pub const NOON: i64 = 1_795_348_800_000;
 
 pub fn host_with(transport: Arc<dyn Transport>) -> Host {
-    Host::new(Setup { transport, clock: Arc::new(Stopped(NOON)), ..Setup::default() }).unwrap()
+    host_bounded(transport, Bounds::default())
+}
+
+pub fn host_bounded(transport: Arc<dyn Transport>, bounds: Bounds) -> Host {
+    // What was compiled in an earlier run need not be compiled again.
+    let cache = Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin-cache"));
+    Host::new(Setup { transport, cache, bounds, clock: Arc::new(Stopped(NOON)), ..Setup::default() }).unwrap()
 }
 
 /// One host for the tests that need nothing special: compiling takes longer than they do.
@@ -133,16 +140,19 @@ pub fn actor() -> Plugin {
 
 /// An actor with other limits, both asked for and granted.
 pub fn limited(limits: &str) -> Plugin {
-    let mut manifest = code().manifest.clone();
-    manifest.limits = manifest_limits(limits);
-    // The code is the same; only what it may use differs.
-    let mut installation = installation(&manifest);
-    installation.grant.limits = manifest.limits;
-    host().plugin(code(), installation)
+    limited_in(host(), limits)
 }
 
-fn manifest_limits(limits: &str) -> takst_plugins::limits::Wishes {
-    Grant::read("grant.toml", &format!("[limits]\n{limits}")).unwrap().limits
+pub fn limited_in(host: &Host, limits: &str) -> Plugin {
+    let code = actor_code(host, &format!("[limits]\n{limits}"));
+    host.plugin(&code, installation(&code.manifest))
+}
+
+/// An actor whose requests go to this transport.
+pub fn actor_with(transport: Arc<dyn Transport>) -> Plugin {
+    let host = host_with(transport);
+    let code = actor_code(&host, "");
+    host.plugin(&code, installation(&code.manifest))
 }
 
 pub fn message(kind: &str, to: &str, text: &str) -> Message {

@@ -1,7 +1,9 @@
 //! Does what a message says, nearly all of it bad: `kind` is the deed, `to` and `text` and `more` are what it needs.
 
 use takst_plugin_sdk::bindings::host::takst::plugin::{host_http, host_log};
-use takst_plugin_sdk::{Configuration, Error, Finding, Options, Outcome, clock, crypto, kv, messages, payments};
+use takst_plugin_sdk::{
+    Configuration, Error, Finding, Options, Outcome, clock, crypto, kv, messages, payments,
+};
 
 struct Actor;
 
@@ -97,7 +99,8 @@ fn deed(m: &messages::Message) -> Result<String, Error> {
             let text = "x".repeat(1 << 20);
             let same = || unsafe { String::from_raw_parts(text.as_ptr().cast_mut(), text.len(), 0) };
             let headers = (0..number()).map(|_| (same(), same())).collect();
-            let request = host_http::Request { method: "GET".into(), url: String::new(), headers, body: Vec::new() };
+            let request =
+                host_http::Request { method: "GET".into(), url: String::new(), headers, body: Vec::new() };
             let answer = host_http::send(&request);
             std::mem::forget(request);
             Ok(format!("{answer:?}"))
@@ -106,13 +109,15 @@ fn deed(m: &messages::Message) -> Result<String, Error> {
             .map(|mac| mac.iter().map(|b| format!("{b:02x}")).collect())
             .map_err(|e| error("crypto", e)),
         "hmac-equals" => {
-            let mac = crypto::hmac(crypto::Hash::Sha512, &m.to, m.text.as_bytes()).map_err(|e| error("crypto", e))?;
+            let mac = crypto::hmac(crypto::Hash::Sha512, &m.to, m.text.as_bytes())
+                .map_err(|e| error("crypto", e))?;
             let equal = |mac: &[u8]| crypto::hmac_equals(crypto::Hash::Sha512, &m.to, m.text.as_bytes(), mac);
             Ok(format!("{:?} {:?}", equal(&mac), equal(&mac[1..])))
         }
         "jwt" => crypto::jwt("HS256", &m.to, "", &m.text).map_err(|e| error("crypto", e)),
         "jwt-http" => {
-            let token = crypto::jwt("HS256", &m.subject, "", r#"{"iss":"me"}"#).map_err(|e| error("crypto", e))?;
+            let token =
+                crypto::jwt("HS256", &m.subject, "", r#"{"iss":"me"}"#).map_err(|e| error("crypto", e))?;
             let mut m = m.clone();
             m.more.push(("authorization".into(), format!("Bearer {token}")));
             send(&m)
@@ -131,11 +136,21 @@ fn deep(n: u64) -> u64 {
 // `to` is the address, `text` the body, `subject` the method, `more` the headers.
 fn send(m: &messages::Message) -> Result<String, Error> {
     let method = if m.subject.is_empty() || m.kind == "jwt-http" { "GET".into() } else { m.subject.clone() };
-    let request = host_http::Request { method, url: m.to.clone(), headers: m.more.clone(), body: m.text.clone().into_bytes() };
+    let request = host_http::Request {
+        method,
+        url: m.to.clone(),
+        headers: m.more.clone(),
+        body: m.text.clone().into_bytes(),
+    };
     match host_http::send(&request) {
         Ok(answer) => {
             let headers: Vec<String> = answer.headers.iter().map(|(n, v)| format!("{n}: {v}")).collect();
-            Ok(format!("{}\n{}\n\n{}", answer.status, headers.join("\n"), String::from_utf8_lossy(&answer.body)))
+            Ok(format!(
+                "{}\n{}\n\n{}",
+                answer.status,
+                headers.join("\n"),
+                String::from_utf8_lossy(&answer.body)
+            ))
         }
         Err(e) => Err(error(&format!("{:?}", e.failure), e.detail)),
     }
@@ -147,7 +162,10 @@ impl messages::Guest for Actor {
     }
 
     fn lookup(_: Options, key: String) -> Result<Option<messages::Receipt>, Error> {
-        Ok(kv::get(&key).map(|value| messages::Receipt { reference: String::from_utf8_lossy(&value).into_owned(), parts: 1 }))
+        Ok(kv::get(&key).map(|value| messages::Receipt {
+            reference: String::from_utf8_lossy(&value).into_owned(),
+            parts: 1,
+        }))
     }
 }
 
@@ -184,14 +202,29 @@ impl payments::Guest for Actor {
     fn saved(_: Options, _: String) -> Result<payments::Instrument, Error> {
         Err(error("no", ""))
     }
-    fn charge(settings: Options, _: String, request: payments::ChargeRequest) -> Result<payments::Payment, Error> {
+    fn charge(
+        settings: Options,
+        _: String,
+        request: payments::ChargeRequest,
+    ) -> Result<payments::Payment, Error> {
         Self::post(&settings, "/customers", &request.payer)?;
         Self::post(&settings, "/charges", &format!("{}", request.amount.minor))
     }
-    fn capture(_: Options, _: String, _: String, _: takst_plugin_sdk::Money) -> Result<payments::Payment, Error> {
+    fn capture(
+        _: Options,
+        _: String,
+        _: String,
+        _: takst_plugin_sdk::Money,
+    ) -> Result<payments::Payment, Error> {
         Err(error("no", ""))
     }
-    fn refund(_: Options, _: String, _: String, _: takst_plugin_sdk::Money, _: String) -> Result<payments::Payment, Error> {
+    fn refund(
+        _: Options,
+        _: String,
+        _: String,
+        _: takst_plugin_sdk::Money,
+        _: String,
+    ) -> Result<payments::Payment, Error> {
         Err(error("no", ""))
     }
     fn cancel(_: Options, _: String, _: String) -> Result<payments::Payment, Error> {

@@ -3,8 +3,8 @@
 
 use takst_plugin_sdk::bindings::host::takst::plugin::{host_http, host_log};
 use takst_plugin_sdk::{
-    Configuration, Error, Finding, Money, Options, Outcome, calls, clock, crypto, invoices, kv, messages, meters,
-    payments, prices,
+    Configuration, Error, Finding, Money, Options, Outcome, calls, clock, crypto, invoices, kv, messages,
+    meters, payments, prices,
 };
 
 struct Whole;
@@ -63,7 +63,14 @@ fn payment(reference: String) -> payments::Payment {
 }
 
 fn instrument(reference: String) -> payments::Instrument {
-    payments::Instrument { reference, ready: true, label: "Visa 4242".into(), next: None, failure: None, more: vec![] }
+    payments::Instrument {
+        reference,
+        ready: true,
+        label: "Visa 4242".into(),
+        next: None,
+        failure: None,
+        more: vec![],
+    }
 }
 
 impl payments::Guest for Whole {
@@ -76,10 +83,21 @@ impl payments::Guest for Whole {
     fn charge(_: Options, key: String, r: payments::ChargeRequest) -> Result<payments::Payment, Error> {
         Ok(payment(format!("{key} {r:?}")))
     }
-    fn capture(_: Options, key: String, reference: String, amount: Money) -> Result<payments::Payment, Error> {
+    fn capture(
+        _: Options,
+        key: String,
+        reference: String,
+        amount: Money,
+    ) -> Result<payments::Payment, Error> {
         Ok(payment(format!("{key} {reference} {amount:?}")))
     }
-    fn refund(_: Options, key: String, reference: String, amount: Money, reason: String) -> Result<payments::Payment, Error> {
+    fn refund(
+        _: Options,
+        key: String,
+        reference: String,
+        amount: Money,
+        reason: String,
+    ) -> Result<payments::Payment, Error> {
         Ok(payment(format!("{key} {reference} {amount:?} {reason}")))
     }
     fn cancel(_: Options, key: String, reference: String) -> Result<payments::Payment, Error> {
@@ -105,7 +123,11 @@ fn delivery(reference: String) -> invoices::Delivery {
 
 impl invoices::Guest for Whole {
     fn reach(_: Options, payer: Options) -> Result<invoices::Reachability, Error> {
-        Ok(invoices::Reachability { consent: invoices::Consent::Blocked, address: format!("{payer:?}"), detail: "x".into() })
+        Ok(invoices::Reachability {
+            consent: invoices::Consent::Blocked,
+            address: format!("{payer:?}"),
+            detail: "x".into(),
+        })
     }
     fn send(_: Options, key: String, invoice: invoices::Invoice) -> Result<invoices::Delivery, Error> {
         Ok(delivery(format!("{key} {invoice:?}")))
@@ -122,7 +144,8 @@ impl invoices::Guest for Whole {
 }
 
 fn series(point: String) -> meters::Series {
-    let value = meters::Value { from: 0, until: 900_000, kwh: "1.5".into(), quality: meters::Quality::Estimated };
+    let value =
+        meters::Value { from: 0, until: 900_000, kwh: "1.5".into(), quality: meters::Quality::Estimated };
     meters::Series { point, direction: meters::Direction::Production, values: vec![value] }
 }
 
@@ -158,8 +181,18 @@ impl messages::Guest for Whole {
 
 impl calls::Guest for Whole {
     fn receive(_: Options, call: calls::Call) -> Result<calls::Answer, Error> {
-        let event = calls::Event { kind: "payment".into(), subject: format!("{call:?}"), id: "1".into(), more: vec![] };
-        Ok(calls::Answer { status: 204, headers: vec![("a".into(), "b".into())], body: vec![255, 0], events: vec![event] })
+        let event = calls::Event {
+            kind: "payment".into(),
+            subject: format!("{call:?}"),
+            id: "1".into(),
+            more: vec![],
+        };
+        Ok(calls::Answer {
+            status: 204,
+            headers: vec![("a".into(), "b".into())],
+            body: vec![255, 0],
+            events: vec![event],
+        })
     }
 }
 
