@@ -94,7 +94,7 @@ fn main() {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests/Cargo.toml");
     let target = std::env::temp_dir().join("takst-bench-guests");
     let folder =
-        Guests { manifest: &manifest, target: &target, package: None, locked: true }.build().unwrap();
+        Guests { manifest: &manifest, target: &target, package: None, locked: false }.build().unwrap();
     let wasm = component(&module(&folder, "actor").unwrap()).unwrap();
     let cache = tempfile::tempdir().unwrap();
     println!(

@@ -17,7 +17,7 @@ pub const LINE: usize = 1024;
 pub struct Line {
     /// How much it matters.
     pub level: Level,
-    /// At most [`LINE`] bytes, without ends of line.
+    /// At most 1 KiB, without ends of line.
     pub text: String,
 }
 

@@ -13,7 +13,8 @@ fn every_shipped_manifest_is_right() {
         let entry = entry.unwrap();
         let path = entry.path().join("plugin.toml");
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
-        let manifest = Manifest::read(&path.display().to_string(), &text).unwrap_or_else(|error| panic!("{error}"));
+        let manifest =
+            Manifest::read(&path.display().to_string(), &text).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(manifest.id, entry.file_name().to_str().unwrap(), "the folder has the plugin's id");
         // What an operator is offered gives the plugin all that it asks for.
         let grant = Grant::all(&manifest);
