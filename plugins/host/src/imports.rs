@@ -202,6 +202,12 @@ fn crypto(linker: &mut Linker<State>) -> Result<()> {
         if let Some(Bytes(bytes)) = state.deck.answer("crypto.random", &count)? {
             return Ok((bytes,));
         }
+        if count > crypto::RANDOM {
+            let most = crypto::RANDOM;
+            return Err(Error::msg(format!(
+                "it asked for {count} random bytes at once, there are at most {most}"
+            )));
+        }
         let bytes = Bytes(crypto::random(count).map_err(broken("random"))?);
         state.deck.keep("crypto.random", &count, &bytes);
         Ok((bytes.0,))
