@@ -11,8 +11,12 @@ fn target() -> std::path::PathBuf {
     folder.parent().unwrap().join("plugins")
 }
 
-const SHIPPED: [(&str, &[&str]); 4] = [
+const SHIPPED: [(&str, &[&str]); 8] = [
+    ("efaktura", &["invoices"]),
+    ("elhub", &["meters"]),
+    ("entsoe", &["prices"]),
     ("hvakosterstrommen", &["prices"]),
+    ("nordpool", &["prices"]),
     ("sms", &["calls", "messages"]),
     ("stripe", &["calls", "payments"]),
     ("vipps", &["calls", "payments"]),
