@@ -19,6 +19,7 @@ pub mod gateway;
 pub mod house;
 pub mod hub;
 pub mod invoices;
+pub mod ledger;
 pub mod link;
 pub mod live;
 pub mod monitor;

@@ -21,8 +21,11 @@ mod export;
 mod facts;
 mod frames;
 mod incidents;
+mod ledger;
 mod open;
 mod organisation;
+mod outbox;
+mod payments;
 mod people;
 mod previews;
 mod prices;
@@ -49,7 +52,10 @@ pub use export::*;
 pub use facts::*;
 pub use frames::*;
 pub use incidents::*;
+pub use ledger::*;
 pub use organisation::*;
+pub use outbox::*;
+pub use payments::*;
 pub use people::*;
 pub use previews::*;
 pub use prices::*;
@@ -108,6 +114,12 @@ impl Lane {
     #[must_use]
     pub fn org(org: &OrgId) -> Self {
         Self::of(&(org, ()))
+    }
+
+    /// The lane of one who owes.
+    #[must_use]
+    pub fn debtor(org: &OrgId, debtor: &str) -> Self {
+        Self::of(&(org, "debtor", debtor))
     }
 
     fn of(key: &impl std::hash::Hash) -> Self {

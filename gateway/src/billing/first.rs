@@ -4,6 +4,7 @@ use super::counters::{Scope, closed};
 use super::issued::{Head, to_json};
 use super::work::{Hashes, Subject, Trouble, Worked};
 use super::{CHANGED, Job, Outcome, Seller, again};
+use crate::ledger;
 use crate::store::{self, Bill, BillKind, Billing, NewBill, Preview, StandingChange, Tx, WaitingFor};
 use serde_json::json;
 use takst_engine::Standing;
@@ -178,7 +179,10 @@ pub(super) async fn put(
         let head = Head::new((&seller.series, number), (&seller.id, seller.into()), job.now, zone);
         to_json(&head, &job.bill, &document).map_err(store::Error::Corrupt)
     };
-    Ok(tx.issue_bill(&job.org, &new, moves, event, make).await?)
+    let bill = tx.issue_bill(&job.org, &new, moves, event, make).await?;
+    // The ledger stands or falls with the bill.
+    ledger::book_bill(tx, &job.org, &bill, &document, job.now).await?;
+    Ok(bill)
 }
 
 /// Refuses when the session was changed since it was read: possible where several programs share a database. From here to

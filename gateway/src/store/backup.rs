@@ -18,7 +18,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 /// All tables, in the order they are written.
-pub(super) const TABLES: [&str; 36] = [
+pub(super) const TABLES: [&str; 42] = [
     "org",
     "sequence",
     "setup_version",
@@ -51,6 +51,12 @@ pub(super) const TABLES: [&str; 36] = [
     "campaign",
     "campaign_charger",
     "charger_told",
+    "ledger_entry",
+    "ledger_line",
+    "instrument",
+    "payment",
+    "outbox",
+    "outbox_queue",
     "event",
     "driver",
     "person",
