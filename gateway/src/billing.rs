@@ -55,6 +55,11 @@ pub trait Tariffs: Send + Sync + 'static {
 pub trait Sellers: Send + Sync + 'static {
     /// The seller with this key.
     fn seller(&self, org: &OrgId, seller: &str) -> Option<Seller>;
+
+    /// What the set-up says that a driver pays with, at whichever provider; none when it says nothing.
+    fn instrument(&self, _org: &OrgId, _driver: &str) -> Option<String> {
+        None
+    }
 }
 
 /// A legal entity that issues bills.
@@ -74,6 +79,8 @@ pub struct Seller {
     pub contact: Vec<String>,
     /// What its bill numbers begin with, as in `KOTI-`; a series of numbers of its own.
     pub series: String,
+    /// The plugin that its bills are paid through; none: bills stay open.
+    pub payments: Option<String>,
 }
 
 /// How bills are made.

@@ -481,7 +481,17 @@ impl Sellers for House {
             address: lines.into_iter().flatten().filter(|line| !line.is_empty()).collect(),
             contact: [found.email.clone(), found.phone.clone()].into_iter().flatten().collect(),
             series: found.bill_series.clone().unwrap_or_default(),
+            payments: found.payments.as_ref().map(ToString::to_string),
         })
+    }
+
+    fn instrument(&self, org: &OrgId, driver: &str) -> Option<String> {
+        if *org != self.org {
+            return None;
+        }
+        let state = self.state();
+        let found = state.loaded.setup.document().drivers.iter().find(|known| known.id == *driver)?;
+        found.instrument.clone()
     }
 }
 

@@ -24,6 +24,7 @@ pub mod link;
 pub mod live;
 pub mod monitor;
 pub mod ocpp;
+pub mod outbox;
 pub mod pki;
 mod prices;
 pub mod receipts;

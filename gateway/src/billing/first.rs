@@ -4,8 +4,8 @@ use super::counters::{Scope, closed};
 use super::issued::{Head, to_json};
 use super::work::{Hashes, Subject, Trouble, Worked};
 use super::{CHANGED, Job, Outcome, Seller, again};
-use crate::ledger;
 use crate::store::{self, Bill, BillKind, Billing, NewBill, Preview, StandingChange, Tx, WaitingFor};
+use crate::{ledger, outbox};
 use serde_json::json;
 use takst_engine::Standing;
 use takst_engine::calendar_time::utc_text;
@@ -180,8 +180,14 @@ pub(super) async fn put(
         to_json(&head, &job.bill, &document).map_err(store::Error::Corrupt)
     };
     let bill = tx.issue_bill(&job.org, &new, moves, event, make).await?;
-    // The ledger stands or falls with the bill.
+    // The ledger and what is to be asked of others stand or fall with the bill.
     ledger::book_bill(tx, &job.org, &bill, &document, job.now).await?;
+    let terms = seller.payments.clone().map(|plugin| {
+        let driver = document.payer.as_deref().or(document.driver.as_deref());
+        let instrument = driver.and_then(|driver| job.setup.sellers.instrument(&job.org, driver));
+        outbox::Terms { plugin, instrument }
+    });
+    outbox::issued(tx, &job.org, &bill, &document, terms.as_ref(), job.now).await?;
     Ok(bill)
 }
 

@@ -65,6 +65,8 @@ section! {
         bill_series: Option<String>,
         /// Where payouts go: an IBAN or the account number of the country.
         payout_account: Option<String>,
+        /// The plugin that its bills are paid through; without it nothing is charged, and bills stay open.
+        payments: Option<Id>,
     }
 }
 

@@ -72,6 +72,7 @@ impl Sellers for House {
             address: vec!["Otakaari 5".to_owned(), "02150 Espoo".to_owned()],
             contact: vec!["asiakaspalvelu@example.com".to_owned()],
             series: "KOTI-".to_owned(),
+            payments: None,
         })
     }
 }

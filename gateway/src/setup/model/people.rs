@@ -32,6 +32,8 @@ section! {
         groups: Vec<Id>,
         /// He may not charge.
         blocked: bool = false,
+        /// What his bills are charged to: the payment provider's name of a card or agreement that was not saved here.
+        instrument: Option<String>,
     }
     hints {
         "name" => "a driver is a key; who he is stands in a file of its own: `[[person]]` with `driver` and `name`",

@@ -1,0 +1,386 @@
+//! What happened to an intent, written down: its state, its payment, the ledger, events and incidents, in one commit.
+
+use super::call::{Errand, Heard};
+use super::intent::{self, Request, Wanted, asked_back};
+use super::machine::{Action, Event, Refusal, Rules, State, Told, step};
+use super::provider::{Fault, Money, Outcome, Pin, ProviderInstrument, ProviderPayment};
+use super::said::{self, Asked, Meaning, meaning};
+use crate::ledger;
+use crate::store::{
+    Error, Incident, InstrumentStatus, Intent, IntentKind, IntentState, NewEvent, OrgId, Payment,
+    PaymentStatus, Tx, new_id,
+};
+use serde_json::json;
+use takst_engine::units::Instant;
+
+/// One unit of work about one intent.
+#[derive(Clone, Debug)]
+pub(super) struct Unit {
+    pub org: OrgId,
+    pub intent: String,
+    pub now: Instant,
+    pub dice: u64,
+    pub rules: Rules,
+}
+
+/// What comes of a claim.
+#[derive(Clone, Debug)]
+pub(super) enum Claimed {
+    /// Nothing is to be done now.
+    Nothing,
+    /// This errand is to be run.
+    Errand(Errand, Box<Intent>),
+}
+
+impl Unit {
+    /// Takes what is due on: writes down that it is being asked, before it is. `pin`: who is asked, if it was not asked before.
+    pub async fn claim(&self, tx: &mut Tx, pin: &Pin) -> Result<Claimed, Error> {
+        let mut row = tx.lock_intent(&self.org, &self.intent).await?;
+        if row.next_at.is_none_or(|at| at > self.now) {
+            return Ok(Claimed::Nothing);
+        }
+        if row.state == IntentState::Waiting {
+            if !tx.is_first(&self.org, &row.id).await? {
+                return Ok(Claimed::Nothing);
+            }
+            if !self.ready(tx, &mut row).await? {
+                return Ok(Claimed::Nothing);
+            }
+            row.version = row.version.or_else(|| Some(pin.version.clone()));
+            row.sha256 = row.sha256.or_else(|| Some(pin.sha256.clone()));
+        }
+        let (row, actions) = self.step(tx, row, &Event::Due).await?;
+        let errand = actions.iter().find_map(|action| match action {
+            Action::Call => Some(Errand::Call),
+            Action::LookUp => Some(Errand::LookUp),
+            Action::Look => Some(Errand::Look),
+            _ => None,
+        });
+        Ok(errand.map_or(Claimed::Nothing, |errand| Claimed::Errand(errand, Box::new(row))))
+    }
+
+    // What must be settled before the first asking: how much there is to give back, and of which payment. Whether it is to
+    // be asked for at all.
+    async fn ready(&self, tx: &mut Tx, row: &mut Intent) -> Result<bool, Error> {
+        if row.called || !matches!(row.kind, IntentKind::Refund | IntentKind::Capture | IntentKind::Cancel) {
+            return Ok(true);
+        }
+        let payment = tx.lock_payment(&self.org, &row.subject).await?;
+        row.theirs.clone_from(&payment.theirs);
+        let nothing = match Request::of(row)? {
+            Request::Refund(mut refund) => {
+                let left = payment.captured.saturating_sub(payment.refunded).max(0);
+                refund.amount.minor = refund.amount.minor.min(left);
+                refund.target = Some(payment.refunded.saturating_add(refund.amount.minor));
+                let nothing = refund.amount.minor == 0;
+                row.request = Request::Refund(refund).text();
+                nothing.then_some("nothing of the payment is left to be given back")
+            }
+            Request::Cancel if payment.captured > 0 => Some("the money was taken before"),
+            _ if payment.theirs.is_none() => Some("the payment never came to the provider"),
+            _ => None,
+        };
+        let Some(why) = nothing else { return Ok(true) };
+        let over = State { phase: IntentState::Done, next: None, since: self.now, ..intent::state(row) };
+        let over = intent::put(row.clone(), &over, self.now);
+        let (code, detail) = (Some("not-needed".to_owned()), Some(why.to_owned()));
+        tx.update_intent(&self.org, &Intent { code, detail, called: row.called, ..over }).await?;
+        Ok(false)
+    }
+
+    /// Writes down what was heard of an errand.
+    pub async fn heard(
+        &self,
+        tx: &mut Tx,
+        (errand, attempt): (Errand, i64),
+        heard: &Heard,
+    ) -> Result<Intent, Error> {
+        let row = tx.lock_intent(&self.org, &self.intent).await?;
+        match heard {
+            Heard::Payment(said) => self.payment(tx, row, said).await,
+            Heard::Instrument(said) => self.instrument(tx, row, said).await,
+            Heard::Nothing => {
+                // What it had taken on it no longer knows: only for an instrument without a name does that stay open.
+                let event = match (errand, row.state) {
+                    (Errand::Look, IntentState::Following) => Event::Told(Told::Going),
+                    _ => Event::Nothing { attempt },
+                };
+                Ok(self.step(tx, row, &event).await?.0)
+            }
+            Heard::Fault(fault) => {
+                let event = match errand {
+                    Errand::Call => Event::CallFailed { attempt, fault: fault.clone() },
+                    Errand::LookUp | Errand::Look => Event::LookFailed { attempt, fault: fault.clone() },
+                };
+                let (before, code) = (row.state, fault.code.clone());
+                let (row, _) = self.step(tx, row, &event).await?;
+                if before != IntentState::Failed && row.state == IntentState::Failed {
+                    self.refused(tx, &row, fault).await?;
+                }
+                metrics::counter!("takst_outbox_faults_total", "plugin" => row.plugin.clone(), "code" => code)
+                    .increment(1);
+                Ok(row)
+            }
+        }
+    }
+
+    /// Writes down what else happened: a start, a hint.
+    pub async fn happened(&self, tx: &mut Tx, event: &Event) -> Result<Intent, Error> {
+        let row = tx.lock_intent(&self.org, &self.intent).await?;
+        Ok(self.step(tx, row, event).await?.0)
+    }
+
+    /// Writes down what a person wants.
+    pub async fn person(&self, tx: &mut Tx, event: &Event) -> Result<(Intent, Intent), Error> {
+        let before = tx.lock_intent(&self.org, &self.intent).await?;
+        // What moved at the other side after it was over is accepted as it is.
+        if before.finished_at.is_some()
+            && matches!(event, Event::GiveUp { .. })
+            && self.settle(tx, &before).await?
+        {
+            return Ok((before.clone(), before));
+        }
+        let refused = |refusal: Refusal| Error::refused(refusal.to_string());
+        step(&intent::state(&before), event, self.now, self.dice, &self.rules).map_err(refused)?;
+        let (after, _) = self.step(tx, before.clone(), event).await?;
+        if after.state == IntentState::GivenUp && after.kind == IntentKind::Charge {
+            let payment = tx.lock_payment(&self.org, &after.subject).await?;
+            if payment.captured == 0 {
+                let failure = after.detail.clone();
+                self.put(
+                    tx,
+                    &payment,
+                    Payment { status: PaymentStatus::GivenUp, failure, ..payment.clone() },
+                )
+                .await?;
+            }
+        }
+        Ok((before, after))
+    }
+
+    // The machine's step, with what it asks for done.
+    async fn step(
+        &self,
+        tx: &mut Tx,
+        mut row: Intent,
+        event: &Event,
+    ) -> Result<(Intent, Vec<Action>), Error> {
+        let stepped = step(&intent::state(&row), event, self.now, self.dice, &self.rules);
+        let (state, actions) = stepped.map_err(|refusal| Error::refused(refusal.to_string()))?;
+        for action in &actions {
+            match action {
+                Action::Note(code, text) | Action::Raise(code, text) => {
+                    (row.code, row.detail) = (Some(code.clone()), Some(text.clone()));
+                }
+                _ => {}
+            }
+        }
+        if state.phase == IntentState::Done && row.state != IntentState::Done {
+            (row.code, row.detail) = (None, None);
+        }
+        let row = intent::put(row, &state, self.now);
+        tx.update_intent(&self.org, &row).await?;
+        for action in &actions {
+            match action {
+                Action::Raise(code, text) => self.raise(tx, &row, code, text).await?,
+                Action::Settle => {
+                    self.settle(tx, &row).await?;
+                }
+                Action::Close if row.state == IntentState::Done => {
+                    self.settle(tx, &row).await?;
+                }
+                _ => {}
+            }
+        }
+        Ok((row, actions))
+    }
+
+    async fn payment(&self, tx: &mut Tx, row: Intent, said: &ProviderPayment) -> Result<Intent, Error> {
+        let payment = tx.lock_payment(&self.org, &row.subject).await?;
+        let about = tx.intents_about(&self.org, &row.subject).await?;
+        let request = Request::of(&row)?;
+        let (target, capture) = match &request {
+            Request::Refund(refund) => (refund.target.unwrap_or(i64::MAX), false),
+            Request::Charge(charge) => (0, charge.capture),
+            _ => (0, false),
+        };
+        let asked =
+            Asked { kind: row.kind, payment: &payment, asked_back: asked_back(&about)?, target, capture };
+        let Meaning { told, captured, refunded, take_now } = meaning(&asked, said);
+        self.book(tx, &payment, captured, refunded).await?;
+        let reference = Some(said.reference.clone()).filter(|text| !text.is_empty());
+        let theirs = reference.or_else(|| payment.theirs.clone());
+        let after = Payment {
+            status: said::status(said.status),
+            captured: payment.captured.saturating_add(captured),
+            refunded: payment.refunded.saturating_add(refunded),
+            theirs: theirs.clone(),
+            next: said.next.clone(),
+            failure: said.failure.as_ref().map(|fault| fault.detail.clone()),
+            ..payment.clone()
+        };
+        self.put(tx, &payment, after).await?;
+        if take_now {
+            let amount = Money { minor: payment.amount, currency: payment.currency.clone() };
+            let wanted = Wanted {
+                source: format!("capture:{}", payment.id),
+                debtor: payment.debtor.clone(),
+                plugin: payment.plugin.clone(),
+                subject: payment.id.clone(),
+                theirs: theirs.clone(),
+                by: "outbox".to_owned(),
+            };
+            // In the place of its charge: a refund that waits for the charge waits for this too.
+            let capture = intent::new(wanted, &Request::Capture(amount), self.now);
+            tx.add_intent(&self.org, &Intent { place: row.place, ..capture }).await?;
+        }
+        let refused = match (&told, row.kind, row.state) {
+            (Told::Refused(code, text), IntentKind::Refund | IntentKind::Capture, state)
+                if !matches!(state, IntentState::Done | IntentState::Failed | IntentState::GivenUp) =>
+            {
+                Some(Fault::new(Outcome::Refused, code, text.clone()))
+            }
+            _ => None,
+        };
+        let row = Intent { theirs, ..row };
+        let (row, _) = self.step(tx, row, &Event::Told(told)).await?;
+        if let Some(fault) = refused {
+            self.raise(tx, &row, &fault.code, &fault.detail).await?;
+        }
+        Ok(row)
+    }
+
+    // Money that moved, once: the entry's source is what it comes to altogether.
+    async fn book(&self, tx: &mut Tx, payment: &Payment, captured: i64, refunded: i64) -> Result<(), Error> {
+        let corrupt = |error: ledger::NotBalanced| Error::Corrupt(error.to_string());
+        if captured > 0 {
+            let in_all = payment.captured.saturating_add(captured);
+            let posting = ledger::captured(payment, captured, in_all, self.now).map_err(corrupt)?;
+            ledger::post(tx, &self.org, &posting, self.now).await?;
+        }
+        if refunded > 0 {
+            let in_all = payment.refunded.saturating_add(refunded);
+            let posting = ledger::paid_back(payment, refunded, in_all, self.now).map_err(corrupt)?;
+            ledger::post(tx, &self.org, &posting, self.now).await?;
+        }
+        Ok(())
+    }
+
+    // How a payment stands, and an event when that is news.
+    async fn put(&self, tx: &mut Tx, before: &Payment, after: Payment) -> Result<(), Error> {
+        if *before == after {
+            return Ok(());
+        }
+        let after = Payment { updated_at: self.now, ..after };
+        tx.update_payment(&self.org, &after).await?;
+        let mut kinds = Vec::new();
+        if before.status != after.status {
+            kinds.push(format!("payment.{}", after.status.as_str()));
+        }
+        if before.refunded != after.refunded {
+            kinds.push("payment.refunded".to_owned());
+        }
+        for kind in kinds {
+            let document = json!({
+                "payment": after.id, "bill": after.bill, "session": after.session, "status": after.status,
+                "amount_minor": after.amount, "captured_minor": after.captured, "refunded_minor": after.refunded,
+                "currency": after.currency, "failure": after.failure,
+            });
+            let subject = after.session.clone().unwrap_or_else(|| after.bill.clone());
+            tx.log_event(&self.org, NewEvent { at: self.now, kind, subject, document: document.to_string() });
+        }
+        Ok(())
+    }
+
+    async fn instrument(&self, tx: &mut Tx, row: Intent, said: &ProviderInstrument) -> Result<Intent, Error> {
+        let found = tx.instrument(&self.org, &row.subject).await?;
+        let found = found.ok_or_else(|| Error::Missing { what: "instrument", id: row.subject.clone() })?;
+        let theirs = Some(said.reference.clone()).filter(|text| !text.is_empty()).or(found.theirs);
+        let (status, told) = match (&said.failure, said.ready) {
+            (Some(fault), _) => {
+                (InstrumentStatus::Failed, Told::Refused(fault.code.clone(), fault.detail.clone()))
+            }
+            (None, true) => (InstrumentStatus::Ready, Told::Done),
+            (None, false) => (InstrumentStatus::ActionNeeded, Told::Going),
+        };
+        let label = Some(said.label.clone()).filter(|text| !text.is_empty()).or(found.label);
+        let failure = said.failure.as_ref().map(|fault| fault.detail.clone());
+        let news = found.status != status;
+        let after = crate::store::Instrument {
+            status,
+            theirs: theirs.clone(),
+            label,
+            next: said.next.clone(),
+            failure,
+            updated_at: self.now,
+            ..found
+        };
+        tx.put_instrument(&self.org, &after).await?;
+        if news {
+            let document = json!({ "instrument": after.id, "debtor": after.debtor, "status": status });
+            let kind = format!("instrument.{}", status.as_str());
+            let event = NewEvent { at: self.now, kind, subject: after.id, document: document.to_string() };
+            tx.log_event(&self.org, event);
+        }
+        Ok(self.step(tx, Intent { theirs, ..row }, &Event::Told(told)).await?.0)
+    }
+
+    // The provider said no to the asking itself.
+    async fn refused(&self, tx: &mut Tx, row: &Intent, fault: &Fault) -> Result<(), Error> {
+        match row.kind {
+            IntentKind::Charge => {
+                let payment = tx.lock_payment(&self.org, &row.subject).await?;
+                let failure = Some(fault.detail.clone());
+                self.put(tx, &payment, Payment { status: PaymentStatus::Failed, failure, ..payment.clone() })
+                    .await
+            }
+            IntentKind::Save => {
+                let Some(found) = tx.instrument(&self.org, &row.subject).await? else { return Ok(()) };
+                let (status, failure) = (InstrumentStatus::Failed, Some(fault.detail.clone()));
+                let after = crate::store::Instrument { status, failure, updated_at: self.now, ..found };
+                tx.put_instrument(&self.org, &after).await
+            }
+            // Money that is owed and does not move: somebody must see to it.
+            IntentKind::Capture | IntentKind::Refund => self.raise(tx, row, &fault.code, &fault.detail).await,
+            IntentKind::Cancel => Ok(()),
+        }
+    }
+
+    async fn raise(&self, tx: &mut Tx, row: &Intent, code: &str, text: &str) -> Result<(), Error> {
+        let document = json!({
+            "intent": row.id, "kind": row.kind, "subject": row.subject, "debtor": row.debtor, "plugin": row.plugin,
+            "state": row.state, "code": code, "reason": text,
+        });
+        let incident = Incident {
+            id: new_id(),
+            charger: None,
+            subject: row.id.clone(),
+            kind: INCIDENT.to_owned(),
+            severity: "error".to_owned(),
+            opened_at: self.now,
+            closed_at: None,
+            document: document.to_string(),
+        };
+        if tx.open_incident(&self.org, &incident).await?.1 {
+            self.event(tx, "incident.opened", &row.id, &document);
+        }
+        Ok(())
+    }
+
+    // Whether there was an incident.
+    async fn settle(&self, tx: &mut Tx, row: &Intent) -> Result<bool, Error> {
+        let was_open = tx.close_incident(&self.org, &row.id, INCIDENT, self.now).await?.is_some();
+        if was_open {
+            self.event(tx, "incident.closed", &row.id, &json!({ "incident": INCIDENT, "intent": row.id }));
+        }
+        Ok(was_open)
+    }
+
+    fn event(&self, tx: &mut Tx, kind: &str, subject: &str, document: &serde_json::Value) {
+        let (kind, subject) = (kind.to_owned(), subject.to_owned());
+        tx.log_event(&self.org, NewEvent { at: self.now, kind, subject, document: document.to_string() });
+    }
+}
+
+/// The kind of incident that an intent needs a person with.
+pub(super) const INCIDENT: &str = "payment.held";

@@ -1,0 +1,109 @@
+//! One call of a provider, whatever becomes of it: an answer, a fault, no answer in time, a panic.
+
+use super::intent::Request;
+use super::provider::{Fault, Operation, Outcome, PaymentProvider, ProviderInstrument, ProviderPayment};
+use crate::store::{Intent, IntentKind};
+use futures_util::FutureExt as _;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+/// What to do at the provider.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Errand {
+    /// Ask for it.
+    Call,
+    /// Look up whether it was done.
+    LookUp,
+    /// Look how it stands.
+    Look,
+}
+
+/// What came back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Heard {
+    /// How the payment stands.
+    Payment(ProviderPayment),
+    /// How the instrument stands.
+    Instrument(ProviderInstrument),
+    /// The provider knows nothing of it.
+    Nothing,
+    /// It did not work.
+    Fault(Fault),
+}
+
+/// Goes and asks. Never fails and never lasts longer than `patience`.
+pub(super) async fn call(
+    provider: &dyn PaymentProvider,
+    errand: Errand,
+    intent: &Intent,
+    request: &Request,
+    patience: Duration,
+) -> Heard {
+    let asked = AssertUnwindSafe(ask(provider, errand, intent, request)).catch_unwind();
+    let unknown = |code, text: &str| Heard::Fault(Fault::new(Outcome::Unknown, code, text));
+    match tokio::time::timeout(patience, asked).await {
+        Ok(Ok(Ok(heard))) => heard,
+        Ok(Ok(Err(fault))) => Heard::Fault(fault),
+        Ok(Err(_)) => unknown("trap", "the plugin broke off"),
+        Err(_) => unknown("time-out", "no answer came in time"),
+    }
+}
+
+async fn ask(
+    provider: &dyn PaymentProvider,
+    errand: Errand,
+    intent: &Intent,
+    request: &Request,
+) -> Result<Heard, Fault> {
+    let key = intent.idempotency.as_str();
+    let theirs = intent.theirs.as_deref();
+    let needed = || {
+        let words = "the payment has no name at the provider yet";
+        theirs.ok_or_else(|| Fault::new(Outcome::NotDone, "no-reference", words))
+    };
+    let found = |payment: Option<ProviderPayment>| payment.map_or(Heard::Nothing, Heard::Payment);
+    Ok(match (errand, request) {
+        (Errand::Call, Request::Charge(charge)) => Heard::Payment(provider.charge(key, charge).await?),
+        (Errand::Call, Request::Capture(amount)) => {
+            Heard::Payment(provider.capture(key, needed()?, amount).await?)
+        }
+        (Errand::Call, Request::Refund(refund)) => {
+            Heard::Payment(provider.refund(key, needed()?, &refund.amount, &refund.reason).await?)
+        }
+        (Errand::Call, Request::Cancel) => Heard::Payment(provider.cancel(key, needed()?).await?),
+        (Errand::Call, Request::Save(save)) => Heard::Instrument(provider.save(key, save).await?),
+        (Errand::Look, Request::Save(_)) if theirs.is_some() => {
+            Heard::Instrument(provider.saved(needed()?).await?)
+        }
+        // An instrument without a name is looked up by its key for as long as it has none.
+        (Errand::LookUp | Errand::Look, Request::Save(_)) => {
+            match provider.lookup(key, Operation::Save, &intent.subject, theirs).await? {
+                Some(found) if !found.reference.is_empty() => {
+                    Heard::Instrument(provider.saved(&found.reference).await?)
+                }
+                Some(found) => Heard::Instrument(ProviderInstrument {
+                    reference: String::new(),
+                    ready: false,
+                    label: String::new(),
+                    next: found.next,
+                    failure: found.failure,
+                }),
+                None => Heard::Nothing,
+            }
+        }
+        (Errand::Look, _) => Heard::Payment(provider.status(needed()?).await?),
+        (Errand::LookUp, _) => {
+            found(provider.lookup(key, operation(intent.kind), &intent.subject, theirs).await?)
+        }
+    })
+}
+
+fn operation(kind: IntentKind) -> Operation {
+    match kind {
+        IntentKind::Charge => Operation::Charge,
+        IntentKind::Capture => Operation::Capture,
+        IntentKind::Refund => Operation::Refund,
+        IntentKind::Cancel => Operation::Cancel,
+        IntentKind::Save => Operation::Save,
+    }
+}

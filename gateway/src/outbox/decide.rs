@@ -1,0 +1,316 @@
+//! What people and webhooks do: try again, give up, pay a bill now, cancel, save a card, hint that something happened.
+
+use super::Outbox;
+use super::intent::{self, Request, Wanted};
+use super::machine::Event;
+use super::plan::{self, New, key_of};
+use super::provider::{Money, SaveRequest};
+use crate::billing::from_json;
+use crate::ledger::debtor;
+use crate::store::{
+    AuditEntry, Error, Instrument, InstrumentStatus, Intent, IntentKind, IntentState, Lane, OrgId, Payment,
+    PaymentFilter, PaymentStatus, Tx, new_id,
+};
+use serde_json::json;
+use takst_engine::units::Instant;
+
+/// Who decided, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Decision {
+    /// An API key or another key of a person.
+    pub by: String,
+    /// In his words.
+    pub reason: String,
+}
+
+/// Why something cannot be.
+pub type Refused = Error;
+
+/// A card to be saved or an agreement to be made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Saving {
+    /// Whose, as in `driver:d-17`.
+    pub debtor: String,
+    /// At which provider.
+    pub plugin: String,
+    /// Where the payer's browser comes back to.
+    pub return_to: String,
+    /// What an agreement may take at most.
+    pub at_most: Option<Money>,
+    /// What the payer reads.
+    pub description: String,
+}
+
+impl Outbox {
+    /// Tries a dead letter again (or what waits, at once). What was asked of a version that is gone is asked of the current one.
+    ///
+    /// # Errors
+    /// When there is none, or nothing is wrong with it.
+    pub async fn retry(
+        &self,
+        org: &OrgId,
+        id: &str,
+        decision: Decision,
+        now: Instant,
+    ) -> Result<Intent, Refused> {
+        self.decide(org, id, Event::Retry, ("outbox.retry", decision), now).await
+    }
+
+    /// Gives a dead letter up, or what waits to be asked.
+    ///
+    /// # Errors
+    /// When there is none, it is on its way or over.
+    pub async fn give_up(
+        &self,
+        org: &OrgId,
+        id: &str,
+        decision: Decision,
+        now: Instant,
+    ) -> Result<Intent, Refused> {
+        let event = Event::GiveUp { reason: decision.reason.clone() };
+        self.decide(org, id, event, ("outbox.give-up", decision), now).await
+    }
+
+    async fn decide(
+        &self,
+        org: &OrgId,
+        id: &str,
+        event: Event,
+        (what, decision): (&'static str, Decision),
+        now: Instant,
+    ) -> Result<Intent, Refused> {
+        let row = self.inner.store.read().await?.intent(org, id).await?;
+        let row = row.ok_or_else(|| Error::Missing { what: "intent", id: id.to_owned() })?;
+        let free = !self.has(org, &row);
+        let (unit, owner) = (self.unit(org, id, now), org.clone());
+        let decided = self
+            .inner
+            .store
+            .write(Lane::debtor(org, &row.debtor), async move |tx| {
+                let (before, mut after) = unit.person(tx, &event).await?;
+                if free && event == Event::Retry {
+                    (after.version, after.sha256) = (None, None);
+                    tx.update_intent(&owner, &after).await?;
+                }
+                let short =
+                    |row: &Intent| json!({ "state": row.state, "code": row.code, "detail": row.detail });
+                let mut doc = short(&after);
+                if let Some(fields) = doc.as_object_mut() {
+                    fields.insert("reason".to_owned(), decision.reason.clone().into());
+                }
+                audit(tx, &owner, (what, &after.id, &decision.by), (&short(&before), &doc), now).await?;
+                Ok(after)
+            })
+            .await?;
+        self.wake();
+        Ok(decided)
+    }
+
+    /// Somebody says that something happened to a payment or instrument of this plugin: it is looked at now. A hint only: what is
+    /// believed is what the look brings. How many intents were woken.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub async fn hint(
+        &self,
+        org: &OrgId,
+        plugin: &str,
+        reference: &str,
+        now: Instant,
+    ) -> Result<usize, Error> {
+        let rows = self.inner.store.read().await?.intents_of_theirs(org, plugin, reference).await?;
+        // All that is open, else the one that would tell the whole truth: the charge.
+        let open: Vec<&Intent> = rows.iter().filter(|row| row.finished_at.is_none()).collect();
+        let charge =
+            || rows.iter().filter(|row| matches!(row.kind, IntentKind::Charge | IntentKind::Save)).collect();
+        let woken: Vec<&Intent> = if open.is_empty() { charge() } else { open };
+        for row in &woken {
+            let unit = self.unit(org, &row.id, now);
+            let lane = Lane::debtor(org, &row.debtor);
+            let hinted = async move |tx: &mut Tx| unit.happened(tx, &Event::Hint).await;
+            self.inner.store.write(lane, hinted).await?;
+        }
+        self.wake();
+        Ok(woken.len())
+    }
+
+    /// Begins a payment of what is left of a bill, which the payer makes now: its `next` says where, once the provider has
+    /// answered.
+    ///
+    /// # Errors
+    /// When there is no such bill, a payment of it is under way, or nothing is left to pay.
+    pub async fn pay(
+        &self,
+        org: &OrgId,
+        bill: &str,
+        plugin: &str,
+        (return_to, by): (Option<String>, &str),
+        now: Instant,
+    ) -> Result<Payment, Refused> {
+        let missing = || Error::Missing { what: "bill", id: bill.to_owned() };
+        let row = self.inner.store.read().await?.bill(org, bill).await?.ok_or_else(missing)?;
+        let (_, document) = from_json(&row.document).map_err(Error::Corrupt)?;
+        let debtor = debtor(&document, &row.id);
+        let (owner, plugin, by) = (org.clone(), plugin.to_owned(), by.to_owned());
+        let lane = Lane::debtor(org, &debtor);
+        let unit = async move |tx: &mut Tx| {
+            let filter = match &row.session {
+                Some(session) => PaymentFilter { session: Some(session.clone()), ..PaymentFilter::default() },
+                None => PaymentFilter { bill: Some(row.id.clone()), ..PaymentFilter::default() },
+            };
+            let payments = tx.payments(&owner, &filter, None, 1_000).await?;
+            if let Some(open) = payments.iter().find(|payment| is_open(payment.status)) {
+                return Err(Error::refused(format!(
+                    "the payment {} of this bill is {}; wait for it, or cancel it",
+                    open.id,
+                    open.status.as_str()
+                )));
+            }
+            let owed = match &row.session {
+                Some(session) => {
+                    tx.session_bills(&owner, session).await?.iter().map(|bill| bill.total).sum::<i64>()
+                }
+                None => row.total,
+            };
+            let paid: i64 =
+                payments.iter().map(|payment| payment.captured.saturating_sub(payment.refunded)).sum();
+            let left = owed.saturating_sub(paid);
+            if left <= 0 {
+                return Err(Error::refused("nothing is left to pay of this bill"));
+            }
+            let new = New { plugin: &plugin, instrument: None, return_to: return_to.clone(), by: &by };
+            plan::charge(tx, &owner, &row, (&debtor, left), new, now).await
+        };
+        let payment = self.inner.store.write(lane, unit).await?;
+        self.wake();
+        Ok(payment)
+    }
+
+    /// Gives a payment up before the money is taken: its charge, when that was not asked for yet, else at the provider.
+    ///
+    /// # Errors
+    /// When there is none, or it is over.
+    pub async fn cancel(
+        &self,
+        org: &OrgId,
+        payment: &str,
+        decision: Decision,
+        now: Instant,
+    ) -> Result<(), Refused> {
+        let missing = || Error::Missing { what: "payment", id: payment.to_owned() };
+        let mut reader = self.inner.store.read().await?;
+        let row = reader.payment(org, payment).await?.ok_or_else(missing)?;
+        let charge = reader.intents_about(org, payment).await?;
+        drop(reader);
+        let charge =
+            charge.into_iter().find(|intent| intent.kind == IntentKind::Charge).ok_or_else(missing)?;
+        if charge.state == IntentState::Waiting && !charge.called {
+            return self.give_up(org, &charge.id, decision, now).await.map(drop);
+        }
+        if !is_open(row.status) || row.theirs.is_none() {
+            return Err(Error::refused(format!("the payment is {}", row.status.as_str())));
+        }
+        let wanted = Wanted {
+            source: format!("cancel:{payment}"),
+            debtor: row.debtor.clone(),
+            plugin: row.plugin.clone(),
+            subject: row.id.clone(),
+            theirs: row.theirs.clone(),
+            by: decision.by.clone(),
+        };
+        let (owner, cancel) = (org.clone(), intent::new(wanted, &Request::Cancel, now));
+        let unit = async move |tx: &mut Tx| {
+            if tx.add_intent(&owner, &cancel).await? {
+                let (before, after) = (json!({ "status": row.status }), json!({ "reason": decision.reason }));
+                let what = ("payment.cancel", row.id.as_str(), decision.by.as_str());
+                audit(tx, &owner, what, (&before, &after), now).await?;
+            }
+            Ok(())
+        };
+        self.inner.store.write(Lane::debtor(org, &charge.debtor), unit).await?;
+        self.wake();
+        Ok(())
+    }
+
+    /// Begins to save a card or make an agreement: its `next` says where the payer goes, once the provider has answered.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub async fn save(
+        &self,
+        org: &OrgId,
+        saving: Saving,
+        by: &str,
+        now: Instant,
+    ) -> Result<Instrument, Refused> {
+        let Saving { debtor, plugin, return_to, at_most, description } = saving;
+        let instrument = Instrument {
+            id: new_id(),
+            debtor: debtor.clone(),
+            plugin: plugin.clone(),
+            status: InstrumentStatus::Waiting,
+            theirs: None,
+            label: None,
+            next: None,
+            failure: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let request = Request::Save(SaveRequest {
+            payer: key_of(&debtor).to_owned(),
+            reference: instrument.id.clone(),
+            return_to,
+            at_most,
+            description,
+        });
+        let subject = instrument.id.clone();
+        let source = format!("save:{subject}");
+        // A queue of its own: a card is saved so that what stands still can go on.
+        let wanted = Wanted {
+            source,
+            debtor: format!("save:{subject}"),
+            plugin,
+            subject,
+            theirs: None,
+            by: by.to_owned(),
+        };
+        let (owner, row, saved) = (org.clone(), intent::new(wanted, &request, now), instrument.clone());
+        let unit = async move |tx: &mut Tx| {
+            tx.put_instrument(&owner, &saved).await?;
+            tx.add_intent(&owner, &row).await.map(drop)
+        };
+        self.inner.store.write(Lane::debtor(org, &debtor), unit).await?;
+        self.wake();
+        Ok(instrument)
+    }
+}
+
+/// Whether a payment may still take money by itself.
+fn is_open(status: PaymentStatus) -> bool {
+    matches!(
+        status,
+        PaymentStatus::Waiting
+            | PaymentStatus::Pending
+            | PaymentStatus::ActionNeeded
+            | PaymentStatus::Authorized
+    )
+}
+
+async fn audit(
+    tx: &mut Tx,
+    org: &OrgId,
+    (what, subject, by): (&str, &str, &str),
+    (before, after): (&serde_json::Value, &serde_json::Value),
+    now: Instant,
+) -> Result<(), Error> {
+    let entry = AuditEntry {
+        id: new_id(),
+        at: now,
+        who: by.to_owned(),
+        what: what.to_owned(),
+        subject: subject.to_owned(),
+        before_doc: Some(before.to_string()),
+        after_doc: Some(after.to_string()),
+    };
+    tx.audit(org, &entry).await
+}

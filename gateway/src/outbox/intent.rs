@@ -1,0 +1,178 @@
+//! An intent with what it asks for, and its state for the machine.
+
+use super::machine::State;
+use super::provider::{ChargeRequest, Money, SaveRequest};
+use crate::store::{self, Error, Intent, IntentKind, IntentState, new_id};
+use serde::{Deserialize, Serialize};
+use takst_engine::units::Instant;
+
+/// What is asked for, as it is written down.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// Take money.
+    Charge(ChargeRequest),
+    /// Take what was set aside.
+    Capture(Money),
+    /// Give money back.
+    Refund(RefundRequest),
+    /// Give up before anything is taken.
+    Cancel,
+    /// Save a card.
+    Save(SaveRequest),
+}
+
+/// Give money back.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RefundRequest {
+    /// How much; before it is first asked for, at the most.
+    pub amount: Money,
+    /// For the payer.
+    pub reason: String,
+    /// What is given back of the payment in all once it is done; known when it is first asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<i64>,
+}
+
+impl Request {
+    /// Reads what is written down in a row.
+    ///
+    /// # Errors
+    /// When it is not what the row's kind asks for.
+    pub fn of(intent: &Intent) -> Result<Self, Error> {
+        fn read<'a, T: Deserialize<'a>>(intent: &'a Intent) -> Result<T, Error> {
+            serde_json::from_str(&intent.request)
+                .map_err(|error| Error::Corrupt(format!("the request of the intent {}: {error}", intent.id)))
+        }
+        Ok(match intent.kind {
+            IntentKind::Charge => Self::Charge(read(intent)?),
+            IntentKind::Capture => Self::Capture(read(intent)?),
+            IntentKind::Refund => Self::Refund(read(intent)?),
+            IntentKind::Cancel => Self::Cancel,
+            IntentKind::Save => Self::Save(read(intent)?),
+        })
+    }
+
+    /// The kind of its row.
+    #[must_use]
+    pub fn kind(&self) -> IntentKind {
+        match self {
+            Self::Charge(_) => IntentKind::Charge,
+            Self::Capture(_) => IntentKind::Capture,
+            Self::Refund(_) => IntentKind::Refund,
+            Self::Cancel => IntentKind::Cancel,
+            Self::Save(_) => IntentKind::Save,
+        }
+    }
+
+    /// As it is written down.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Charge(request) => serde_json::to_string(request),
+            Self::Capture(amount) => serde_json::to_string(amount),
+            Self::Refund(request) => serde_json::to_string(request),
+            Self::Cancel => return "{}".to_owned(),
+            Self::Save(request) => serde_json::to_string(request),
+        }
+        // Plain records always become JSON.
+        .unwrap_or_default()
+    }
+}
+
+/// What an intent begins with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wanted {
+    /// What causes it: written once.
+    pub source: String,
+    /// Whose order it keeps.
+    pub debtor: String,
+    /// Who is asked.
+    pub plugin: String,
+    /// The payment or instrument.
+    pub subject: String,
+    /// The provider's name for that, if it has one already.
+    pub theirs: Option<String>,
+    /// By whom.
+    pub by: String,
+}
+
+/// A new row; its place is given when it is written.
+#[must_use]
+pub fn new(wanted: Wanted, request: &Request, now: Instant) -> Intent {
+    let Wanted { source, debtor, plugin, subject, theirs, by } = wanted;
+    let id = new_id();
+    let row = Intent {
+        idempotency: format!("takst-{id}"),
+        id,
+        source,
+        kind: request.kind(),
+        debtor,
+        place: 0,
+        plugin,
+        version: None,
+        sha256: None,
+        subject,
+        request: request.text(),
+        state: IntentState::Waiting,
+        attempt: 0,
+        failures: 0,
+        called: false,
+        taken: false,
+        theirs,
+        next_at: None,
+        since: now,
+        code: None,
+        detail: None,
+        created_at: now,
+        created_by: by,
+        updated_at: now,
+        finished_at: None,
+    };
+    put(row, &State::new(now), now)
+}
+
+/// The machine's state of a row.
+#[must_use]
+pub fn state(intent: &Intent) -> State {
+    State {
+        phase: intent.state,
+        attempt: intent.attempt,
+        failures: intent.failures,
+        // Not whether its payment has a name there: that of a refund has one before the refund is asked for.
+        known: intent.taken,
+        next: intent.next_at,
+        since: intent.since,
+    }
+}
+
+/// A row with the machine's state in it.
+#[must_use]
+pub fn put(intent: Intent, state: &State, now: Instant) -> Intent {
+    let finished_at = if state.is_over() { intent.finished_at.or(Some(now)) } else { None };
+    Intent {
+        state: state.phase,
+        attempt: state.attempt,
+        failures: state.failures,
+        called: intent.called || state.attempt > 0,
+        taken: state.known,
+        next_at: state.next,
+        since: state.since,
+        finished_at,
+        updated_at: now,
+        ..intent
+    }
+}
+
+/// What was asked back of a payment so far, in minor units: refunds that were asked for at least once.
+///
+/// # Errors
+/// When a row cannot be read.
+pub fn asked_back(intents: &[store::Intent]) -> Result<i64, Error> {
+    let mut sum = 0_i64;
+    for intent in intents.iter().filter(|intent| intent.kind == IntentKind::Refund && intent.called) {
+        if let Request::Refund(refund) = Request::of(intent)? {
+            sum = sum.saturating_add(refund.amount.minor);
+        }
+    }
+    Ok(sum)
+}

@@ -1,0 +1,202 @@
+//! The table of states, line by line, and what must hold in any order of events.
+
+use super::*;
+use proptest::prelude::*;
+
+const NOW: Instant = Instant(1_000_000);
+
+fn state(phase: Phase) -> State {
+    let attempt = i64::from(phase != Phase::Waiting);
+    State { phase, attempt, failures: 0, known: false, next: Some(NOW), since: NOW }
+}
+
+fn fault(outcome: Outcome) -> Fault {
+    Fault::new(outcome, "some-code", "some words")
+}
+
+fn go(from: &State, event: &Event) -> (State, Vec<Action>) {
+    step(from, event, NOW, 7, &Rules::default()).unwrap()
+}
+
+#[test]
+fn it_is_written_down_before_it_is_asked() {
+    let (next, actions) = go(&State::new(NOW), &Event::Due);
+    assert_eq!((next.phase, next.attempt, actions), (Phase::Calling, 1, vec![Action::Call]));
+    assert!(next.next > Some(NOW));
+}
+
+#[test]
+fn a_fault_says_whether_it_was_done() {
+    let calling = state(Phase::Calling);
+    let failed = |outcome| Event::CallFailed { attempt: 1, fault: fault(outcome) };
+    let (next, actions) = go(&calling, &failed(Outcome::Refused));
+    assert_eq!((next.phase, next.next), (Phase::Failed, None));
+    assert_eq!(actions[0], Action::Close);
+    let (next, _) = go(&calling, &failed(Outcome::NotDone));
+    assert_eq!((next.phase, next.failures), (Phase::Waiting, 1));
+    let (next, _) = go(&calling, &failed(Outcome::Unknown));
+    assert_eq!(next.phase, Phase::Unknown);
+    assert_eq!(next.next, Some(Instant(NOW.0 + Rules::default().settle_ms)));
+    let late = Fault { retry_after: Some(7_200), ..fault(Outcome::NotDone) };
+    let (next, _) = go(&calling, &Event::CallFailed { attempt: 1, fault: late });
+    assert_eq!(next.next, Some(Instant(NOW.0 + 7_200_000)));
+}
+
+#[test]
+fn what_is_not_known_is_looked_up_and_never_asked() {
+    let unknown = state(Phase::Unknown);
+    assert_eq!(go(&unknown, &Event::Due), (unknown.clone(), vec![Action::LookUp]));
+    assert_eq!(go(&unknown, &Event::Nothing { attempt: 1 }).0.phase, Phase::Waiting);
+    assert_eq!(go(&unknown, &Event::Nothing { attempt: 0 }), (unknown.clone(), vec![]));
+    for (told, phase) in [
+        (Told::Done, Phase::Done),
+        (Told::Going, Phase::Following),
+        (Told::Refused("no".into(), "no".into()), Phase::Failed),
+        (Told::Odd("odd".into(), "odd".into()), Phase::Dead),
+    ] {
+        assert_eq!(go(&unknown, &Event::Told(told)).0.phase, phase);
+    }
+    assert_eq!(go(&state(Phase::Calling), &Event::Restarted).0.phase, Phase::Unknown);
+    assert_eq!(go(&state(Phase::Calling), &Event::Due).0.phase, Phase::Unknown);
+}
+
+#[test]
+fn a_late_fault_of_an_earlier_attempt_says_nothing() {
+    let second = State { attempt: 2, ..state(Phase::Calling) };
+    for outcome in [Outcome::Refused, Outcome::NotDone, Outcome::Unknown] {
+        let late = Event::CallFailed { attempt: 1, fault: fault(outcome) };
+        assert_eq!(go(&second, &late), (second.clone(), vec![]));
+    }
+    assert_eq!(go(&second, &Event::Told(Told::Done)).0.phase, Phase::Done);
+}
+
+#[test]
+fn a_person_ends_what_nothing_else_ends() {
+    let dead = state(Phase::Dead);
+    assert_eq!(go(&dead, &Event::Due).1, vec![]);
+    assert_eq!(go(&dead, &Event::Retry).0.phase, Phase::Unknown);
+    assert_eq!(go(&State { known: true, ..dead }, &Event::Retry).0.phase, Phase::Following);
+    assert_eq!(go(&State { attempt: 0, ..dead }, &Event::Retry).0.phase, Phase::Waiting);
+    let given_up = go(&dead, &Event::GiveUp { reason: "paid in cash".into() });
+    assert_eq!(given_up.0.phase, Phase::GivenUp);
+    // The truth comes out all the same.
+    assert_eq!(go(&given_up.0, &Event::Told(Told::Done)).0.phase, Phase::Done);
+    let refused = |phase, event: &Event| step(&state(phase), event, NOW, 0, &Rules::default()).unwrap_err();
+    let give_up = Event::GiveUp { reason: "x".into() };
+    assert_eq!(refused(Phase::Calling, &give_up), Refusal::OnItsWay);
+    assert_eq!(refused(Phase::Unknown, &give_up), Refusal::OnItsWay);
+    assert_eq!(refused(Phase::Done, &Event::Retry), Refusal::Over);
+    assert_eq!(refused(Phase::Following, &give_up), Refusal::NotDead);
+}
+
+#[test]
+fn enough_failures_need_a_person() {
+    let rules = Rules::default();
+    for outcome in [Outcome::NotDone, Outcome::Unknown] {
+        let mut now = NOW;
+        let mut state = State::new(now);
+        let mut raised = Vec::new();
+        for _ in 0..200 {
+            let Some(next) = state.next else { break };
+            now = next;
+            let attempt = state.attempt;
+            let event = match state.phase {
+                Phase::Calling => Event::CallFailed { attempt, fault: fault(outcome) },
+                Phase::Unknown => Event::Nothing { attempt },
+                _ => Event::Due,
+            };
+            let (next, actions) = step(&state, &event, now, 3, &rules).unwrap();
+            raised.extend(actions.into_iter().filter(|action| matches!(action, Action::Raise(..))));
+            state = next;
+        }
+        assert_eq!((state.phase, raised.len()), (Phase::Dead, 1), "{outcome:?}");
+        assert_eq!(state.attempt, rules.failures);
+        // A retry has all its tries again.
+        let (state, _) = step(&state, &Event::Retry, now, 0, &rules).unwrap();
+        assert_eq!(state.failures, 0);
+    }
+}
+
+#[test]
+fn what_is_followed_is_looked_at_less_and_less_and_not_for_ever() {
+    let mut state = State { known: true, ..state(Phase::Following) };
+    let mut looks = 0;
+    while let Some(now) = state.next {
+        let (due, actions) = step(&state, &Event::Due, now, 1, &Rules::default()).unwrap();
+        assert_eq!(actions, [Action::Look]);
+        state = step(&due, &Event::Told(Told::Going), now, 1, &Rules::default()).unwrap().0;
+        looks += 1;
+    }
+    assert_eq!(state.phase, Phase::Dead);
+    assert!((500..3_000).contains(&looks), "{looks}");
+    let followed = State { known: true, next: Some(Instant(NOW.0 * 2)), ..self::state(Phase::Following) };
+    assert_eq!(go(&followed, &Event::Hint).0.next, Some(NOW));
+    let over = State { known: true, next: None, ..self::state(Phase::Done) };
+    assert_eq!(go(&over, &Event::Hint).0.next, Some(NOW));
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let outcome = prop_oneof![Just(Outcome::Refused), Just(Outcome::NotDone), Just(Outcome::Unknown)];
+    let told = prop_oneof![
+        Just(Told::Going),
+        Just(Told::Done),
+        Just(Told::Refused("r".into(), "r".into())),
+        Just(Told::Odd("o".into(), "o".into())),
+    ];
+    prop_oneof![
+        4 => Just(Event::Due),
+        2 => told.prop_map(Event::Told),
+        2 => (0_i64..4, outcome.clone()).prop_map(|(attempt, outcome)| Event::CallFailed { attempt, fault: fault(outcome) }),
+        2 => (0_i64..4, outcome).prop_map(|(attempt, outcome)| Event::LookFailed { attempt, fault: fault(outcome) }),
+        2 => (0_i64..4).prop_map(|attempt| Event::Nothing { attempt }),
+        1 => Just(Event::Restarted),
+        1 => Just(Event::Hint),
+        1 => Just(Event::Retry),
+        1 => Just(Event::GiveUp { reason: "x".into() }),
+    ]
+}
+
+proptest! {
+    // Whatever comes in whatever order.
+    #[test]
+    fn nothing_is_asked_twice_without_a_look_up_or_a_certain_no(events in prop::collection::vec(any_event(), 1..60), dice: u64) {
+        let rules = Rules { failures: 3, ..Rules::default() };
+        let mut state = State::new(NOW);
+        let mut now = NOW;
+        // Whether a call may still be on its way, or have been done.
+        let mut open = false;
+        for event in events {
+            now = Instant(now.0 + 1_000);
+            let before = state.clone();
+            let Ok((after, actions)) = step(&state, &event, now, dice, &rules) else { continue };
+            match &event {
+                Event::CallFailed { attempt, fault } if before.phase == Phase::Calling && *attempt == before.attempt => {
+                    open = fault.outcome == Outcome::Unknown;
+                }
+                Event::Nothing { attempt } if before.phase == Phase::Unknown && *attempt == before.attempt => open = false,
+                _ => {}
+            }
+            if actions.contains(&Action::Call) {
+                prop_assert!(!open && before.phase == Phase::Waiting && after.phase == Phase::Calling);
+                open = true;
+            }
+            prop_assert!(after.attempt == before.attempt + i64::from(actions.contains(&Action::Call)));
+            // Whoever is neither over nor waiting for a person has a time at which something is done.
+            if !after.is_over() && after.phase != Phase::Dead {
+                prop_assert!(after.next.is_some(), "{event:?}: {before:?} -> {after:?}");
+            }
+            // What is done stays done; what is over begins again never.
+            if before.phase == Phase::Done { prop_assert_eq!(after.phase, Phase::Done); }
+            if before.is_over() { prop_assert!(after.is_over()); }
+            // Dead is told to a person, and taken back when it is left.
+            if after.phase == Phase::Dead && before.phase != Phase::Dead {
+                let raised = actions.iter().any(|action| matches!(action, Action::Raise(..)));
+                prop_assert!(raised);
+            }
+            if before.phase == Phase::Dead && after.phase != Phase::Dead {
+                prop_assert!(actions.contains(&Action::Settle));
+            }
+            state = after;
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! What the outbox asks of a payment provider: the interface `payments` of `plugins/wit` in the gateway's own words. Absent:
+//! how a provider is reached; the plugin host implements this.
+
+use crate::store::OrgId;
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// An amount of money.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Money {
+    /// Minor units.
+    pub minor: i64,
+    /// ISO 4217.
+    pub currency: String,
+}
+
+/// What is known of the thing that was asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// It was not done, and asking again would not help.
+    Refused,
+    /// It was certainly not done; asking again later may help.
+    NotDone,
+    /// It may have been done.
+    Unknown,
+}
+
+/// Why something did not work.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// A short word that stays the same, as in `card-declined`.
+    pub code: String,
+    /// Whether it was done.
+    pub outcome: Outcome,
+    /// For people.
+    pub detail: String,
+    /// Not before so many seconds.
+    pub retry_after: Option<u32>,
+}
+
+impl Fault {
+    /// A fault without a time to wait.
+    pub fn new(outcome: Outcome, code: &str, detail: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), outcome, detail: detail.into(), retry_after: None }
+    }
+}
+
+/// How a payment stands at the provider.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Status {
+    /// On its way; ask again.
+    Pending,
+    /// The payer must do something, at `next`.
+    ActionNeeded,
+    /// Set aside, to be captured.
+    Authorized,
+    /// The money is taken.
+    Paid,
+    /// Nothing was taken and nothing will be.
+    Failed,
+    /// Given up before anything was taken.
+    Cancelled,
+    /// The payer did not act in time.
+    Expired,
+}
+
+/// A payment as the provider knows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProviderPayment {
+    /// The provider's name for it.
+    pub reference: String,
+    /// How it stands.
+    pub status: Status,
+    /// What was taken.
+    pub captured: Money,
+    /// What was given back.
+    pub refunded: Money,
+    /// Where the payer goes next.
+    pub next: Option<String>,
+    /// Why it failed.
+    pub failure: Option<Fault>,
+}
+
+/// A saved card or agreement as the provider knows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProviderInstrument {
+    /// The provider's name for it; empty while `next` is still to be done.
+    pub reference: String,
+    /// It can be charged.
+    pub ready: bool,
+    /// For people.
+    pub label: String,
+    /// Where the payer goes to finish.
+    pub next: Option<String>,
+    /// Why it did not come about.
+    pub failure: Option<Fault>,
+}
+
+/// Take money.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ChargeRequest {
+    /// How much.
+    pub amount: Money,
+    /// A saved instrument, or nothing for a payment that the payer makes now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instrument: Option<String>,
+    /// A key: never a name.
+    pub payer: String,
+    /// What the payer reads.
+    pub description: String,
+    /// Our name for what is paid.
+    pub reference: String,
+    /// Where the payer's browser comes back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_to: Option<String>,
+    /// Take the money at once, or only set it aside.
+    pub capture: bool,
+}
+
+/// Save a card or make an agreement.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SaveRequest {
+    /// A key: never a name.
+    pub payer: String,
+    /// Our name for it.
+    pub reference: String,
+    /// Where the payer's browser comes back to.
+    pub return_to: String,
+    /// What an agreement may take at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<Money>,
+    /// What the payer reads.
+    pub description: String,
+}
+
+/// One of the things that can be asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Operation {
+    /// [`PaymentProvider::save`].
+    Save,
+    /// [`PaymentProvider::charge`].
+    Charge,
+    /// [`PaymentProvider::capture`].
+    Capture,
+    /// [`PaymentProvider::refund`].
+    Refund,
+    /// [`PaymentProvider::cancel`].
+    Cancel,
+}
+
+/// Exactly which plugin.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Pin {
+    /// The plugin's id.
+    pub plugin: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of its code.
+    pub sha256: String,
+}
+
+/// What comes of a call.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, Fault>>;
+
+/// A payment provider. `key` is the same for every attempt at one thing: the provider does it once. A call that panics or
+/// is not answered in time counts as [`Outcome::Unknown`].
+pub trait PaymentProvider: Send + Sync + 'static {
+    /// Saves a card or makes an agreement.
+    fn save<'a>(&'a self, key: &'a str, request: &'a SaveRequest) -> Answer<'a, ProviderInstrument>;
+    /// How it stands with a saved instrument.
+    fn saved<'a>(&'a self, reference: &'a str) -> Answer<'a, ProviderInstrument>;
+    /// Takes money.
+    fn charge<'a>(&'a self, key: &'a str, request: &'a ChargeRequest) -> Answer<'a, ProviderPayment>;
+    /// Takes what was set aside.
+    fn capture<'a>(
+        &'a self,
+        key: &'a str,
+        reference: &'a str,
+        amount: &'a Money,
+    ) -> Answer<'a, ProviderPayment>;
+    /// Gives money back.
+    fn refund<'a>(
+        &'a self,
+        key: &'a str,
+        reference: &'a str,
+        amount: &'a Money,
+        reason: &'a str,
+    ) -> Answer<'a, ProviderPayment>;
+    /// Gives a payment up before it is taken.
+    fn cancel<'a>(&'a self, key: &'a str, reference: &'a str) -> Answer<'a, ProviderPayment>;
+    /// How it stands with a payment.
+    fn status<'a>(&'a self, reference: &'a str) -> Answer<'a, ProviderPayment>;
+    /// Whether what was asked under this key was done: the payment after it, or nothing if the provider knows nothing of it.
+    /// `ours` is our own reference, `theirs` the payment's where one was known.
+    fn lookup<'a>(
+        &'a self,
+        key: &'a str,
+        operation: Operation,
+        ours: &'a str,
+        theirs: Option<&'a str>,
+    ) -> Answer<'a, Option<ProviderPayment>>;
+}
+
+/// The installed providers.
+pub trait Providers: Send + Sync + 'static {
+    /// The version that new work is given to.
+    fn current(&self, org: &OrgId, plugin: &str) -> Option<(Pin, Arc<dyn PaymentProvider>)>;
+
+    /// Exactly this version, as long as work is pinned to it.
+    fn pinned(&self, org: &OrgId, pin: &Pin) -> Option<Arc<dyn PaymentProvider>>;
+}
+
+/// No provider at all: nothing is charged.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoProviders;
+
+impl Providers for NoProviders {
+    fn current(&self, _: &OrgId, _: &str) -> Option<(Pin, Arc<dyn PaymentProvider>)> {
+        None
+    }
+
+    fn pinned(&self, _: &OrgId, _: &Pin) -> Option<Arc<dyn PaymentProvider>> {
+        None
+    }
+}
