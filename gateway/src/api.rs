@@ -11,9 +11,12 @@ mod corrections;
 mod events;
 mod incidents;
 mod keys;
+mod ledger;
 mod openapi;
 pub mod orders;
+mod outbox;
 mod paging;
+mod payments;
 mod prices;
 mod problem;
 mod sessions;
@@ -143,6 +146,16 @@ pub trait House: Send + Sync + 'static {
         by: &'a str,
     ) -> Later<'a, Result<bool, Problem>>;
 
+    /// What is asked of payment providers.
+    fn outbox(&self) -> Option<crate::outbox::Outbox> {
+        None
+    }
+
+    /// The plugin that a seller is paid through.
+    fn paid_through(&self, _org: &OrgId, _seller: &str) -> Option<String> {
+        None
+    }
+
     /// Erases who a driver is.
     fn erase_person<'a>(
         &'a self,
@@ -210,6 +223,20 @@ pub fn router(api: Api) -> Router {
             "/tariffs/{*name}",
             get(tariffs::one).put(tariffs::put).delete(tariffs::remove).layer(list_limit),
         )
+        .route("/bills/{id}/payments", get(payments::of_bill).post(payments::pay))
+        .route("/payments", get(payments::list))
+        .route("/payments/{id}", get(payments::one))
+        .route("/payments/{id}/cancel", post(payments::cancel))
+        .route("/drivers/{id}/instruments", get(payments::instruments).post(payments::save))
+        .route("/outbox", get(outbox::list))
+        .route("/outbox/{id}", get(outbox::one))
+        .route("/outbox/{id}/retry", post(outbox::retry))
+        .route("/outbox/{id}/give-up", post(outbox::give_up))
+        .route("/outbox-plugins", get(outbox::plugins))
+        .route("/ledger/accounts", get(ledger::accounts))
+        .route("/ledger/entries", get(ledger::entries).post(ledger::add))
+        .route("/ledger/entries/{id}/reverse", post(ledger::take_back))
+        .route("/ledger/check", post(ledger::check))
         .route("/keys", get(keys::list).post(keys::make))
         .route("/keys/{id}", delete(keys::revoke))
         .route("/audit", get(keys::audit))

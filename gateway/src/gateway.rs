@@ -11,8 +11,10 @@ use crate::desk::{Clerk, People};
 use crate::feeds::{Books, Expected, Folder, check_late};
 use crate::house::{House, SetupError, Source, Taken};
 use crate::hub::Hub;
+use crate::ledger::Checker;
 use crate::live::{self, Live};
 use crate::monitor::Monitor;
+use crate::outbox::{self, NoProviders, Outbox, Providers};
 use crate::pki::Signer;
 use crate::serve::{self, Serve, ServeError, Stop, Task, traces};
 use crate::store::{Error, OpenError, Retention, Store};
@@ -79,11 +81,19 @@ pub struct Gateway {
 }
 
 impl Plan {
-    /// Starts the gateway.
+    /// Starts the gateway without a payment provider: bills stay open.
     ///
     /// # Errors
     /// See [`StartError`].
     pub async fn start(self) -> Result<Gateway, StartError> {
+        self.start_with(Arc::new(NoProviders)).await
+    }
+
+    /// Starts the gateway with these payment providers.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start_with(self, providers: Arc<dyn Providers>) -> Result<Gateway, StartError> {
         let store = serve::open_store(&self.data, self.database.as_deref()).await?;
         let (house, taken) = House::open(self.source, store.clone(), now()).await?;
         let org = house.org().clone();
@@ -92,6 +102,9 @@ impl Plan {
         let chargers = Arc::new(Chargers { hub: hub.clone(), house: Arc::clone(&house) });
         let live = Live::new(store.clone(), house.clone(), books.clone(), chargers, self.live);
         let billing = Billing::new(store.clone(), house.clone(), house.clone(), billing::Options::default());
+        let outbox = Outbox::new(store.clone(), providers, outbox::Options::default());
+        // Whatever was being asked when the last program ended: nobody knows what became of it.
+        outbox.take_up(&org, now()).await?;
         let people = People {
             rules: house.clone(),
             costs: Arc::new(live.clone()),
@@ -122,6 +135,7 @@ impl Plan {
             live: live.clone(),
             store: store.clone(),
             hub: hub.clone(),
+            outbox: outbox.clone(),
         };
         let api = Api { store: store.clone(), access: Arc::new(access), house: Arc::new(reception) };
         let router = api::router(api.clone()).merge(web::router(api));
@@ -129,6 +143,9 @@ impl Plan {
             .layer(axum::middleware::map_response(web::guarded))
             .layer(axum::middleware::from_fn(traces::traced));
         let mut tasks = tasks(&store, &house, &clerk, &live, &billing, &hub);
+        tasks.push(Task::new("outbox", move |stop| outbox.run(stop)));
+        let checker = Checker::new(store.clone(), org.clone());
+        tasks.push(Task::new("ledger", move |stop| checker.run(stop)));
         let campaigns = Campaigns::new(store.clone(), org.clone(), Arc::clone(&clerk), house.clone());
         tasks.push(Task::new("campaigns", move |stop| campaigns.run(stop)));
         let teacher = Teacher::new(store.clone(), org.clone(), Arc::clone(&clerk), house.clone());

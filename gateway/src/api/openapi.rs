@@ -1,8 +1,8 @@
 //! The description of the API.
 
 use super::{
-    bills, campaigns, chargers, corrections, events, incidents, keys, orders, prices, sessions, setup,
-    tariffs,
+    bills, campaigns, chargers, corrections, events, incidents, keys, ledger, orders, outbox, payments, prices,
+    sessions, setup, tariffs,
 };
 use axum::Json;
 use utoipa::openapi::RefOr;
@@ -19,6 +19,9 @@ use utoipa::{Modify, OpenApi};
         campaigns::list, campaigns::one, campaigns::begin, campaigns::resume, campaigns::stop,
         setup::whole, setup::section, setup::put_single, setup::patch_single, setup::thing, setup::put, setup::patch,
         setup::remove, setup::erase, tariffs::list, tariffs::one, tariffs::put, tariffs::remove,
+        payments::list, payments::one, payments::of_bill, payments::pay, payments::cancel, payments::instruments, payments::save,
+        outbox::list, outbox::one, outbox::retry, outbox::give_up, outbox::plugins,
+        ledger::accounts, ledger::entries, ledger::add, ledger::take_back, ledger::check,
     ),
     modifiers(&Keys, &Problems),
     security(("key" = [])),

@@ -3,7 +3,7 @@
 use super::access::Wish;
 use super::paging::{Limit, Listed, unknown};
 use super::{Api, Body, Caller, Named, Params, Problem, words};
-use crate::store::{Billing, Reader, Session, SessionFilter, SessionStatus};
+use crate::store::{Billing, PaymentFilter, Reader, Session, SessionFilter, SessionStatus};
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -99,6 +99,9 @@ pub struct SessionDoc {
     /// Its bills, the newest last.
     #[schema(value_type = Vec<Object>)]
     pub bills: Vec<Value>,
+    /// The payments of its bills, the newest first. A bill without one is open.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub payments: Vec<super::payments::PaymentDoc>,
 }
 
 /// Money.
@@ -189,6 +192,9 @@ pub(super) async fn document(
 ) -> Result<SessionDoc, Problem> {
     let org = &caller.org;
     let bills = reader.session_bills(org, &row.id).await?;
+    let of_session = PaymentFilter { session: Some(row.id.clone()), ..PaymentFilter::default() };
+    let payments =
+        if bills.is_empty() { Vec::new() } else { reader.payments(org, &of_session, None, 100).await? };
     let preview = match row.billing {
         Billing::Pending => reader.preview(org, &row.id).await?,
         _ => None,
@@ -211,6 +217,7 @@ pub(super) async fn document(
         tariff: row.tariff_name.zip(row.tariff_version).map(|(name, version)| TariffDoc { name, version }),
         preview: preview.and_then(|preview| serde_json::from_str(&preview.document).ok()),
         bills: bills.iter().filter_map(|bill| serde_json::from_str(&bill.document).ok()).collect(),
+        payments: payments.into_iter().map(|payment| super::payments::document(api, org, payment)).collect(),
         id: row.id,
         site: row.site,
         charger: row.charger,
@@ -231,6 +238,19 @@ pub struct Decision {
     pub reason: String,
 }
 
+impl Decision {
+    /// Whether it says why.
+    pub(super) fn check(&self) -> Result<(), Problem> {
+        let reason = self.reason.trim();
+        if reason.chars().filter(|letter| letter.is_alphanumeric()).count() < 3
+            || reason.chars().count() > 500
+        {
+            return Err(Problem::bad("`reason` says in words why, in at most 500 characters"));
+        }
+        Ok(())
+    }
+}
+
 /// Lets a held session go to billing.
 #[utoipa::path(post, path = "/api/v1/sessions/{id}/release", tag = "sessions", params(("id" = String, Path)),
     request_body = Decision, responses((status = 204), (status = "4XX", body = Problem)))]
@@ -248,7 +268,7 @@ pub(super) async fn release(
 
 // Whether there is something to decide, and a reason in words.
 async fn decidable(api: &Api, caller: &Caller, id: &str, decision: &Decision) -> Result<(), Problem> {
-    words::reason(&decision.reason).map_err(Problem::bad)?;
+    decision.check()?;
     let session = api.store.read().await?.session(&caller.org, id).await?;
     let session = session.ok_or_else(|| Problem::missing("session", id))?;
     if session.billing == Billing::Billed {

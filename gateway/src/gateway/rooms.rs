@@ -4,7 +4,7 @@ mod set_up;
 
 use crate::api::orders::{DoneDoc, OutcomeDoc};
 use crate::api::{self, Later, Problem};
-use crate::billing::{Billing, Decision, Outcome, Tariffs as _};
+use crate::billing::{Billing, Decision, Outcome, Sellers, Tariffs as _};
 use crate::chargers::model::{Command, Details, Message, TriggeredMessage};
 use crate::clock::now;
 use crate::desk::rules::{Cost, CostSource, Prices, Rules as _, SessionSink};
@@ -14,6 +14,7 @@ use crate::house::{House, Wanted};
 use crate::hub::{Hub, Unsent};
 use crate::live::Live;
 use crate::ocpp::Dialect;
+use crate::outbox::Outbox;
 use crate::receipts::{About, html_about, text_about};
 use crate::sessions::Touched;
 use crate::setup::Thing;
@@ -104,6 +105,7 @@ pub(super) struct Reception {
     pub live: Live,
     pub store: Store,
     pub hub: Hub,
+    pub outbox: Outbox,
 }
 
 impl api::House for Reception {
@@ -326,6 +328,14 @@ impl api::House for Reception {
             let house = self.ours(org)?;
             house.remove_list(name, by, now()).await.map_err(|why| set_up::problem(house, why))
         })
+    }
+
+    fn outbox(&self) -> Option<Outbox> {
+        Some(self.outbox.clone())
+    }
+
+    fn paid_through(&self, org: &OrgId, seller: &str) -> Option<String> {
+        Sellers::seller(&*self.house, org, seller)?.payments
     }
 
     fn erase_person<'a>(
