@@ -1,0 +1,229 @@
+//! A whole gateway with a provider: a session becomes a bill, the bill is paid, and all of it is seen and decided through the API.
+
+use crate::billing_support::{plain, rows};
+use crate::fake::{Fake, Installed, Mode};
+use crate::store_support::run;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::time::Duration;
+use takst_engine::session as engine;
+use takst_gateway::api::Role;
+use takst_gateway::api::access::new_key;
+use takst_gateway::gateway::{Gateway, Plan};
+use takst_gateway::house::Source;
+use takst_gateway::store::*;
+use takst_gateway::{live, serve};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+const SET_UP: &str = r#"
+[[seller]]
+id = "koti"
+name = "Koti"
+bill_series = "K-"
+payments = "fake"
+
+[[site]]
+id = "otakaari-5"
+name = "Otakaari"
+time_zone = "Europe/Helsinki"
+seller = "koti"
+
+[[driver]]
+id = "d-1"
+instrument = "card-d-1"
+
+[[driver]]
+id = "d-2"
+
+[[tariff]]
+file = "flat.tariff"
+site = "otakaari-5"
+"#;
+
+const TARIFF: &str = "tariff \"Flat\"\n  currency:  EUR\n  time zone: Europe/Helsinki\n  prices:    including VAT\n\nVAT: 24%\n\nenergy: 0.50 EUR/kWh\n";
+
+struct Office {
+    gateway: Gateway,
+    address: SocketAddr,
+    key: String,
+    _dir: tempfile::TempDir,
+}
+
+fn main() -> OrgId {
+    OrgId::new("main")
+}
+
+impl Office {
+    async fn open(providers: std::sync::Arc<Installed>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("setup");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("takst.toml"), SET_UP).unwrap();
+        std::fs::write(folder.join("flat.tariff"), TARIFF).unwrap();
+        let listen = vec!["127.0.0.1:0".parse().unwrap()];
+        let plan = Plan {
+            data: dir.path().join("data"),
+            database: None,
+            source: Source::Path(folder),
+            options: serve::Options { listen, ..serve::Options::default() },
+            open: false,
+            live: live::Options::default(),
+        };
+        let gateway = plan.start_with(providers).await.unwrap();
+        let address = gateway.server.addresses()[0];
+        let mut office = Self { gateway, address, key: String::new(), _dir: dir };
+        office.key = office.key_of(Role::Owner).await;
+        office
+    }
+
+    async fn key_of(&self, role: Role) -> String {
+        let (row, key) = new_key("test", role, "test").unwrap();
+        let unit = async move |tx: &mut Tx| tx.add_api_key(&main(), &row).await;
+        self.gateway.store.write(Lane::org(&main()), unit).await.unwrap();
+        key
+    }
+
+    async fn ask(&self, key: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let head = format!(
+            "{method} /api{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut stream = tokio::net::TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, serde_json::from_str(body).unwrap_or_default())
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.ask(&self.key, "GET", path, Value::Null).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+
+    async fn post(&self, path: &str, body: Value) -> (u16, Value) {
+        self.ask(&self.key, "POST", path, body).await
+    }
+
+    // A session that is over and due, as the desk leaves it.
+    async fn session(&self, id: &str, driver: &str) {
+        let version =
+            self.gateway.store.read().await.unwrap().tariffs(&main()).await.unwrap()[0].version.clone();
+        let text = plain(driver, "5", "2023-09-25T10:00:00Z", 3);
+        let (stored, parts) = rows(&engine::Session::from_json(&text).unwrap(), &text, &version, id, true);
+        let unit = async move |tx: &mut Tx| {
+            tx.add_session(&main(), &stored).await?;
+            tx.put_readings(&main(), &stored.id, &parts.readings).await?;
+            tx.log_event(&main(), crate::store_support::event("session.ended", &stored.id));
+            Ok(())
+        };
+        self.gateway.store.write(Lane::org(&main()), unit).await.unwrap();
+    }
+
+    async fn until(&self, path: &str, so: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..400 {
+            let (_, body) = self.ask(&self.key, "GET", path, Value::Null).await;
+            if so(&body) {
+                return body;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{path}: {}", self.get(path).await)
+    }
+}
+
+#[test]
+fn a_session_is_billed_paid_and_seen_through_the_api() {
+    run(async {
+        let fake = Fake::scripted(&[Mode::Fine, Mode::Decline]);
+        let office = Office::open(Installed::of(&fake)).await;
+        office.session("a", "d-1").await;
+        let session = office.until("/v1/sessions/a", |body| body["payments"][0]["status"] == "paid").await;
+        let payment = &session["payments"][0];
+        assert_eq!((&payment["amount"], &payment["captured"]), (&json!("3.00"), &json!("3.00")));
+        assert_eq!(payment["debtor"], "driver:d-1");
+        let bill = session["bills"][0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(office.get(&format!("/v1/bills/{bill}/payments")).await, session["payments"]);
+        let accounts = office.get("/v1/ledger/accounts?seller=koti").await;
+        let told: Vec<String> = accounts
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| format!("{} {} {}", row["account"], row["owner"], row["balance"]).replace('"', ""))
+            .collect();
+        assert_eq!(
+            told,
+            ["clearing fake 3.00", "receivable driver:d-1 0.00", "revenue  -2.42", "vat VAT 24 -0.58"]
+        );
+        let entries = office.get(&format!("/v1/ledger/entries?bill={bill}")).await;
+        let kinds: Vec<&Value> = entries.as_array().unwrap().iter().map(|entry| &entry["kind"]).collect();
+        assert_eq!(kinds, ["payment", "bill"]);
+
+        // Declined: the bill stays unpaid, and is paid by hand later.
+        office.session("b", "d-1").await;
+        let session = office.until("/v1/sessions/b", |body| body["payments"][0]["status"] == "failed").await;
+        assert_eq!(session["payments"][0]["failure"], "the bank said no");
+        let unpaid = session["bills"][0]["id"].as_str().unwrap();
+        let (status, begun) = office.post(&format!("/v1/bills/{unpaid}/payments"), json!({})).await;
+        assert_eq!((status, &begun["status"]), (201, &json!("waiting")), "{begun}");
+        let id = begun["id"].as_str().unwrap();
+        let shown =
+            office.until(&format!("/v1/payments/{id}"), |body| body["status"] == "action-needed").await;
+        assert_eq!(shown["next"], "https://pay.example/3ds");
+        let (status, body) =
+            office.post(&format!("/v1/payments/{id}/cancel"), json!({ "reason": "he went away" })).await;
+        assert_eq!(status, 202, "{body}");
+        office.until(&format!("/v1/payments/{id}"), |body| body["status"] == "cancelled").await;
+
+        // Without a card nothing is charged.
+        office.session("c", "d-2").await;
+        let session = office.until("/v1/sessions/c", |body| body["billing"] == "billed").await;
+        assert_eq!(session.get("payments"), None);
+
+        // Decisions, and who may make them.
+        let done = office.get("/v1/outbox?state=done").await;
+        let row = done[0]["id"].as_str().unwrap().to_owned();
+        let reason = json!({ "reason": "to see what happens" });
+        let (status, body) = office.post(&format!("/v1/outbox/{row}/retry"), reason.clone()).await;
+        assert_eq!((status, &body["title"]), (409, &json!("it is over already")));
+        assert_eq!(office.post(&format!("/v1/outbox/{row}/retry"), json!({ "reason": "-" })).await.0, 400);
+        for (role, path, wanted) in [
+            (Role::Vendor, "/v1/ledger/accounts", 403),
+            (Role::Vendor, "/v1/payments", 403),
+            (Role::ReadOnly, "/v1/outbox", 200),
+        ] {
+            let key = office.key_of(role).await;
+            assert_eq!(office.ask(&key, "GET", path, Value::Null).await.0, wanted, "{role:?} {path}");
+        }
+        let key = office.key_of(Role::Support).await;
+        let path = format!("/v1/outbox/{row}/give-up");
+        assert_eq!(office.ask(&key, "POST", &path, reason.clone()).await.0, 403);
+
+        // Money to the bank.
+        let settlement = json!({
+            "kind": "settlement", "seller": "koti", "owner": "fake", "currency": "EUR", "amount": "3.00", "fee": "0.09", "reference": "po_1",
+        });
+        assert_eq!(office.post("/v1/ledger/entries", settlement.clone()).await.0, 201);
+        assert_eq!(office.post("/v1/ledger/entries", settlement).await.0, 200);
+        let bank = office.get("/v1/ledger/accounts?account=bank").await;
+        assert_eq!(bank[0]["balance"], "2.91");
+        let booked = office.get("/v1/ledger/entries?account=bank").await;
+        let path = format!("/v1/ledger/entries/{}/reverse", booked[0]["id"].as_str().unwrap());
+        assert_eq!(office.post(&path, reason.clone()).await.0, 204);
+        let paid = office.get("/v1/ledger/entries?account=clearing").await;
+        let of_payment = paid.as_array().unwrap().iter().find(|entry| entry["kind"] == "payment").unwrap();
+        let path = format!("/v1/ledger/entries/{}/reverse", of_payment["id"].as_str().unwrap());
+        assert_eq!(office.post(&path, reason).await.0, 409);
+        let (_, checked) = office.post("/v1/ledger/check", Value::Null).await;
+        assert_eq!(checked["faults"], json!([]));
+
+        let all = office.get("/v1/ledger/entries").await.as_array().unwrap().len();
+        assert_eq!(all, 6);
+        let plugins = office.get("/v1/outbox-plugins").await;
+        assert_eq!((&plugins[0]["plugin"], &plugins[0]["breaker"]), (&json!("fake"), &json!("open")));
+        office.gateway.server.stop().await;
+    });
+}
