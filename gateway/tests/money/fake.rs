@@ -110,7 +110,7 @@ impl Truth {
             return mode;
         }
         let Some(rng) = &mut self.rng else { return Mode::Fine };
-        if rng.u8(0..100) < 45 {
+        if rng.u8(0..100) < 35 {
             return Mode::Fine;
         }
         let mode = MODES[rng.usize(0..MODES.len())];
@@ -323,7 +323,7 @@ impl Fake {
                 let told = done();
                 // Some say it as an answer, some as a fault.
                 match told.status {
-                    Status::Failed if self.truth().calls % 2 == 0 => {
+                    Status::Failed if self.truth().calls.is_multiple_of(2) => {
                         Err(Fault::new(Outcome::Refused, "card-declined", "the bank said no"))
                     }
                     _ => Ok(told),
