@@ -32,8 +32,7 @@ impl Format {
                     quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default();
                 inside.replace('{', "\\u007b").replace('}', "\\u007d")
             }
-            // Letter by letter: `encode` lets a whole text be the name of a secret.
-            Self::Form => text.chars().map(|c| encode(c.encode_utf8(&mut [0; 4]))).collect(),
+            Self::Form => encode(text),
         }
     }
 }
