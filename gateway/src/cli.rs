@@ -19,6 +19,7 @@ mod month;
 mod out;
 mod pki;
 mod place;
+mod plugin;
 mod price;
 pub(crate) mod receipt;
 mod restore;
@@ -106,6 +107,7 @@ enum Verb {
     Export(export::Export),
     Key(key::Key),
     Pki(pki::Pki),
+    Plugin(plugin::Plugin),
     HashPassword(hash_password::HashPassword),
     Completions(completions::Completions),
 }
@@ -151,6 +153,7 @@ fn run(verb: &Verb, out: &mut Out) -> Result<Exit, Failure> {
         Verb::Export(export) => export.run(out),
         Verb::Key(key) => key.run(out),
         Verb::Pki(pki) => pki.run(out),
+        Verb::Plugin(plugin) => plugin.run(out),
         Verb::HashPassword(hash) => hash.run(out),
         Verb::Completions(completions) => completions.run(&mut Arguments::command(), out),
     }

@@ -1,8 +1,8 @@
 //! The description of the API.
 
 use super::{
-    bills, campaigns, chargers, corrections, events, incidents, keys, ledger, orders, outbox, payments, prices,
-    sessions, setup, tariffs,
+    bills, campaigns, chargers, corrections, events, incidents, keys, ledger, orders, outbox, payments,
+    prices, sessions, setup, tariffs,
 };
 use axum::Json;
 use utoipa::openapi::RefOr;

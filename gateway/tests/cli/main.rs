@@ -17,6 +17,7 @@ mod store_support;
 mod exchange;
 mod export;
 mod people;
+mod plugin;
 mod serve;
 mod shown;
 mod traces;

@@ -12,7 +12,7 @@ mod target;
 pub use component::component;
 pub use nested::{Guests, module};
 #[cfg(feature = "kit")]
-pub use project::{Language, Project};
+pub use project::{Language, Project, create};
 pub use target::{TARGET, ensure_target};
 
 use std::path::PathBuf;

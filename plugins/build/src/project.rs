@@ -5,8 +5,11 @@
 
 mod c;
 mod javascript;
+mod new;
 mod python;
 mod tools;
+
+pub use new::create;
 
 use crate::nested::Guests;
 use crate::{BuildError, component, module};

@@ -50,6 +50,12 @@ impl Memory {
     }
 }
 
+impl FromIterator<(String, Secret)> for Memory {
+    fn from_iter<I: IntoIterator<Item = (String, Secret)>>(all: I) -> Self {
+        Self(all.into_iter().collect())
+    }
+}
+
 impl Secrets for Memory {
     fn get<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Secret>, String>> {
         let secret = self.0.get(name).cloned();

@@ -1,0 +1,124 @@
+//! A plugin's folder as an integrator has it, ready to be looked at and called.
+
+use super::super::failure::Failure;
+use clap::Args;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use takst_plugin_build::{BuildError, Project};
+use takst_plugins::grant::Grant;
+use takst_plugins::kv;
+use takst_plugins::load::Code;
+use takst_plugins::manifest::{self, Manifest};
+use takst_plugins::secrets;
+use takst_plugins::{Host, Installation, Plugin, Setup};
+
+/// The built component in a folder: what `build` writes, or what a package holds.
+const PLACES: [&str; 2] = ["build/plugin.component.wasm", "plugin.wasm"];
+
+/// Where `build` writes it.
+pub(super) fn built(folder: &Path) -> PathBuf {
+    folder.join(PLACES[0])
+}
+
+/// What went wrong while building, as a failure of the program.
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(super) fn failure(error: BuildError) -> Failure {
+    match error {
+        BuildError::File { .. } | BuildError::Start { .. } | BuildError::Target { .. } => {
+            Failure::Io(error.to_string())
+        }
+        BuildError::Tool { .. }
+        | BuildError::Cargo { .. }
+        | BuildError::Project { .. }
+        | BuildError::Component { .. } => Failure::Input(error.to_string()),
+    }
+}
+
+/// `plugin.toml` of a folder.
+pub(super) fn manifest(folder: &Path) -> Result<Manifest, Failure> {
+    let path = folder.join(manifest::FILE);
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Failure::Io(format!("{}: {error}; a plugin is a folder with a plugin.toml", path.display()))
+    })?;
+    Manifest::read(&path.display().to_string(), &text).map_err(|errors| Failure::Input(errors.to_string()))
+}
+
+/// The component of a folder; built first, if its source is there and nothing was built yet.
+pub(super) fn component(folder: &Path) -> Result<Vec<u8>, Failure> {
+    for place in PLACES.map(|place| folder.join(place)) {
+        match std::fs::read(&place) {
+            Ok(bytes) => return Ok(bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Failure::Io(format!("{}: {error}", place.display()))),
+        }
+    }
+    build(folder)
+}
+
+/// Builds a folder and keeps the component in it.
+pub(super) fn build(folder: &Path) -> Result<Vec<u8>, Failure> {
+    let bytes = Project::open(folder).and_then(|project| project.build()).map_err(failure)?;
+    let place = built(folder);
+    std::fs::write(&place, &bytes).map_err(|error| Failure::Io(format!("{}: {error}", place.display())))?;
+    Ok(bytes)
+}
+
+/// Compiles it, or says why it cannot be.
+pub(super) fn code(folder: &Path) -> Result<(Host, Arc<Code>), Failure> {
+    let manifest = manifest(folder)?;
+    let wasm = component(folder)?;
+    let host = Host::new(Setup::default()).map_err(|error| Failure::Io(error.to_string()))?;
+    let code = host
+        .code(&manifest, &wasm)
+        .map_err(|error| Failure::Input(format!("{}: {error}", folder.display())))?;
+    Ok((host, code))
+}
+
+/// What the operator of a plugin says of it, on the command line.
+#[derive(Args, Debug)]
+pub(super) struct Said {
+    /// A setting; may be given more than once
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    settings: Vec<(String, String)>,
+    /// A secret, read from a file; may be given more than once
+    #[arg(long = "secret", value_name = "NAME=FILE", value_parser = pair)]
+    secrets: Vec<(String, String)>,
+    /// What it may do (TOML); without it, all that plugin.toml asks for
+    #[arg(long, value_name = "FILE")]
+    grant: Option<PathBuf>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl Said {
+    /// The plugin with these settings and secrets, and an empty space of its own.
+    pub(super) fn plugin(&self, host: &Host, code: &Arc<Code>) -> Result<Plugin, Failure> {
+        let grant = match &self.grant {
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| Failure::Io(format!("{}: {error}", path.display())))?;
+                Grant::read(&path.display().to_string(), &text)
+                    .map_err(|errors| Failure::Input(errors.to_string()))?
+            }
+            None => Grant::all(&code.manifest),
+        };
+        let mut secrets = Vec::new();
+        for (name, file) in &self.secrets {
+            let bytes = std::fs::read(file).map_err(|error| Failure::Io(format!("{file}: {error}")))?;
+            secrets.push((name.clone(), secrets::Secret::new(&bytes)));
+        }
+        Ok(host.plugin(
+            code,
+            Installation {
+                name: code.manifest.id.clone(),
+                grant,
+                settings: self.settings.clone(),
+                kv: Arc::new(kv::Memory::default()),
+                secrets: Arc::new(secrets::Memory::from_iter(secrets)),
+            },
+        ))
+    }
+}
