@@ -716,8 +716,12 @@ impl Tracked {
         }
         match (self.unplugged, self.stop) {
             (None, Some(Stop { booted: Some((at, heard)), received, car_there, .. })) => {
-                let act = if car_there { Act::Left(at) } else { Act::Gone };
-                Next::At(after(heard.max(received), waits.late_stop_ms), act)
+                // What it has to say of the time before its boot comes at once, and so does what it sees now.
+                let (wait, act) = match car_there {
+                    true => (waits.late_stop_ms, Act::Left(at)),
+                    false => (waits.still_there_ms, Act::Gone),
+                };
+                Next::At(after(heard.max(received), wait), act)
             }
             (None, Some(stop)) if stop.car_there => {
                 Next::At(after(stop.received, waits.unplug_ms), Act::GiveUp)
