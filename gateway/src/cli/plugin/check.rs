@@ -58,7 +58,7 @@ impl Check {
         } else {
             out.line("an operator will be asked to grant:")?;
             for line in asked.lines() {
-                out.line(&format!("  {line}").trim_end().to_owned())?;
+                out.line(format!("  {line}").trim_end())?;
             }
         }
         Ok(Exit::Fine)
