@@ -1,6 +1,13 @@
 //! The example plugins in all four languages build, and import our interface alone.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that fails panics"
+)]
 
 use std::path::{Path, PathBuf};
 use takst_plugin_build::{Language, Project};
