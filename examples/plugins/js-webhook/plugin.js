@@ -2,7 +2,9 @@
 import { hmacEquals } from 'takst:plugin/host-crypto@1.0.0';
 import { write } from 'takst:plugin/host-log@1.0.0';
 
-const text = (bytes) => new TextDecoder().decode(bytes);
+// QuickJS is the language alone: there is no TextDecoder, no fetch, no console.
+const text = (bytes) =>
+  decodeURIComponent(Array.from(bytes, (byte) => '%' + byte.toString(16).padStart(2, '0')).join(''));
 
 function fail(code, detail) {
   // What is thrown is the error of the interface. It was not done, and asking again would not help.
