@@ -26,6 +26,7 @@ pub mod monitor;
 pub mod ocpp;
 pub mod outbox;
 pub mod pki;
+pub mod plugins;
 mod prices;
 pub mod receipts;
 pub mod serve;
