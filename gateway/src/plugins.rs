@@ -2,3 +2,6 @@
 //! its answers are worth (feeds, outbox).
 
 pub mod shipped;
+mod space;
+
+pub use space::Space;

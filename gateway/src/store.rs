@@ -27,6 +27,7 @@ mod organisation;
 mod outbox;
 mod payments;
 mod people;
+mod plugins;
 mod previews;
 mod prices;
 mod readings;
@@ -120,6 +121,12 @@ impl Lane {
     #[must_use]
     pub fn debtor(org: &OrgId, debtor: &str) -> Self {
         Self::of(&(org, "debtor", debtor))
+    }
+
+    /// The lane of what a plugin keeps.
+    #[must_use]
+    pub fn plugin(org: &OrgId, plugin: &str) -> Self {
+        Self::of(&(org, "plugin", plugin))
     }
 
     fn of(key: &impl std::hash::Hash) -> Self {

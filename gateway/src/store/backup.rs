@@ -18,7 +18,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 /// All tables, in the order they are written.
-pub(super) const TABLES: [&str; 42] = [
+pub(super) const TABLES: [&str; 43] = [
     "org",
     "sequence",
     "setup_version",
@@ -57,6 +57,7 @@ pub(super) const TABLES: [&str; 42] = [
     "payment",
     "outbox",
     "outbox_queue",
+    "plugin_value",
     "event",
     "driver",
     "person",

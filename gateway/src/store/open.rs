@@ -19,6 +19,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "campaigns", include_str!("../../migrations/0002_campaigns.sql")),
     (3, "told", include_str!("../../migrations/0003_told.sql")),
     (4, "money", include_str!("../../migrations/0004_money.sql")),
+    (5, "plugins", include_str!("../../migrations/0005_plugins.sql")),
 ];
 
 /// The version of the schema that this program writes.
