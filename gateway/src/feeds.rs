@@ -6,12 +6,14 @@
 //!                                                    └─ prices of billed sessions changed ──▶ alert, bills to correct
 //! ```
 
+mod areas;
 mod books;
 mod folder;
 mod intake;
 mod late;
 mod needs;
 
+pub use areas::clock_of;
 pub use books::Books;
 pub use folder::{Folder, Taken};
 pub use intake::{FeedError, Offered, Received, SeriesReceived, receive};

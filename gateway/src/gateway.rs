@@ -16,6 +16,7 @@ use crate::live::{self, Live};
 use crate::monitor::Monitor;
 use crate::outbox::{self, NoProviders, Outbox, Providers};
 use crate::pki::Signer;
+use crate::plugins::Workshop;
 use crate::serve::{self, Serve, ServeError, Stop, Task, traces};
 use crate::store::{Error, OpenError, Retention, Store};
 use crate::teach::Teacher;
@@ -57,6 +58,9 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// Plugins cannot be run on this machine.
+    #[error(transparent)]
+    Plugins(#[from] takst_plugins::host::HostError),
     /// The set-up cannot be used.
     #[error(transparent)]
     Setup(#[from] SetupError),
@@ -95,7 +99,9 @@ impl Plan {
     /// See [`StartError`].
     pub async fn start_with(self, providers: Arc<dyn Providers>) -> Result<Gateway, StartError> {
         let store = serve::open_store(&self.data, self.database.as_deref()).await?;
-        let (house, taken) = House::open(self.source, store.clone(), now()).await?;
+        let workshop = Arc::new(Workshop::new(Some(self.data.join("plugins").join("cache")))?);
+        let judge: Arc<dyn crate::setup::Judge> = workshop;
+        let (house, taken) = House::open(self.source, store.clone(), Some(judge), now()).await?;
         let org = house.org().clone();
         let hub = Hub::new();
         let books = Books::default();

@@ -4,6 +4,7 @@
 
 mod change;
 mod exported;
+mod fetched;
 mod lists;
 mod taken;
 mod watch;
@@ -19,7 +20,7 @@ use crate::ocpp::Dialect;
 use crate::ocpp::Habits;
 use crate::sessions::Waits;
 use crate::setup::{
-    self, At, Catalogue, Charger, Document, Environment, Files, Loaded, Problems, Subprotocol,
+    self, At, Catalogue, Charger, Document, Environment, Files, Judge, Loaded, Problems, Subprotocol,
 };
 use crate::store::{Error, OrgId, Store};
 use crate::teach::{ByEvse, Lesson};
@@ -31,6 +32,7 @@ use takst_engine::session::Plug;
 use takst_engine::units::Instant;
 
 pub use change::{ChangeError, Changed, Wanted};
+pub use fetched::Fetched;
 use taken::Before;
 pub use taken::Taken;
 
@@ -77,6 +79,7 @@ pub struct House {
     org: OrgId,
     source: Source,
     store: Store,
+    judge: Option<Arc<dyn Judge>>,
     state: RwLock<Arc<State>>,
     turn: tokio::sync::Mutex<()>,
     exported: exported::Kept,
@@ -89,13 +92,17 @@ impl std::fmt::Debug for House {
 }
 
 impl House {
-    /// Reads the set-up, checks it and takes it into the database.
+    /// Reads the set-up, checks it and takes it into the database. `judge` loads plugins and asks them about their settings.
     ///
     /// # Errors
     /// See [`SetupError`].
-    pub async fn open(source: Source, store: Store, now: Instant) -> Result<(Arc<Self>, Taken), SetupError> {
-        let files = source.read().map_err(SetupError::Files)?;
-        let loaded = files.load(&Environment::default()).map_err(SetupError::Files)?;
+    pub async fn open(
+        source: Source,
+        store: Store,
+        judge: Option<Arc<dyn Judge>>,
+        now: Instant,
+    ) -> Result<(Arc<Self>, Taken), SetupError> {
+        let (files, loaded) = read(&source, None, judge.clone()).await?;
         let org = OrgId::new(loaded.setup.document().organisation.id.as_str());
         let mut catalogue = Catalogue::default();
         let mut rows = store.read().await?.tariffs(&org).await?;
@@ -120,7 +127,7 @@ impl House {
         let tokens = tokens(&loaded);
         let state = Arc::new(State { loaded, catalogue, texts: texts(&files), tokens });
         let (state, turn) = (RwLock::new(state), tokio::sync::Mutex::default());
-        let house = Self { org, source, store, state, turn, exported: exported::Kept::default() };
+        let house = Self { org, source, store, judge, state, turn, exported: exported::Kept::default() };
         Ok((Arc::new(house), taken))
     }
 
@@ -131,11 +138,7 @@ impl House {
     pub async fn reload(&self, now: Instant) -> Result<Option<Taken>, SetupError> {
         let _turn = self.turn.lock().await;
         let before = self.state();
-        let files = self.source.read().map_err(SetupError::Files)?;
-        let loaded = {
-            let environment = Environment { before: Some(&before.loaded), ..Environment::default() };
-            files.load(&environment).map_err(SetupError::Files)?
-        };
+        let (files, loaded) = read(&self.source, Some(before), self.judge.clone()).await?;
         self.accept(&files, loaded, taken::FILES, now).await
     }
 
@@ -354,6 +357,24 @@ impl House {
             rejected: false,
         }
     }
+}
+
+// Reads and checks. Compiling tariffs and plugins takes its time: not where others wait.
+async fn read(
+    source: &Source,
+    before: Option<Arc<State>>,
+    judge: Option<Arc<dyn Judge>>,
+) -> Result<(Files, Loaded), SetupError> {
+    let source = source.clone();
+    let work = move || {
+        let files = source.read()?;
+        let before = before.as_ref().map(|state| &state.loaded);
+        let environment = Environment { before, judge: judge.as_deref(), ..Environment::default() };
+        let loaded = files.load(&environment)?;
+        Ok((files, loaded))
+    };
+    let read = tokio::task::spawn_blocking(work).await;
+    read.unwrap_or_else(|_| Err(Problems::default())).map_err(SetupError::Files)
 }
 
 fn texts(files: &Files) -> Vec<(String, String)> {

@@ -3,5 +3,7 @@
 
 pub mod shipped;
 mod space;
+mod workshop;
 
 pub use space::Space;
+pub use workshop::Workshop;

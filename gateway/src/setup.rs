@@ -16,6 +16,7 @@ mod load;
 mod merge;
 mod model;
 mod node;
+mod plugins;
 mod read;
 mod report;
 mod resolve;
@@ -33,13 +34,14 @@ pub(crate) use files::{folder_of, join, plain};
 pub use load::{Environment, Loaded};
 pub use model::{
     Address, Assignment, Charger, Connector, Contract, Document, Driver, Effective, Feed, FeedSource, Group,
-    Habits, Limits, Model, Organisation, Person, Plan, Plug, RunningSessions, Security, Seller, Settings,
-    Site, Subprotocol, Token, TokenKind, TokenState, TokensOffline, UnknownChargers, UnknownPolicy,
+    Habits, Limits, Model, Organisation, Person, Plan, Plug, Plugin, RunningSessions, Security, Seller,
+    Settings, Site, Subprotocol, Token, TokenKind, TokenState, TokensOffline, UnknownChargers, UnknownPolicy,
     UnknownTokens,
 };
+pub use plugins::{Judge, PluginFile, Wasm};
 pub use report::Problems;
 pub use resolve::{At, FirmwareHabits, InForce, Level, Setup, TokenVerdict, Unknown};
-pub use secret::{Password, Secrets, hash_password};
+pub use secret::{Password, SecretPlace, Secrets, hash_password};
 pub(crate) use sent::list_name;
 pub use sent::{Edit, Refusal, Thing};
 pub use tariffs::{BasedOn, Bundle, TariffFile};

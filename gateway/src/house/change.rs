@@ -2,7 +2,7 @@
 
 use super::taken::{self, Before};
 use super::{House, SetupError, Source, State, Taken, texts, tokens};
-use crate::setup::{Edit, EditError, Environment, Files, Loaded, Problems, Refusal, Thing};
+use crate::setup::{Edit, EditError, Environment, Files, Judge, Loaded, Problems, Refusal, Thing};
 use crate::store::{AuditEntry, Error, Lane};
 use std::sync::Arc;
 use takst_engine::prepared::hash_text;
@@ -155,7 +155,7 @@ impl House {
             Edit::List(name, _) => !files.folder().join(name).exists(),
             Edit::Merge(..) | Edit::Remove(_) => false,
         };
-        let (mut files, loaded) = edited(files, edit, Arc::clone(&before)).await?;
+        let (mut files, loaded) = edited(files, edit, Arc::clone(&before), self.judge.clone()).await?;
         if loaded.setup.document().organisation.id != before.loaded.setup.document().organisation.id {
             let why = "the id of the organisation is its key in the database and never changes";
             return Err(EditError::Value("id".to_owned(), why).into());
@@ -179,7 +179,7 @@ impl House {
         // Personal data that is a part of the program is of nobody.
         if matches!(self.source, Source::Path(_)) {
             let files = self.up_to_date(now).await?;
-            match edited(files, Edit::Remove(person), self.state()).await {
+            match edited(files, Edit::Remove(person), self.state(), self.judge.clone()).await {
                 Ok((mut files, loaded)) => {
                     self.put_in_force(&mut files, loaded, &by, now).await?;
                     found = true;
@@ -209,10 +209,10 @@ impl House {
         if !matches!(self.source, Source::Path(_)) {
             return Err(ChangeError::NoFiles);
         }
-        let (source, before) = (self.source.clone(), self.state());
+        let (source, before, judge) = (self.source.clone(), self.state(), self.judge.clone());
         let read = at_work(move || {
             let files = source.read()?;
-            let loaded = check(&files, &before.loaded)?;
+            let loaded = check(&files, &before.loaded, judge.as_deref())?;
             Ok((files, loaded))
         });
         let (files, loaded) = read.await?.map_err(ChangeError::Broken)?;
@@ -287,15 +287,20 @@ fn put_back(files: &Files, old: &Files, error: impl Into<ChangeError>) -> Change
     error.into()
 }
 
-fn check(files: &Files, before: &Loaded) -> Result<Loaded, Problems> {
-    files.load(&Environment { before: Some(before), ..Environment::default() })
+fn check(files: &Files, before: &Loaded, judge: Option<&dyn Judge>) -> Result<Loaded, Problems> {
+    files.load(&Environment { before: Some(before), judge, ..Environment::default() })
 }
 
 // The texts with an edit in them, checked as a whole.
-async fn edited(mut files: Files, edit: Edit, before: Arc<State>) -> Result<(Files, Loaded), ChangeError> {
+async fn edited(
+    mut files: Files,
+    edit: Edit,
+    before: Arc<State>,
+    judge: Option<Arc<dyn Judge>>,
+) -> Result<(Files, Loaded), ChangeError> {
     let work = move || {
         files.apply(&edit, &before.loaded)?;
-        let loaded = check(&files, &before.loaded).map_err(ChangeError::Refused)?;
+        let loaded = check(&files, &before.loaded, judge.as_deref()).map_err(ChangeError::Refused)?;
         Ok((files, loaded))
     };
     at_work(work).await?

@@ -3,6 +3,7 @@
 use super::load::Loaded;
 use super::merge::Section;
 use super::model::Document;
+use super::plugins::PluginFile;
 use super::read::shown;
 use serde::Serialize;
 use serde_json::Value;
@@ -105,6 +106,16 @@ impl Loaded {
                 found.push(Change { section: "tariff file", id: name.clone(), what });
             }
         }
+        for (name, file) in self.plugins.iter() {
+            let Some(old) = before.plugins.get(name).filter(|old| old.sha256 != file.sha256) else {
+                continue;
+            };
+            let shown =
+                |file: &PluginFile| Some(Value::from(format!("{} {}", file.manifest.version, file.sha256)));
+            let field = FieldChange { field: "code".into(), before: shown(old), after: shown(file) };
+            let what = What::Changed { fields: vec![field] };
+            found.push(Change { section: "plugin", id: name.clone(), what });
+        }
         found
     }
 }
@@ -127,6 +138,7 @@ pub fn changes(before: &Document, after: &Document) -> Vec<Change> {
         tokens,
         tariffs,
         feeds,
+        plugins,
     } = before;
     single(&mut found, "organisation", organisation, &after.organisation);
     single(&mut found, "settings", settings, &after.settings);
@@ -141,6 +153,7 @@ pub fn changes(before: &Document, after: &Document) -> Vec<Change> {
     many(&mut found, tokens, &after.tokens);
     many(&mut found, tariffs, &after.tariffs);
     many(&mut found, feeds, &after.feeds);
+    many(&mut found, plugins, &after.plugins);
     found
 }
 

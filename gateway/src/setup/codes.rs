@@ -50,4 +50,9 @@ pub const CODES: &[(&str, &str)] = &[
     ("S072", "a feed that contradicts itself"),
     ("S074", "settings that contradict each other"),
     ("S075", "a connector that contradicts itself"),
+    ("S080", "a plugin that cannot be loaded"),
+    ("S081", "a setting of a plugin"),
+    ("S082", "a secret of a plugin"),
+    ("S083", "a plugin that cannot do this"),
+    ("S084", "a plugin that may less than it asks for"),
 ];

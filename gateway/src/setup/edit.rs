@@ -6,7 +6,9 @@ pub(crate) use write::KEPT;
 
 use super::files::{API_FILE, Files, PEOPLE_FILE, folder_of, relative};
 use super::merge::{MANY, SINGLE, Section};
-use super::model::{Assignment, Charger, Driver, Feed, Group, Model, Person, Plan, Seller, Site, Token};
+use super::model::{
+    Assignment, Charger, Driver, Feed, Group, Model, Person, Plan, Plugin, Seller, Site, Token,
+};
 use super::node::{Node, Value as Tree, json, too_deep};
 use super::read::{Field as _, list};
 use super::report::Report;
@@ -67,7 +69,7 @@ fn kind<T: Section>() -> Kind {
     Kind { name: T::NAME, id: T::ID, key: T::key, fold: T::fold }
 }
 
-fn kinds() -> [Kind; 11] {
+fn kinds() -> [Kind; 12] {
     [
         kind::<Seller>(),
         kind::<Site>(),
@@ -79,6 +81,7 @@ fn kinds() -> [Kind; 11] {
         kind::<Token>(),
         kind::<Assignment>(),
         kind::<Feed>(),
+        kind::<Plugin>(),
         kind::<Person>(),
     ]
 }
@@ -87,9 +90,43 @@ pub(crate) fn is_single(section: &str) -> bool {
     SINGLE.contains(&section)
 }
 
-/// The paths that a thing of a section may name.
-pub(crate) const PATHS: [(&str, &[&str]); 3] =
-    [("tariff", &["file"]), ("feed", &["files"]), ("charger", &["security", "password", "file"])];
+/// The paths that a thing of a section may name; `*` is any key.
+const PATHS: [(&str, &[&str]); 7] = [
+    ("tariff", &["file"]),
+    ("feed", &["files"]),
+    ("charger", &["security", "password", "file"]),
+    ("plugin", &["folder"]),
+    ("plugin", &["package"]),
+    ("plugin", &["grant"]),
+    ("plugin", &["secrets", "*", "file"]),
+];
+
+/// The values of a thing that are paths.
+pub(crate) fn paths_of<'a>(section: &str, thing: &'a mut Value) -> Vec<&'a mut Value> {
+    fn walk<'a>(value: &'a mut Value, ways: &[&[&'static str]], found: &mut Vec<&'a mut Value>) {
+        if ways.iter().any(|way| way.is_empty()) {
+            found.push(value);
+            return;
+        }
+        let Some(fields) = value.as_object_mut() else { return };
+        for (key, value) in fields {
+            let rest = ways.iter().filter_map(|way| {
+                let (first, rest) = way.split_first()?;
+                (*first == "*" || *first == key.as_str()).then_some(rest)
+            });
+            let rest: Vec<_> = rest.collect();
+            if !rest.is_empty() {
+                walk(value, &rest, found);
+            }
+        }
+    }
+    let ways: Vec<_> = PATHS.iter().filter(|(known, _)| *known == section).map(|(_, way)| *way).collect();
+    let mut found = Vec::new();
+    if !ways.is_empty() {
+        walk(thing, &ways, &mut found);
+    }
+    found
+}
 
 impl Files {
     /// Sets keys of a thing where it stands, or adds it to `api.toml` (a person to `people.toml`). A key that is `null` is taken
@@ -276,16 +313,16 @@ fn beside(
     folder: &str,
     fields: &serde_json::Map<String, Value>,
 ) -> serde_json::Map<String, Value> {
-    let mut fields = fields.clone();
-    if let Some((_, keys)) = PATHS.iter().find(|(known, _)| *known == section)
-        && let Some((first, more)) = keys.split_first()
-        && let Some(path) =
-            more.iter().try_fold(fields.get_mut(*first), |at, key| Some(at?.get_mut(*key))).flatten()
-        && let Some(text) = path.as_str()
-    {
-        *path = Value::from(relative(folder, text));
+    let mut thing = Value::Object(fields.clone());
+    for path in paths_of(section, &mut thing) {
+        if let Some(text) = path.as_str() {
+            *path = Value::from(relative(folder, text));
+        }
     }
-    fields
+    match thing {
+        Value::Object(fields) => fields,
+        _ => fields.clone(),
+    }
 }
 
 // The keys that say which thing it is, and that a replacement must not lose.

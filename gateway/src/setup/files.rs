@@ -14,6 +14,8 @@ pub const API_FILE: &str = "api.toml";
 /// The same for who drivers are: personal data stands alone.
 pub const PEOPLE_FILE: &str = "people.toml";
 
+// What tells the folder of a plugin from one with a part of the set-up.
+const PLUGIN: &str = takst_plugins::manifest::FILE;
 const MOST_FILES: usize = 1_000;
 const MOST_DEPTH: usize = 8;
 const LARGEST: usize = 16 << 20;
@@ -362,6 +364,10 @@ impl Reading {
             })
             .filter(|(file, _)| !file.starts_with('.'))
             .collect();
+        // A plugin has files of its own: its manifest and what it is made from.
+        if depth > 0 && inside.iter().any(|(file, is_dir)| file == PLUGIN && !is_dir) {
+            return;
+        }
         inside.sort();
         for (file, is_dir) in inside {
             let inner = join(name, &file);

@@ -5,6 +5,7 @@ use super::files::{self, Files};
 use super::merge::{Raw, merge};
 use super::model::{Document, Person};
 use super::node::{Node, Value, json, toml};
+use super::plugins::{self, Judge, PluginFile};
 use super::report::{More as _, Problems, Report};
 use super::resolve::Setup;
 use super::secret::{Password, Secrets};
@@ -22,6 +23,8 @@ pub struct Environment<'a> {
     pub variable: &'a dyn Fn(&str) -> Option<Vec<u8>>,
     /// The set-up as it was: tariffs whose texts have not changed are taken from it and not compiled again.
     pub before: Option<&'a Loaded>,
+    /// Who loads plugins and asks them about their settings; without one, what only they know is not checked.
+    pub judge: Option<&'a dyn Judge>,
 }
 
 impl std::fmt::Debug for Environment<'_> {
@@ -37,7 +40,7 @@ fn process(name: &str) -> Option<Vec<u8>> {
 
 impl Default for Environment<'_> {
     fn default() -> Self {
-        Self { variable: &process, before: None }
+        Self { variable: &process, before: None, judge: None }
     }
 }
 
@@ -52,6 +55,8 @@ pub struct Loaded {
     pub secrets: Secrets,
     /// The tariff files that are assigned somewhere, by path relative to the set-up's folder.
     pub tariffs: BTreeMap<String, Arc<TariffFile>>,
+    /// The plugins, by their names here.
+    pub plugins: Arc<BTreeMap<String, Arc<PluginFile>>>,
     /// What is odd; also what the compiler says about the tariffs.
     pub warnings: Problems,
     pub(crate) changes: Vec<ChangesFrom>,
@@ -87,15 +92,23 @@ impl Loaded {
             text.push(' ');
             text.push_str(file.prepared.version());
         }
+        for (name, file) in self.plugins.iter() {
+            text.push('\n');
+            text.push_str(name);
+            text.push(' ');
+            text.push_str(&file.sha256);
+            text.push_str(&file.grant.to_toml());
+        }
         takst_engine::prepared::hash_text(text.as_bytes())
     }
 }
 
 impl Loaded {
-    /// Whether a tariff file on the disk says something else than the one that was taken in.
+    /// Whether a tariff file on the disk says something else than the one that was taken in, or a file of a plugin is another one.
     #[must_use]
     pub fn lists_differ(&self, files: &Files) -> bool {
-        self.tariffs.values().any(|file| !tariffs::is_current(files, &file.bundle))
+        self.plugins.values().any(|plugin| !plugin.is_current())
+            || self.tariffs.values().any(|file| !tariffs::is_current(files, &file.bundle))
     }
 }
 
@@ -136,6 +149,7 @@ fn finish(
     let raw = merge(nodes, &mut report);
     check::all(&raw, &mut report);
     let secrets = secrets(&raw, files.folder(), environment, &mut report);
+    let plugins = plugins::load(&raw, files.folder(), environment, &mut report);
     let tariffs = compile(&raw, files, environment, &mut report);
     check::tariffs(&raw, &tariffs, &mut report);
     let changes = check::changes_from(&raw, &mut report);
@@ -153,6 +167,7 @@ fn finish(
         people,
         secrets,
         tariffs,
+        plugins: Arc::new(plugins),
         warnings: report.finish(),
         changes,
         sources,

@@ -1,8 +1,8 @@
 //! The sections of all files together: read, counted, each id once.
 
 use super::model::{
-    Assignment, Charger, Document, Driver, Feed, Group, Limits, Model, Organisation, Person, Plan, Seller,
-    Settings, Site, Token,
+    Assignment, Charger, Document, Driver, Feed, Group, Limits, Model, Organisation, Person, Plan, Plugin,
+    Seller, Settings, Site, Token,
 };
 use super::node::{Node, Value};
 use super::read::{Field, list, shown};
@@ -118,6 +118,7 @@ sections! {
     Group: "group" "a group";
     Plan: "plan" "a plan";
     Driver: "driver" "a driver";
+    Plugin: "plugin" "a plugin";
 }
 
 impl Section for Assignment {
@@ -227,12 +228,15 @@ pub(crate) struct Raw {
     pub tokens: Many<Token>,
     pub tariffs: Many<Assignment>,
     pub feeds: Many<Feed>,
+    pub plugins: Many<Plugin>,
     pub people: Many<Person>,
 }
 
 pub(crate) const SINGLE: [&str; 3] = ["organisation", "settings", "limits"];
-pub(crate) const MANY: [&str; 11] =
-    ["seller", "site", "charger", "model", "group", "plan", "driver", "token", "tariff", "feed", "person"];
+pub(crate) const MANY: [&str; 12] = [
+    "seller", "site", "charger", "model", "group", "plan", "driver", "token", "tariff", "feed", "plugin",
+    "person",
+];
 
 /// Sections that one may expect, and where that is said.
 const ELSEWHERE: [(&str, &str); 8] = [
@@ -289,6 +293,7 @@ impl Raw {
             "token" => many(&mut self.tokens, node, report),
             "tariff" => many(&mut self.tariffs, node, report),
             "feed" => many(&mut self.feeds, node, report),
+            "plugin" => many(&mut self.plugins, node, report),
             "person" => many(&mut self.people, node, report),
             _ => unknown(key, at, report),
         }
@@ -318,6 +323,7 @@ impl Raw {
             tokens: all(tokens),
             tariffs: all(self.tariffs),
             feeds: all(self.feeds),
+            plugins: all(self.plugins),
         };
         (document, all(self.people))
     }

@@ -2,6 +2,7 @@
 
 mod charger;
 mod people;
+mod plugin;
 mod settings;
 mod tariff;
 
@@ -9,6 +10,7 @@ pub use charger::{
     Charger, Connector, Habits, Model, Plug, Security, Subprotocol, UnknownChargers, UnknownPolicy,
 };
 pub use people::{Contract, Driver, Group, Person, Plan, Token, TokenKind, TokenState};
+pub use plugin::Plugin;
 pub use settings::{Effective, Limits, Settings, TokensOffline, UnknownTokens};
 pub use tariff::{Assignment, Feed, FeedSource, RunningSessions};
 
@@ -142,4 +144,7 @@ pub struct Document {
     /// Where prices come from.
     #[serde(rename = "feed", skip_serializing_if = "Vec::is_empty")]
     pub feeds: Vec<Feed>,
+    /// What runs beside it.
+    #[serde(rename = "plugin", skip_serializing_if = "Vec::is_empty")]
+    pub plugins: Vec<Plugin>,
 }

@@ -119,6 +119,33 @@ impl<T: Field> Field for Vec<T> {
     }
 }
 
+impl<T: Field> Field for std::collections::BTreeMap<String, T> {
+    const WANTED: &'static str = "a table: `{ name = ... }`, or a section of its own";
+
+    fn read(node: &Node, report: &mut Report) -> Option<Self> {
+        let Value::Table(entries) = &node.it else { return wrong_kind(node, Self::WANTED, report) };
+        let mut read = Some(Self::new());
+        for entry in entries {
+            let value = T::read(&entry.node, report);
+            let key = entry.key.clone();
+            if entries.iter().take_while(|before| before.at != entry.at).any(|before| before.key == key) {
+                report.error("S004", entry.at, format!("`{}` stands here already", shown(&key)));
+                read = None;
+            }
+            match (&mut read, value) {
+                (Some(all), Some(value)) => drop(all.insert(key, value)),
+                (_, None) => read = None,
+                (None, Some(_)) => {}
+            }
+        }
+        read
+    }
+
+    fn left_out() -> Option<Self> {
+        Some(Self::new())
+    }
+}
+
 impl Field for bool {
     const WANTED: &'static str = "`true` or `false`";
 

@@ -189,6 +189,11 @@ impl Report {
         self.has_errors
     }
 
+    /// How many errors there are so far.
+    pub fn errors(&self) -> usize {
+        self.diagnostics.iter().filter(|found| found.severity == Severity::Error).count() + self.dropped
+    }
+
     /// All of it, in the order of the sources.
     pub fn finish(self) -> Problems {
         let Self { sources, mut diagnostics, dropped, .. } = self;

@@ -88,6 +88,56 @@ impl Field for Password {
     }
 }
 
+/// Where a secret of a plugin is. It never stands in the files itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SecretPlace {
+    /// In this environment variable.
+    Env(String),
+    /// In this file.
+    File(String),
+}
+
+impl Serialize for SecretPlace {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Env(name) => serializer.collect_map([("env", name)]),
+            Self::File(name) => serializer.collect_map([("file", name)]),
+        }
+    }
+}
+
+impl Field for SecretPlace {
+    const WANTED: &'static str = "`{ env = \"NAME\" }` or `{ file = \"...\" }`";
+
+    fn read(node: &Node, report: &mut Report) -> Option<Self> {
+        match &node.it {
+            Value::Text(_) => {
+                report.hide(node.at);
+                report
+                    .error("S041", node.at, "a secret stands here in the clear")
+                    .advise(format!("say where it is: {}", Self::WANTED));
+                None
+            }
+            Value::Table(entries) => match entries.as_slice() {
+                [entry] if entry.key == "env" => String::read(&entry.node, report).map(Self::Env),
+                [entry] if entry.key == "file" => String::read(&entry.node, report)
+                    .map(|path| Self::File(report.beside(entry.node.at.source, &path))),
+                _ => {
+                    report.hide(node.at);
+                    report
+                        .error("S013", node.at, "this does not say where the secret is")
+                        .advise(format!("write {}", Self::WANTED));
+                    None
+                }
+            },
+            _ => {
+                report.hide(node.at);
+                wrong_kind(node, Self::WANTED, report)
+            }
+        }
+    }
+}
+
 // A hash that can be checked at a bounded price.
 fn parse(text: &str) -> Result<PasswordHash<'_>, &'static str> {
     let hash = PasswordHash::new(text).map_err(|_| "this is no argon2 hash")?;

@@ -1,6 +1,6 @@
 //! Things of a set-up as they go out and come in: without secrets, each by its id, paths only into the set-up's own folder.
 
-use super::edit::{EditError, KEPT, PATHS, is_single};
+use super::edit::{EditError, KEPT, is_single, paths_of};
 use super::files::{Files, is_inside, join};
 use super::load::Loaded;
 use super::merge::{MANY, Section};
@@ -62,6 +62,7 @@ impl Loaded {
             "token" => many(&document.tokens),
             "tariff" => many(&document.tariffs),
             "feed" => many(&document.feeds),
+            "plugin" => many(&document.plugins),
             "person" => many(&self.people),
             _ => return None,
         })
@@ -96,7 +97,10 @@ impl Loaded {
     /// Whether there is anything else in it than in `before`, for those who use it: what counts, who drivers are, secrets.
     #[must_use]
     pub fn is_same(&self, before: &Self) -> bool {
-        self.hash() == before.hash() && self.people == before.people && self.secrets == before.secrets
+        self.hash() == before.hash()
+            && self.people == before.people
+            && self.secrets == before.secrets
+            && self.plugins == before.plugins
     }
 }
 
@@ -199,18 +203,32 @@ fn incoming(
     if thing.section == "tariff" {
         fields.remove(LABEL);
     }
-    if let Some((_, keys)) = PATHS.iter().find(|(section, _)| *section == thing.section) {
-        let inside = |value: &Value| {
-            let path = keys.iter().try_fold(value, |at, key| at.get(key));
-            path.and_then(Value::as_str).map(str::to_owned)
-        };
-        let before = now.thing(thing).ok().as_ref().and_then(inside);
-        if let Some(path) = inside(&Value::Object(fields.clone()))
-            && !is_inside(&path)
-            && before.is_none_or(|before| before != path)
-        {
+    let mut value = Value::Object(std::mem::take(&mut fields));
+    let mut before = now.thing(thing).unwrap_or_default();
+    let known: Vec<String> = texts(paths_of(&thing.section, &mut before));
+    for path in texts(paths_of(&thing.section, &mut value)) {
+        if !is_inside(&path) && !known.contains(&path) {
             return Err(EditError::Outside(super::read::shown(&path)));
         }
     }
+    // The gateway's own environment has other secrets too, and a plugin's settings say where its secrets are sent.
+    let variables = |thing: &Value| -> Vec<Value> {
+        let secrets = thing.get("secrets").and_then(Value::as_object);
+        secrets.into_iter().flatten().filter_map(|(_, place)| place.get("env").cloned()).collect()
+    };
+    let known = variables(&before);
+    if thing.section == "plugin" && variables(&value).iter().any(|name| !known.contains(name)) {
+        return Err(EditError::Value(
+            "secrets".to_owned(),
+            "which environment variable a plugin is given can be said in the files only",
+        ));
+    }
+    if let Value::Object(whole) = value {
+        fields = whole;
+    }
     Ok(fields)
+}
+
+fn texts(values: Vec<&mut Value>) -> Vec<String> {
+    values.into_iter().filter_map(|value| value.as_str().map(str::to_owned)).collect()
 }

@@ -16,8 +16,8 @@ use std::path::Path;
 use takst_dsl::diagnostic::Severity;
 use takst_gateway::setup::{
     Assignment, CODES, Charger, Connector, Driver, Effective, Environment, Feed, Files, Group, Habits,
-    Limits, Loaded, Model, Organisation, Person, Plan, Problems, Security, Seller, Settings, Site, Token,
-    UnknownChargers,
+    Limits, Loaded, Model, Organisation, Person, Plan, Plugin, Problems, Security, Seller, Settings, Site,
+    Token, UnknownChargers,
 };
 
 fn manual() -> String {
@@ -149,7 +149,7 @@ fn run(block: &Block, beside: &[&Block]) -> Result<Loaded, Problems> {
         write("base.toml", base(&declared).as_bytes());
     }
     let variable = |name: &str| (name == "OT_5_PASSWORD").then(|| b"0123456789abcdef0123".to_vec());
-    Files::read(folder.path())?.load(&Environment { variable: &variable, before: None })
+    Files::read(folder.path())?.load(&Environment { variable: &variable, ..Environment::default() })
 }
 
 fn problems(outcome: &Result<Loaded, Problems>) -> &Problems {
@@ -261,6 +261,7 @@ fn every_key_is_explained() {
         ("Person", vec![Person::KEYS]),
         ("Tariff", vec![Assignment::KEYS]),
         ("Feed", vec![Feed::KEYS]),
+        ("Plugin", vec![Plugin::KEYS]),
         ("Settings", vec![Settings::KEYS]),
         ("Limits", vec![Limits::KEYS]),
     ] {

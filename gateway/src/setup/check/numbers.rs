@@ -120,7 +120,7 @@ fn limits(item: &Item<Limits>, report: &mut Report) {
 }
 
 fn feed(item: &Item<Feed>, report: &mut Report) {
-    let Feed { currency: code, source, files, .. } = &item.it;
+    let Feed { currency: code, source, files, plugin, second, .. } = &item.it;
     match (source, files) {
         (FeedSource::Files, None) => {
             report
@@ -132,7 +132,45 @@ fn feed(item: &Item<Feed>, report: &mut Report) {
                 .error("S072", item.at(&["files"]), "prices are sent to the API, and files are named")
                 .advise("write `source = \"files\"`, or leave `files` out");
         }
+        (FeedSource::Plugin, Some(_)) => {
+            report
+                .error("S072", item.at(&["files"]), "a plugin fetches the prices, and files are named")
+                .advise("leave `files` out, or write `source = \"files\"` and leave `plugin` out");
+        }
         _ => {}
+    }
+    match (source, plugin, second) {
+        (FeedSource::Plugin, None, _) => {
+            report
+                .error("S072", item.at(&["source"]), "a plugin fetches the prices, and it is not said which")
+                .advise("add `plugin`, the id of a `[[plugin]]`");
+        }
+        (FeedSource::Plugin, Some(first), Some(other)) if first == other => {
+            report
+                .error("S072", item.at(&["second"]), "the second source is the first one")
+                .advise("name another plugin, or leave `second` out");
+        }
+        (FeedSource::Files | FeedSource::Api, Some(_), _) => {
+            report
+                .error("S072", item.at(&["plugin"]), "a plugin is named, and the prices do not come from it")
+                .advise("write `source = \"plugin\"`, or leave `plugin` out");
+        }
+        (FeedSource::Files | FeedSource::Api, None, Some(_)) => {
+            report
+                .error("S072", item.at(&["second"]), "a second source stands here without a first one")
+                .advise("write `source = \"plugin\"` and `plugin = \"...\"`, or leave `second` out");
+        }
+        _ => {}
+    }
+    // The files and addresses of exchanges are told by their area.
+    if *source == FeedSource::Plugin && item.it.area.is_none() {
+        report
+            .error(
+                "S072",
+                item.at(&["source"]),
+                "a plugin is asked for the prices of an area, and none is named",
+            )
+            .advise("add `area`, as in `area = \"NO1\"`");
     }
     if let Some(code) = code.as_deref().filter(|code| currency::currency(code).is_none()) {
         let near = report.nearest(code, currency::codes()).map(|near| format!("did you mean \"{near}\"?"));

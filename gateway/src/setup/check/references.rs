@@ -1,7 +1,9 @@
 //! Ids that name other things, and the numbers that law and banks give.
 
 use super::super::merge::Raw;
-use super::super::model::{Address, Assignment, Charger, Driver, Person, Seller, Site, Token, UnknownPolicy};
+use super::super::model::{
+    Address, Assignment, Charger, Driver, Feed, Person, Seller, Site, Token, UnknownPolicy,
+};
 use super::super::read::shown;
 use super::super::report::{More as _, Place, Report};
 use super::missing;
@@ -53,6 +55,14 @@ pub(super) fn check(raw: &Raw, report: &mut Report) {
             iban(account, item.at(&["payout_account"]), report);
         }
         country(address, item.at(&["address", "country"]), report);
+    }
+    for item in &raw.feeds.items {
+        let Feed { plugin, second, .. } = &item.it;
+        for (plugin, key) in [(plugin, "plugin"), (second, "second")] {
+            if let Some(plugin) = plugin {
+                missing(plugin, &raw.plugins, item.at(&[key]), report);
+            }
+        }
     }
     unknown_chargers(raw, report);
 }

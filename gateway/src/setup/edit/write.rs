@@ -40,9 +40,10 @@ fn renew(old: &mut Item, key: &str, value: &Value, whole: bool) -> Result<(), Ed
     if is_kept(key, value) || json(old).is_some_and(|json| json == *value) {
         return Ok(());
     }
-    // A password is one thing: `env` does not become `env` and `file`.
+    // A password or another secret is one thing: `env` does not become `env` and `file`.
     if let (Some(table), Some(fields)) = (old.as_table_like_mut(), value.as_object())
         && key != "password"
+        && !is_place(fields)
     {
         return write(table, fields, whole, &[]);
     }
@@ -82,6 +83,11 @@ fn elements(tables: &mut ArrayOfTables, values: &[&serde_json::Map<String, Value
 // Whether a password is to stay what it is.
 fn is_kept(key: &str, value: &Value) -> bool {
     key == "password" && value.as_object().is_some_and(|value| value.contains_key(KEPT))
+}
+
+// Whether it says where a secret is.
+fn is_place(fields: &serde_json::Map<String, Value>) -> bool {
+    fields.len() == 1 && ["env", "file"].iter().any(|key| fields.get(*key).is_some_and(Value::is_string))
 }
 
 pub(super) fn toml(key: &str, value: &Value) -> Result<Toml, EditError> {

@@ -91,6 +91,8 @@ choice! {
         Files = "files",
         /// They are sent to the API.
         Api = "api",
+        /// A plugin fetches them.
+        Plugin = "plugin",
     }
 }
 
@@ -107,9 +109,13 @@ section! {
         source: FeedSource = FeedSource::Api,
         /// A file or folder; in the last part `*` stands for anything.
         files: Option<FilePath>,
+        /// The plugin that fetches them.
+        plugin: Option<Id>,
+        /// Another one that is asked when the first is late or fails.
+        second: Option<Id>,
         /// Prices of the next day are due by then.
         expected_by: Option<TimeOfDay>,
-        /// In this zone; without it the organisation's.
+        /// In this zone; without it the organisation's. Of a plugin's days too: without it those of the area.
         time_zone: Option<Zone>,
         /// How late they may be before somebody is told.
         alert_after: TimeSpan = TimeSpan::of_ms(2 * 3_600_000),
