@@ -17,6 +17,7 @@ pub mod orders;
 mod outbox;
 mod paging;
 mod payments;
+mod plugins;
 mod prices;
 mod problem;
 mod sessions;
@@ -151,6 +152,11 @@ pub trait House: Send + Sync + 'static {
         None
     }
 
+    /// The plugins that are set up, and how they stand.
+    fn plugins(&self, _org: &OrgId) -> Vec<crate::plugins::Standing> {
+        Vec::new()
+    }
+
     /// The plugin that a seller is paid through.
     fn paid_through(&self, _org: &OrgId, _seller: &str) -> Option<String> {
         None
@@ -233,6 +239,7 @@ pub fn router(api: Api) -> Router {
         .route("/outbox/{id}/retry", post(outbox::retry))
         .route("/outbox/{id}/give-up", post(outbox::give_up))
         .route("/outbox-plugins", get(outbox::plugins))
+        .route("/plugins", get(plugins::list))
         .route("/ledger/accounts", get(ledger::accounts))
         .route("/ledger/entries", get(ledger::entries).post(ledger::add))
         .route("/ledger/entries/{id}/reverse", post(ledger::take_back))

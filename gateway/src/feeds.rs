@@ -16,6 +16,6 @@ mod needs;
 pub use areas::clock_of;
 pub use books::Books;
 pub use folder::{Folder, Taken};
-pub use intake::{FeedError, Offered, Received, SeriesReceived, receive};
-pub use late::{Expected, check_late};
+pub use intake::{FeedError, Offered, Received, SeriesReceived, receive, receive_of};
+pub use late::{Expected, check_late, tell};
 pub use needs::{LoadError, Loaded, Need, Publication, add_to, load, needs};

@@ -16,9 +16,9 @@ use crate::live::{self, Live};
 use crate::monitor::Monitor;
 use crate::outbox::{self, NoProviders, Outbox, Providers};
 use crate::pki::Signer;
-use crate::plugins::Workshop;
+use crate::plugins::{self, Fetcher, Plugins, Workshop};
 use crate::serve::{self, Serve, ServeError, Stop, Task, traces};
-use crate::store::{Error, OpenError, Retention, Store};
+use crate::store::{Error, OpenError, OrgId, Retention, Store};
 use crate::teach::Teacher;
 use crate::web;
 use rooms::{Chargers, Reception};
@@ -98,10 +98,23 @@ impl Plan {
     /// # Errors
     /// See [`StartError`].
     pub async fn start_with(self, providers: Arc<dyn Providers>) -> Result<Gateway, StartError> {
+        self.start_paced(providers, plugins::Options::default()).await
+    }
+
+    /// [`Self::start_with`] where sources of prices are asked at another pace.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start_paced(
+        self,
+        providers: Arc<dyn Providers>,
+        pace: plugins::Options,
+    ) -> Result<Gateway, StartError> {
         let store = serve::open_store(&self.data, self.database.as_deref()).await?;
         let workshop = Arc::new(Workshop::new(Some(self.data.join("plugins").join("cache")))?);
-        let judge: Arc<dyn crate::setup::Judge> = workshop;
+        let judge: Arc<dyn crate::setup::Judge> = workshop.clone();
         let (house, taken) = House::open(self.source, store.clone(), Some(judge), now()).await?;
+        let plugins = Arc::new(Plugins::new(workshop, Arc::clone(&house), store.clone()));
         let org = house.org().clone();
         let hub = Hub::new();
         let books = Books::default();
@@ -142,6 +155,7 @@ impl Plan {
             store: store.clone(),
             hub: hub.clone(),
             outbox: outbox.clone(),
+            plugins: Arc::clone(&plugins),
         };
         let api = Api { store: store.clone(), access: Arc::new(access), house: Arc::new(reception) };
         let router = api::router(api.clone()).merge(web::router(api));
@@ -149,6 +163,9 @@ impl Plan {
             .layer(axum::middleware::map_response(web::guarded))
             .layer(axum::middleware::from_fn(traces::traced));
         let mut tasks = tasks(&store, &house, &clerk, &live, &billing, &hub);
+        let fetcher = Fetcher::new(plugins, Arc::clone(&house), store.clone(), pace);
+        let (live, billing) = (live.clone(), billing.clone());
+        tasks.push(fetching(fetcher, pace, org.clone(), live, billing));
         tasks.push(Task::new("outbox", move |stop| outbox.run(stop)));
         let checker = Checker::new(store.clone(), org.clone());
         tasks.push(Task::new("ledger", move |stop| checker.run(stop)));
@@ -174,6 +191,33 @@ impl Plan {
             Serve { options, store: store.clone(), hub, desk: clerk, router, tasks, reload: Some(reload) };
         Ok(Gateway { server: server.start().await?, store, house, taken })
     }
+}
+
+// Has prices fetched, and tells those who wait for them.
+fn fetching(mut fetcher: Fetcher, pace: plugins::Options, org: OrgId, live: Live, billing: Billing) -> Task {
+    Task::new("price fetcher", move |mut stop: Stop| async move {
+        loop {
+            let looked = tokio::select! {
+                looked = fetcher.look(now()) => looked,
+                // A call that runs goes on to its end; what it brings is asked for again.
+                () = stop.stopped() => return,
+            };
+            let told = match looked {
+                Ok(true) => {
+                    billing.wake();
+                    live.prices_changed(&org, now()).await.map(drop)
+                }
+                Ok(false) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = told {
+                tracing::warn!(%error, "prices could not be fetched; the next try is soon");
+            }
+            if ends_within(&mut stop, pace.every).await {
+                return;
+            }
+        }
+    })
 }
 
 fn reload(house: &Arc<House>, hub: &Hub) -> serve::Reload {

@@ -1,9 +1,20 @@
 //! Plugins at work: which are set up, how they stand, and what they are called for. Absent: what a plugin may do (`takst-plugins`), and what
 //! its answers are worth (feeds, outbox).
+//!
+//! ```text
+//! set-up ──▶ Workshop (loads code, asks a plugin about its settings) ──▶ Plugins (those in force, how they stand)
+//!                                                                          └─ Fetcher: plan (what to ask for when) ──▶ feeds::intake
+//! ```
 
+mod fetch;
+mod plan;
+mod room;
 pub mod shipped;
 mod space;
 mod workshop;
 
+pub use fetch::{Fetcher, Options};
+pub use plan::{Came, Next, Source, Terms, Times, Tried, Which, days, late_at, next, today_and_tomorrow};
+pub use room::{Plugins, Standing, State, Trouble, Used};
 pub use space::Space;
 pub use workshop::Workshop;

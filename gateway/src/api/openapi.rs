@@ -2,7 +2,7 @@
 
 use super::{
     bills, campaigns, chargers, corrections, events, incidents, keys, ledger, orders, outbox, payments,
-    prices, sessions, setup, tariffs,
+    plugins, prices, sessions, setup, tariffs,
 };
 use axum::Json;
 use utoipa::openapi::RefOr;
@@ -21,6 +21,7 @@ use utoipa::{Modify, OpenApi};
         setup::remove, setup::erase, tariffs::list, tariffs::one, tariffs::put, tariffs::remove,
         payments::list, payments::one, payments::of_bill, payments::pay, payments::cancel, payments::instruments, payments::save,
         outbox::list, outbox::one, outbox::retry, outbox::give_up, outbox::plugins,
+        plugins::list,
         ledger::accounts, ledger::entries, ledger::add, ledger::take_back, ledger::check,
     ),
     modifiers(&Keys, &Problems),

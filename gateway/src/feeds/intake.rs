@@ -94,13 +94,38 @@ pub async fn receive(
     offered: Offered,
     now: Instant,
 ) -> Result<Received, FeedError> {
+    take(store, org, offered, None, now).await
+}
+
+/// [`receive`] of a document of somebody who may bring the prices of one feed and area, and no others. Prices that name no area are
+/// of this one.
+///
+/// # Errors
+/// As [`receive`]; also when there are other prices in it.
+pub async fn receive_of(
+    store: &Store,
+    org: &OrgId,
+    offered: Offered,
+    (feed, area): (&str, &str),
+    now: Instant,
+) -> Result<Received, FeedError> {
+    take(store, org, offered, Some((feed.to_owned(), area.to_owned())), now).await
+}
+
+async fn take(
+    store: &Store,
+    org: &OrgId,
+    offered: Offered,
+    only: Option<(String, String)>,
+    now: Instant,
+) -> Result<Received, FeedError> {
     if offered.text.len() > MAX_FEED {
         let error = InputError::new(format!("a price document of {} bytes", offered.text.len()));
         return Err(error.help(format!("the most is {MAX_FEED}; split it by year")).into());
     }
     let (org, name) = (org.clone(), offered.name.clone());
     // A year of quarter-hours takes its time to read.
-    let read = tokio::task::spawn_blocking(move || read(&offered, now)).await;
+    let read = tokio::task::spawn_blocking(move || read(&offered, only.as_ref(), now)).await;
     let all = read.map_err(|_| InputError::new("the document could not be read"))??;
     let lane = Lane::org(&org);
     let received = store.write(lane, async move |tx| {
@@ -122,11 +147,23 @@ pub async fn receive(
 }
 
 // The steps of a document by feed and area, in the order of publication.
-fn read(offered: &Offered, now: Instant) -> Result<Vec<Vec<PricePoint>>, InputError> {
+fn read(
+    offered: &Offered,
+    only: Option<&(String, String)>,
+    now: Instant,
+) -> Result<Vec<Vec<PricePoint>>, InputError> {
     let mut series: Vec<Vec<PricePoint>> = Vec::new();
     for file in prices::read(&offered.text, Path::new(&offered.name), &offered.currency)? {
         check(&file)?;
-        let area = file.area.clone().unwrap_or_default();
+        let area = file.area.clone().or(only.map(|(_, area)| area.clone())).unwrap_or_default();
+        if let Some((wanted, of)) = only
+            && (&file.feed, &area) != (wanted, of)
+        {
+            let (has, wanted) = (subject(&file.feed, &area), subject(wanted, of));
+            return Err(InputError::new(format!(
+                "there are prices of `{has}` in it, and `{wanted}` was asked for"
+            )));
+        }
         let is = |points: &Vec<PricePoint>| {
             points.first().is_some_and(|point| (&point.feed, &point.area) == (&file.feed, &area))
         };

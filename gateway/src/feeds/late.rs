@@ -47,46 +47,60 @@ pub async fn check_late(
     for feed in expected {
         let Some((today, needed)) = feed.needed_until(now) else { continue };
         let known = store.read().await?.prices_known_until(org, (&feed.feed, &feed.area), today).await?;
-        let is_late = known < needed;
-        late += usize::from(is_late);
-        let (org, feed) = (org.clone(), feed.clone());
-        let lane = Lane::org(&org);
-        store
-            .write(lane, async move |tx| {
-                let subject = subject(&feed.feed, &feed.area);
-                let document = json!({
-                    "feed": feed.feed, "area": feed.area, "known_until": utc_text(known), "needed_until": utc_text(needed),
-                })
-                .to_string();
-                let event = |kind: &str| NewEvent {
-                    at: now,
-                    kind: kind.to_owned(),
-                    subject: subject.clone(),
-                    document: document.clone(),
-                };
-                if !is_late {
-                    if tx.close_incident(&org, &subject, "feed.late", now).await?.is_some() {
-                        tx.log_event(&org, event("incident.closed"));
-                    }
-                    return Ok(());
-                }
-                let incident = Incident {
-                    id: new_id(),
-                    charger: None,
-                    subject: subject.clone(),
-                    kind: "feed.late".to_owned(),
-                    severity: "warning".to_owned(),
-                    opened_at: now,
-                    closed_at: None,
-                    document: document.clone(),
-                };
-                if tx.open_incident(&org, &incident).await?.1 {
-                    tx.log_event(&org, event("feed.late"));
-                    tx.log_event(&org, event("incident.opened"));
-                }
-                Ok(())
-            })
-            .await?;
+        late += usize::from(known < needed);
+        tell(store, org, (&feed.feed, &feed.area), (known, needed), now).await?;
     }
     Ok(late)
+}
+
+/// Opens an incident for a feed whose prices are known up to `known` and should be up to `needed`, or closes it.
+///
+/// # Errors
+/// When the storage fails.
+pub async fn tell(
+    store: &Store,
+    org: &OrgId,
+    (feed, area): (&str, &str),
+    (known, needed): (Instant, Instant),
+    now: Instant,
+) -> Result<(), store::Error> {
+    let is_late = known < needed;
+    let (org, feed, area) = (org.clone(), feed.to_owned(), area.to_owned());
+    let lane = Lane::org(&org);
+    store
+        .write(lane, async move |tx| {
+            let subject = subject(&feed, &area);
+            let document = json!({
+                "feed": feed, "area": area, "known_until": utc_text(known), "needed_until": utc_text(needed),
+            })
+            .to_string();
+            let event = |kind: &str| NewEvent {
+                at: now,
+                kind: kind.to_owned(),
+                subject: subject.clone(),
+                document: document.clone(),
+            };
+            if !is_late {
+                if tx.close_incident(&org, &subject, "feed.late", now).await?.is_some() {
+                    tx.log_event(&org, event("incident.closed"));
+                }
+                return Ok(());
+            }
+            let incident = Incident {
+                id: new_id(),
+                charger: None,
+                subject: subject.clone(),
+                kind: "feed.late".to_owned(),
+                severity: "warning".to_owned(),
+                opened_at: now,
+                closed_at: None,
+                document: document.clone(),
+            };
+            if tx.open_incident(&org, &incident).await?.1 {
+                tx.log_event(&org, event("feed.late"));
+                tx.log_event(&org, event("incident.opened"));
+            }
+            Ok(())
+        })
+        .await
 }

@@ -15,6 +15,7 @@ use crate::hub::{Hub, Unsent};
 use crate::live::Live;
 use crate::ocpp::Dialect;
 use crate::outbox::Outbox;
+use crate::plugins::{Plugins, Standing};
 use crate::receipts::{About, html_about, text_about};
 use crate::sessions::Touched;
 use crate::setup::Thing;
@@ -106,6 +107,7 @@ pub(super) struct Reception {
     pub store: Store,
     pub hub: Hub,
     pub outbox: Outbox,
+    pub plugins: Arc<Plugins>,
 }
 
 impl api::House for Reception {
@@ -332,6 +334,10 @@ impl api::House for Reception {
 
     fn outbox(&self) -> Option<Outbox> {
         Some(self.outbox.clone())
+    }
+
+    fn plugins(&self, org: &OrgId) -> Vec<Standing> {
+        if org == self.house.org() { self.plugins.standing() } else { Vec::new() }
     }
 
     fn paid_through(&self, org: &OrgId, seller: &str) -> Option<String> {

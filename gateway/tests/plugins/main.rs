@@ -1,4 +1,4 @@
-//! Plugins in the gateway: what they keep.
+//! Plugins in the gateway: the set-up, what they keep, prices that they fetch, and a gateway that goes on when one does not.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -11,4 +11,12 @@
 #[path = "../store_support/mod.rs"]
 mod store_support;
 
+#[path = "../net_support/plug.rs"]
+mod plug;
+
+mod fetching;
+mod scene;
+mod server;
+mod serving;
+mod set_up;
 mod space;

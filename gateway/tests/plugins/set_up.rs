@@ -1,0 +1,158 @@
+//! What the set-up says of plugins: checked with the plugins themselves, secrets never shown, and bounds of the API.
+
+use crate::scene::{workshop, write};
+use std::path::Path;
+use takst_gateway::setup::{Edit, Environment, Files, Loaded, Problems, Refusal, Thing};
+
+const SECRET: &str = "whsec_0123456789abcdef";
+
+fn variable(name: &str) -> Option<Vec<u8>> {
+    (name == "A_TOKEN").then(|| SECRET.as_bytes().to_vec())
+}
+
+fn load(folder: &Path) -> Result<Loaded, Problems> {
+    let workshop = workshop();
+    let environment = Environment { variable: &variable, before: None, judge: Some(&*workshop) };
+    Files::read(folder)?.load(&environment)
+}
+
+fn problems(text: &str) -> Problems {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &[("takst.toml", text)]);
+    match load(dir.path()) {
+        Ok(loaded) => loaded.warnings,
+        Err(problems) => problems,
+    }
+}
+
+#[test]
+fn mistakes_are_shown_where_they_stand() {
+    for (text, place, code, words) in [
+        ("[[plugin]]\nid = \"nordpol\"\n", (2, 6), "S080", "did you mean `nordpool`"),
+        ("[[plugin]]\nid = \"x\"\nuse = \"stripes\"\n", (3, 7), "S080", "did you mean `stripe`"),
+        ("[[plugin]]\nid = \"x\"\nfolder = \"none\"\n", (3, 10), "S080", "does not exist"),
+        ("[[plugin]]\nid = \"x\"\nuse = \"sms\"\nfolder = \"y\"\n", (4, 10), "S080", "both say which plugin"),
+        (
+            "[[plugin]]\nid = \"hvakosterstrommen\"\nsettings = { adress = \"https://x.example\" }\n",
+            (3, 23),
+            "S081",
+            "did you mean `address`",
+        ),
+        (
+            "[[plugin]]\nid = \"hvakosterstrommen\"\nsettings = { address = \"x\" }\n",
+            (3, 24),
+            "S081",
+            "https://",
+        ),
+        ("[[plugin]]\nid = \"sms\"\n", (1, 1), "S081", "needs the setting `address`"),
+        ("[[plugin]]\nid = \"entsoe\"\n", (1, 1), "S082", "needs the secret `token`"),
+        (
+            "[[plugin]]\nid = \"entsoe\"\nsecrets = { tokn = { env = \"A_TOKEN\" } }\n",
+            (3, 20),
+            "S082",
+            "did you mean `token`",
+        ),
+        (
+            "[[plugin]]\nid = \"entsoe\"\nsecrets = { token = { env = \"NONE\" } }\n",
+            (3, 21),
+            "S043",
+            "`NONE` is not set",
+        ),
+        (
+            "[[feed]]\narea = \"NO1\"\nsource = \"plugin\"\nplugin = \"x\"\n",
+            (4, 10),
+            "S030",
+            "there is no plugin `x`",
+        ),
+        ("[[feed]]\narea = \"NO1\"\nsource = \"plugin\"\n", (3, 10), "S072", "it is not said which"),
+    ] {
+        let found = problems(text);
+        let fits = |one: &&takst_dsl::diagnostic::Diagnostic| {
+            let told = format!("{} {}", one.message, one.help.as_deref().unwrap_or_default());
+            one.code == code && told.contains(words)
+        };
+        let one = found.diagnostics.iter().find(fits).unwrap_or_else(|| panic!("{text}\n{found}"));
+        let (_, line, column) = found.place(one).unwrap();
+        assert_eq!((line, column), place, "{text}\n{found}");
+    }
+}
+
+#[test]
+fn a_plugin_s_own_word_on_its_settings_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let wasm = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/host/tests/golden/1.0.0.wasm");
+    let about = "id = \"whole\"\nversion = \"1.0.0\"\ninterface = \"1.0.0\"\ndescription = \"x\"\nauthor = \"x\"\ncapabilities = [\"price-source\", \
+                 \"payment-provider\", \"invoice-channel\", \"meter-export\", \"notifier\", \"webhook\"]\n";
+    let text = "[[plugin]]\nid = \"mine\"\nfolder = \"mine\"\n";
+    write(dir.path(), &[("takst.toml", text), ("mine/plugin.toml", about)]);
+    let wrong = load(dir.path()).unwrap_err().to_string();
+    assert!(wrong.contains("S080") && wrong.contains("plugin.wasm"), "{wrong}");
+    std::fs::copy(wasm, dir.path().join("mine/plugin.wasm")).unwrap();
+    // This one finds fault with everything.
+    let wrong = load(dir.path()).unwrap_err().to_string();
+    assert!(wrong.contains("S081: plugin `mine` says of its setting `all`"), "{wrong}");
+    // What is no plugin is told in the integrator's words.
+    std::fs::write(dir.path().join("mine/plugin.wasm"), b"\0asm\x01\0\0\0").unwrap();
+    let wrong = load(dir.path()).unwrap_err().to_string();
+    assert!(wrong.contains("S080") && wrong.contains("core module"), "{wrong}");
+}
+
+#[test]
+fn secrets_are_read_and_never_shown() {
+    let clear = format!("[[plugin]]\nid = \"entsoe\"\nsecrets = {{ token = \"{SECRET}\" }}\n");
+    let found = problems(&clear);
+    assert!(found.to_string().contains("S041") && !found.sources[0].text.contains(SECRET), "{found}");
+    let among = format!("[[plugin]]\nid = \"entsoe\"\nsettings = {{ token = \"{SECRET}\" }}\n");
+    let found = problems(&among);
+    assert!(found.to_string().contains("is a secret, and stands among the settings"), "{found}");
+    assert!(!found.sources[0].text.contains(SECRET), "{found}");
+
+    let dir = tempfile::tempdir().unwrap();
+    let text = "[[plugin]]\nid = \"entsoe\"\nsecrets = { token = { file = \"token.txt\" } }\n";
+    write(dir.path(), &[("takst.toml", text), ("token.txt", &format!("{SECRET}\n"))]);
+    let loaded = load(dir.path()).unwrap();
+    assert_eq!(loaded.plugins["entsoe"].secrets["token"].expose(), SECRET.as_bytes());
+    let all = format!("{loaded:?} {:?} {} {}", loaded.plugins, loaded.document(), loaded.shown());
+    assert!(!all.contains(SECRET) && all.contains("token.txt"), "{all}");
+    // Another secret in the same file is another set-up.
+    write(dir.path(), &[("token.txt", "another one altogether")]);
+    assert!(loaded.lists_differ(&Files::read(dir.path()).unwrap()));
+    assert!(!load(dir.path()).unwrap().is_same(&loaded));
+}
+
+#[test]
+fn the_api_gives_a_plugin_nothing_that_the_files_did_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "[[plugin]]\nid = \"entsoe\"   # ours\nsecrets = { token = { env = \"A_TOKEN\" } }\n";
+    write(dir.path(), &[("takst.toml", text)]);
+    let loaded = load(dir.path()).unwrap();
+    let thing = |id: &str| Thing { section: "plugin".into(), id: id.into() };
+    let change = |id: &str, fields: &str| {
+        let mut files = Files::read(dir.path()).unwrap();
+        let fields = serde_json::from_str(fields).unwrap();
+        files.apply(&Edit::Replace(thing(id), fields), &loaded).map(|()| files)
+    };
+    for (fields, words) in [
+        (r#"{"secrets": {"token": {"env": "DATABASE_PASSWORD"}}}"#, "in the files only"),
+        (r#"{"secrets": {"token": {"file": "/etc/shadow"}}}"#, "not in the folder"),
+        (r#"{"folder": "../elsewhere"}"#, "not in the folder"),
+        (r#"{"grant": "/etc/grant"}"#, "not in the folder"),
+        (r#"{"package": "../x.tar"}"#, "not in the folder"),
+    ] {
+        match change("entsoe", fields) {
+            Err(Refusal::Edit(error)) => assert!(error.to_string().contains(words), "{error}"),
+            other => panic!("{fields}: {other:?}"),
+        }
+    }
+    // What stands there may stay, and what is inside may come.
+    let kept =
+        change("entsoe", r#"{"secrets": {"token": {"env": "A_TOKEN"}}, "grant": "more.grant"}"#).unwrap();
+    let text = kept.texts().map(|(_, text)| text.to_owned()).collect::<String>();
+    assert!(text.contains("grant = \"more.grant\"") && text.contains("# ours"), "{text}");
+    let new = change("nordpool", "{}").unwrap();
+    assert!(new.texts().any(|(name, text)| name == "api.toml" && text.contains("id = \"nordpool\"")));
+    // A secret is in one place or in another, not in both.
+    let moved = change("entsoe", r#"{"secrets": {"token": {"file": "token.txt"}}}"#).unwrap();
+    let text = moved.texts().map(|(_, text)| text.to_owned()).collect::<String>();
+    assert!(text.contains("token.txt") && !text.contains("A_TOKEN"), "{text}");
+}
