@@ -154,8 +154,11 @@ fn written_out(argument: &str) -> Vec<String> {
     found
 }
 
-/// The program, built from this source.
+/// The program, built from this source: the one that `TAKST_PROGRAM` names, or else built here.
 fn program() -> PathBuf {
+    if let Some(program) = std::env::var_os("TAKST_PROGRAM") {
+        return program.into();
+    }
     let own = std::env::current_exe().unwrap();
     let profile = own.ancestors().nth(2).unwrap();
     let mut build = Command::new(env!("CARGO"));
