@@ -36,7 +36,7 @@ pub(crate) use session::span;
 pub(crate) use work::Ready;
 
 use crate::serve::traces::TARGET as TRACE;
-use crate::store::{self, Bill, Incident, Lane, NewEvent, OrgId, Store, Tx, WaitingFor, new_id};
+use crate::store::{self, Alert, Bill, Lane, NewEvent, OrgId, Store, Tx, WaitingFor, new_id};
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -274,22 +274,15 @@ impl Job {
         }
     }
 
+    // The bill would be another one now, and somebody has to decide.
+    fn differs(&self) -> Alert<'_> {
+        Alert { subject: &self.session, kind: "bill.differs", severity: "warning" }
+    }
+
     // The bill would be another one now, and nobody is to change it by himself.
     async fn undecided(&self, tx: &mut Tx, why: &str) -> Result<Outcome, store::Error> {
-        let incident = Incident {
-            id: new_id(),
-            charger: None,
-            subject: self.session.clone(),
-            kind: "bill.differs".to_owned(),
-            severity: "warning".to_owned(),
-            opened_at: self.now,
-            closed_at: None,
-            document: json!({ "session": self.session, "reason": why }).to_string(),
-        };
-        if tx.open_incident(&self.org, &incident).await?.1 {
-            let document = json!({ "session": self.session, "incident": "bill.differs", "reason": why });
-            tx.log_event(&self.org, self.event("incident.opened", &document));
-        }
+        let document = json!({ "session": self.session, "reason": why });
+        tx.raise(&self.org, self.differs(), &document, self.now).await?;
         tx.set_billing(&self.org, &self.session, store::Billing::Billed).await?;
         Ok(Outcome::Undecided(why.to_owned()))
     }

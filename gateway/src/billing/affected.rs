@@ -4,7 +4,7 @@ use super::again::{Given, Opened};
 use super::session::span;
 use super::work::{Subject, Trouble, Worked};
 use super::{Billing, Decision, Outcome, from_json};
-use crate::store::{self, Incident, Lane, NewEvent, OrgId, Reader, SessionFilter};
+use crate::store::{self, Alert, Incident, Lane, OrgId, Reader, SessionFilter};
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -212,18 +212,9 @@ impl Billing {
         let (org, incident) = (org.clone(), incident.clone());
         let lane = Lane::org(&org);
         let unit = async move |tx: &mut store::Tx| {
-            if tx.close_incident(&org, &incident.subject, &incident.kind, now).await?.is_some() {
-                tx.log_event(
-                    &org,
-                    NewEvent {
-                        at: now,
-                        kind: "incident.closed".to_owned(),
-                        subject: incident.subject.clone(),
-                        document: incident.document.clone(),
-                    },
-                );
-            }
-            Ok(())
+            let Incident { subject, kind, severity, document, .. } = &incident;
+            let document = serde_json::from_str(document).unwrap_or_default();
+            tx.settle(&org, Alert { subject, kind, severity }, &document, now).await.map(drop)
         };
         self.inner.store.write(lane, unit).await
     }

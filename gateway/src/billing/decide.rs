@@ -237,12 +237,7 @@ fn before(stored: &store::Session) -> Value {
 
 // What stood open about this bill is settled; whether anything did.
 async fn close(tx: &mut Tx, job: &Job) -> Result<bool, store::Error> {
-    let closed = tx.close_incident(&job.org, &job.session, "bill.differs", job.now).await?.is_some();
-    if closed {
-        let document = json!({ "session": job.session, "incident": "bill.differs" });
-        tx.log_event(&job.org, job.event("incident.closed", &document));
-    }
-    Ok(closed)
+    tx.settle(&job.org, job.differs(), &json!({ "session": job.session }), job.now).await
 }
 
 async fn audit(

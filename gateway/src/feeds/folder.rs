@@ -1,7 +1,7 @@
 //! A folder in which price files appear, looked at from time to time.
 
 use super::intake::{FeedError, MAX_FEED, Offered, Received, receive};
-use crate::store::{self, Incident, Lane, NewEvent, OrgId, Store, new_id};
+use crate::store::{self, Alert, Lane, OrgId, Store};
 use glob::Pattern;
 use serde_json::json;
 use std::collections::HashMap;
@@ -171,33 +171,13 @@ async fn note(
     let lane = Lane::org(&org);
     store
         .write(lane, async move |tx| {
-            let document = json!({ "file": file, "wrong": wrong }).to_string();
-            let event = |kind: &str| NewEvent {
-                at: now,
-                kind: kind.to_owned(),
-                subject: file.clone(),
-                document: document.clone(),
-            };
-            if wrong.is_none() {
-                if tx.close_incident(&org, &file, "feed.broken", now).await?.is_some() {
-                    tx.log_event(&org, event("incident.closed"));
-                }
-                return Ok(());
+            let alert = Alert { subject: &file, kind: "feed.broken", severity: "warning" };
+            let document = json!({ "file": file, "wrong": wrong });
+            match &wrong {
+                Some(_) => tx.raise(&org, alert, &document, now).await,
+                None => tx.settle(&org, alert, &document, now).await,
             }
-            let incident = Incident {
-                id: new_id(),
-                charger: None,
-                subject: file.clone(),
-                kind: "feed.broken".to_owned(),
-                severity: "warning".to_owned(),
-                opened_at: now,
-                closed_at: None,
-                document: document.clone(),
-            };
-            if tx.open_incident(&org, &incident).await?.1 {
-                tx.log_event(&org, event("incident.opened"));
-            }
-            Ok(())
+            .map(drop)
         })
         .await
 }

@@ -1,7 +1,7 @@
 //! Feeds that should have come: an alert, never a guess.
 
 use super::intake::subject;
-use crate::store::{self, Incident, Lane, NewEvent, OrgId, Store, new_id};
+use crate::store::{self, Alert, Lane, NewEvent, OrgId, Store};
 use serde_json::json;
 use takst_engine::calendar_time::{INSTANTS, LocalTime, start_of_day, utc_text};
 use takst_engine::tariff::Zone;
@@ -70,35 +70,16 @@ pub async fn tell(
     store
         .write(lane, async move |tx| {
             let subject = subject(&feed, &area);
+            let alert = Alert { subject: &subject, kind: "feed.late", severity: "warning" };
             let document = json!({
                 "feed": feed, "area": area, "known_until": utc_text(known), "needed_until": utc_text(needed),
-            })
-            .to_string();
-            let event = |kind: &str| NewEvent {
-                at: now,
-                kind: kind.to_owned(),
-                subject: subject.clone(),
-                document: document.clone(),
-            };
+            });
             if !is_late {
-                if tx.close_incident(&org, &subject, "feed.late", now).await?.is_some() {
-                    tx.log_event(&org, event("incident.closed"));
-                }
-                return Ok(());
+                return tx.settle(&org, alert, &document, now).await.map(drop);
             }
-            let incident = Incident {
-                id: new_id(),
-                charger: None,
-                subject: subject.clone(),
-                kind: "feed.late".to_owned(),
-                severity: "warning".to_owned(),
-                opened_at: now,
-                closed_at: None,
-                document: document.clone(),
-            };
-            if tx.open_incident(&org, &incident).await?.1 {
-                tx.log_event(&org, event("feed.late"));
-                tx.log_event(&org, event("incident.opened"));
+            if tx.raise(&org, alert, &document, now).await? {
+                let kind = "feed.late".to_owned();
+                tx.log_event(&org, NewEvent { at: now, kind, subject, document: document.to_string() });
             }
             Ok(())
         })

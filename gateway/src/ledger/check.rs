@@ -3,7 +3,7 @@
 use super::posting::hash_of;
 use crate::clock::now;
 use crate::serve::Stop;
-use crate::store::{Error, Incident, Lane, NewEvent, OrgId, Store, new_id};
+use crate::store::{Alert, Error, Lane, OrgId, Store};
 use serde_json::json;
 use std::time::Duration;
 use takst_engine::units::{HOUR_MS, Instant};
@@ -93,30 +93,13 @@ impl Checker {
         }
         if opens || closes {
             let (org, faults) = (self.org.clone(), checked.faults.clone());
-            let id = new_id();
             let unit = async move |tx: &mut crate::store::Tx| {
-                let kind = if opens { "incident.opened" } else { "incident.closed" };
-                if opens {
-                    let incident = Incident {
-                        id: id.clone(),
-                        charger: None,
-                        subject: "ledger".to_owned(),
-                        kind: KIND.to_owned(),
-                        severity: "error".to_owned(),
-                        opened_at: now,
-                        closed_at: None,
-                        document: json!({ "faults": faults }).to_string(),
-                    };
-                    tx.open_incident(&org, &incident).await?;
-                } else {
-                    tx.close_incident(&org, "ledger", KIND, now).await?;
+                let alert = Alert { subject: "ledger", kind: KIND, severity: "error" };
+                let document = json!({ "faults": faults });
+                match opens {
+                    true => tx.raise(&org, alert, &document, now).await,
+                    false => tx.settle(&org, alert, &document, now).await,
                 }
-                let document = json!({ "incident": KIND, "faults": faults }).to_string();
-                tx.log_event(
-                    &org,
-                    NewEvent { at: now, kind: kind.to_owned(), subject: "ledger".to_owned(), document },
-                );
-                Ok(())
             };
             self.store.write(Lane::org(&self.org), unit).await?;
         }

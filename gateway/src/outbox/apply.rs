@@ -7,8 +7,8 @@ use super::provider::{Fault, Money, Outcome, Pin, ProviderInstrument, ProviderPa
 use super::said::{self, Asked, Meaning, meaning};
 use crate::ledger;
 use crate::store::{
-    Error, Incident, InstrumentStatus, Intent, IntentKind, IntentState, NewEvent, OrgId, Payment,
-    PaymentStatus, Tx, new_id,
+    Alert, Error, InstrumentStatus, Intent, IntentKind, IntentState, NewEvent, OrgId, Payment, PaymentStatus,
+    Tx,
 };
 use serde_json::json;
 use takst_engine::units::Instant;
@@ -351,35 +351,17 @@ impl Unit {
             "intent": row.id, "kind": row.kind, "subject": row.subject, "debtor": row.debtor, "plugin": row.plugin,
             "state": row.state, "code": code, "reason": text,
         });
-        let incident = Incident {
-            id: new_id(),
-            charger: None,
-            subject: row.id.clone(),
-            kind: INCIDENT.to_owned(),
-            severity: "error".to_owned(),
-            opened_at: self.now,
-            closed_at: None,
-            document: document.to_string(),
-        };
-        if tx.open_incident(&self.org, &incident).await?.1 {
-            self.event(tx, "incident.opened", &row.id, &document);
-        }
-        Ok(())
+        tx.raise(&self.org, held(row), &document, self.now).await.map(drop)
     }
 
     // Whether there was an incident.
     async fn settle(&self, tx: &mut Tx, row: &Intent) -> Result<bool, Error> {
-        let was_open = tx.close_incident(&self.org, &row.id, INCIDENT, self.now).await?.is_some();
-        if was_open {
-            self.event(tx, "incident.closed", &row.id, &json!({ "incident": INCIDENT, "intent": row.id }));
-        }
-        Ok(was_open)
+        tx.settle(&self.org, held(row), &json!({ "intent": row.id }), self.now).await
     }
+}
 
-    fn event(&self, tx: &mut Tx, kind: &str, subject: &str, document: &serde_json::Value) {
-        let (kind, subject) = (kind.to_owned(), subject.to_owned());
-        tx.log_event(&self.org, NewEvent { at: self.now, kind, subject, document: document.to_string() });
-    }
+fn held(row: &Intent) -> Alert<'_> {
+    Alert { subject: &row.id, kind: INCIDENT, severity: "error" }
 }
 
 /// The kind of incident that an intent needs a person with.

@@ -9,7 +9,7 @@ use super::provider::{PaymentProvider, Pin};
 use super::{Outbox, Plugin};
 use crate::clock::now;
 use crate::serve::Stop;
-use crate::store::{Error, Incident, Intent, IntentState, Lane, OrgId, Tx, new_id};
+use crate::store::{Alert, Error, Intent, IntentState, Lane, OrgId, Tx};
 use futures_util::future::BoxFuture;
 use serde_json::json;
 use std::collections::HashSet;
@@ -40,6 +40,10 @@ const OPEN: [IntentState; 5] = [
 ];
 
 const NO_PLUGIN: &str = "plugin.missing";
+
+fn no_plugin(plugin: &str) -> Alert<'_> {
+    Alert { subject: plugin, kind: NO_PLUGIN, severity: "error" }
+}
 
 /// How a plugin stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -287,7 +291,6 @@ impl Outbox {
         let (owner, row) = (org.clone(), row.clone());
         let lane = Lane::debtor(org, &row.debtor);
         let unit = self.unit(org, &row.id, now);
-        let id = new_id();
         let write = async move |tx: &mut Tx| {
             if row.state == IntentState::Calling {
                 unit.happened(tx, &Event::Restarted).await?;
@@ -305,17 +308,8 @@ impl Outbox {
             let (code, detail) = (Some("plugin-missing".to_owned()), Some(text.clone()));
             tx.update_intent(&owner, &Intent { next_at: later, code, detail, updated_at: now, ..locked })
                 .await?;
-            let incident = Incident {
-                id: id.clone(),
-                charger: None,
-                subject: row.plugin.clone(),
-                kind: NO_PLUGIN.to_owned(),
-                severity: "error".to_owned(),
-                opened_at: now,
-                closed_at: None,
-                document: json!({ "plugin": row.plugin, "version": row.version, "reason": text }).to_string(),
-            };
-            tx.open_incident(&owner, &incident).await.map(drop)
+            let document = json!({ "plugin": row.plugin, "version": row.version, "reason": text });
+            tx.raise(&owner, no_plugin(&row.plugin), &document, now).await.map(drop)
         };
         self.inner.store.write(lane, write).await
     }
@@ -326,7 +320,9 @@ impl Outbox {
             return Ok(());
         }
         let (owner, plugin) = (org.clone(), row.plugin.clone());
-        let unit = async move |tx: &mut Tx| tx.close_incident(&owner, &plugin, NO_PLUGIN, now).await;
+        let unit = async move |tx: &mut Tx| {
+            tx.settle(&owner, no_plugin(&plugin), &json!({ "plugin": plugin }), now).await
+        };
         self.inner.store.write(Lane::org(org), unit).await.map(drop)
     }
 }

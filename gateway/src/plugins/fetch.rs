@@ -4,7 +4,7 @@ use super::plan::{Came, Next, Source, Terms, Times, Tried, Which, days, late_at,
 use super::room::Plugins;
 use crate::feeds::{FeedError, Offered, receive_of, tell};
 use crate::house::{Fetched, House};
-use crate::store::{self, Incident, Lane, NewEvent, Store, new_id};
+use crate::store::{self, Alert, Lane, Store};
 use chrono::NaiveDate;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -265,36 +265,15 @@ impl Worker<'_> {
         if let Some(wrong) = &wrong {
             tracing::warn!(plugin, feed = feed.feed, area = feed.area, wrong, "prices could not be fetched");
         }
-        let document =
-            json!({ "plugin": plugin, "feed": feed.feed, "area": feed.area, "wrong": wrong }).to_string();
+        let document = json!({ "plugin": plugin, "feed": feed.feed, "area": feed.area, "wrong": wrong });
         let lane = Lane::org(&org);
         let unit = async move |tx: &mut store::Tx| {
-            let event = |kind: &str| NewEvent {
-                at: now,
-                kind: kind.to_owned(),
-                subject: subject.clone(),
-                document: document.clone(),
-            };
-            if wrong.is_none() {
-                if tx.close_incident(&org, &subject, FAILING, now).await?.is_some() {
-                    tx.log_event(&org, event("incident.closed"));
-                }
-                return Ok(());
+            let alert = Alert { subject: &subject, kind: FAILING, severity: "warning" };
+            match &wrong {
+                Some(_) => tx.raise(&org, alert, &document, now).await,
+                None => tx.settle(&org, alert, &document, now).await,
             }
-            let incident = Incident {
-                id: new_id(),
-                charger: None,
-                subject: subject.clone(),
-                kind: FAILING.to_owned(),
-                severity: "warning".to_owned(),
-                opened_at: now,
-                closed_at: None,
-                document: document.clone(),
-            };
-            if tx.open_incident(&org, &incident).await?.1 {
-                tx.log_event(&org, event("incident.opened"));
-            }
-            Ok(())
+            .map(drop)
         };
         self.store.write(lane, unit).await
     }

@@ -1,9 +1,12 @@
 //! Incidents: what is wrong with a charger or a feed, since when, and what was done about it.
 
 use super::error::Error;
+use super::events::NewEvent;
+use super::new_id;
 use super::record::{OrgId, Record as _, all, key, key_of, one, record};
 use super::sql::{Reader, args};
 use super::tx::Tx;
+use serde_json::Value;
 use takst_engine::units::Instant;
 
 record! {
@@ -42,7 +45,73 @@ record! {
     }
 }
 
+/// What an incident of the whole gateway is about: not of one charger, whose incidents the monitor keeps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Alert<'a> {
+    /// A feed, a bill, a plugin, ...
+    pub subject: &'a str,
+    /// `feed.late`, `payment.held`, ...
+    pub kind: &'a str,
+    /// `warning` or `error`.
+    pub severity: &'a str,
+}
+
 impl Tx {
+    /// Opens an incident and tells of it (`incident.opened`), unless it is open already; whether it is new. `document` is an object.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn raise(
+        &mut self,
+        org: &OrgId,
+        alert: Alert<'_>,
+        document: &Value,
+        now: Instant,
+    ) -> Result<bool, Error> {
+        let incident = Incident {
+            id: new_id(),
+            charger: None,
+            subject: alert.subject.to_owned(),
+            kind: alert.kind.to_owned(),
+            severity: alert.severity.to_owned(),
+            opened_at: now,
+            closed_at: None,
+            document: document.to_string(),
+        };
+        let (_, new) = self.open_incident(org, &incident).await?;
+        if new {
+            self.tell(org, alert, "incident.opened", document, now);
+        }
+        Ok(new)
+    }
+
+    /// Closes an incident and tells of it (`incident.closed`); whether there was one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn settle(
+        &mut self,
+        org: &OrgId,
+        alert: Alert<'_>,
+        document: &Value,
+        now: Instant,
+    ) -> Result<bool, Error> {
+        let was_open = self.close_incident(org, alert.subject, alert.kind, now).await?.is_some();
+        if was_open {
+            self.tell(org, alert, "incident.closed", document, now);
+        }
+        Ok(was_open)
+    }
+
+    fn tell(&mut self, org: &OrgId, alert: Alert<'_>, kind: &str, document: &Value, now: Instant) {
+        let mut document = document.clone();
+        if let Some(fields) = document.as_object_mut() {
+            fields.insert("incident".to_owned(), alert.kind.into());
+        }
+        let (kind, subject) = (kind.to_owned(), alert.subject.to_owned());
+        self.log_event(org, NewEvent { at: now, kind, subject, document: document.to_string() });
+    }
+
     /// Opens an incident, unless one of this kind is open for its subject: then that one is returned, and
     /// `false`.
     ///

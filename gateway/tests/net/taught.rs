@@ -1,8 +1,7 @@
 //! What a whole gateway does for a charger by itself: OCPP 2.1's default tariff, and certificates that chargers ask for.
 
 use crate::net_support::*;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use crate::tls::client;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -151,24 +150,6 @@ fn a_charger_of_2_1_is_told_its_tariff_and_a_member_his_own() {
     });
 }
 
-fn client(authority: &str, own: Option<(&str, &str)>) -> Arc<rustls::ClientConfig> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots);
-    Arc::new(match own {
-        None => builder.with_no_client_auth(),
-        Some((chain, key)) => {
-            let chain = CertificateDer::pem_slice_iter(chain.as_bytes()).map(Result::unwrap).collect();
-            let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
-            builder.with_client_auth_cert(chain, key).unwrap()
-        }
-    })
-}
-
 // A signing request and its key.
 fn request(name: &str, organisation: &str) -> (String, String) {
     let key = rcgen::KeyPair::generate().unwrap();
@@ -263,7 +244,7 @@ fn a_charger_asks_for_a_certificate_gets_it_and_comes_back_with_it() {
             let running = gateway(dir.path(), Some(tls)).await;
             let refused = Plug::connect_tls(&url(&running), &[protocol], Some(&password), trusts).await;
             assert!(refused.err().unwrap().to_string().contains("403"));
-            let shows = client(authority.certificate(), Some((&chain, &key)));
+            let shows = client(authority.certificate(), Some((&chain, key.as_bytes())));
             let mut plug = Plug::connect_tls(&url(&running), &[protocol], None, shows).await.unwrap();
             plug.boot().await;
             assert!(plug.ask("Heartbeat", json!({})).await["currentTime"].is_string());

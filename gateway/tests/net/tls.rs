@@ -52,7 +52,7 @@ impl Pki {
     }
 }
 
-fn client(authority: &str, own: Option<(&str, &[u8])>) -> Arc<rustls::ClientConfig> {
+pub fn client(authority: &str, own: Option<(&str, &[u8])>) -> Arc<rustls::ClientConfig> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());

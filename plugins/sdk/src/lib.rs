@@ -33,6 +33,7 @@ mod error;
 mod host;
 pub mod http;
 mod money;
+mod payment;
 mod settings;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;

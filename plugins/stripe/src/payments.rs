@@ -133,9 +133,8 @@ impl Guest for Stripe {
         let settings = Settings(&settings);
         let stands = |intent: &PaymentIntent| state::payment(settings, intent);
         match (operation, theirs) {
-            (Operation::Save, theirs) => {
-                Ok(saving(&key, theirs.as_deref())?.map(|intent| progress(settings, &intent)))
-            }
+            (Operation::Save, theirs) => Ok(saving(&key, theirs.as_deref())?
+                .map(|intent| state::instrument(settings, &intent).progress())),
             (Operation::Charge, Some(theirs)) => Ok(Some(stands(&payment(&theirs)?))),
             (Operation::Charge, None) => Ok(find(&key, &ours)?.as_ref().map(stands)),
             (Operation::Capture, Some(theirs)) => {
@@ -305,28 +304,6 @@ fn saving(key: &str, theirs: Option<&str>) -> Result<Option<SetupIntent>, Error>
     let recent: List<SetupIntent> =
         read("/v1/setup_intents?limit=100&expand[]=data.payment_method", "listing cards")?;
     Ok(recent.data.into_iter().find(|intent| intent.metadata.get(KEY).is_some_and(|its| its == key)))
-}
-
-/// How far the saving of a card has come, as a payment of nothing.
-fn progress(settings: Settings<'_>, intent: &SetupIntent) -> Payment {
-    let instrument = state::instrument(settings, intent);
-    let state = match (&instrument.failure, instrument.ready, &instrument.next) {
-        (_, true, _) => PaymentState::Paid,
-        (_, _, Some(_)) => PaymentState::ActionNeeded,
-        (Some(_), ..) => PaymentState::Failed,
-        _ => PaymentState::Pending,
-    };
-    // ISO 4217: "XXX" is no currency.
-    let nothing = Money::new(0, "XXX");
-    Payment {
-        reference: instrument.reference,
-        state,
-        captured: nothing.clone(),
-        refunded: nothing,
-        next: instrument.next,
-        failure: instrument.failure,
-        more: instrument.more,
-    }
 }
 
 fn failed(refund: &Refund) -> Option<Error> {

@@ -131,7 +131,7 @@ pub fn saved(api: &Api<'_>, reference: &str) -> Result<Instrument, Error> {
 /// An agreement that was made with our reference in the last days. Vipps lists them by state.
 pub fn lookup_save(api: &Api<'_>, ours: &str, theirs: Option<&str>) -> Result<Option<Payment>, Error> {
     if let Some(theirs) = theirs {
-        return saved(api, theirs).map(|instrument| Some(progress(instrument)));
+        return saved(api, theirs).map(|instrument| Some(instrument.progress()));
     }
     let since = clock::now().saturating_sub(7 * 86_400_000);
     for state in ["PENDING", "ACTIVE"] {
@@ -143,7 +143,7 @@ pub fn lookup_save(api: &Api<'_>, ours: &str, theirs: Option<&str>) -> Result<Op
         if let Some(found) =
             agreements.iter().find(|agreement| agreement.external_id.as_deref() == Some(ours))
         {
-            return Ok(Some(progress(instrument(found))));
+            return Ok(Some(instrument(found).progress()));
         }
     }
     Ok(None)
@@ -172,27 +172,6 @@ fn instrument(agreement: &Agreement) -> Instrument {
             .map(|most| ("at-most".to_owned(), Money::new(most, "NOK").decimal()))
             .into_iter()
             .collect(),
-    }
-}
-
-/// How far the making of an agreement has come, as a payment of nothing.
-fn progress(instrument: Instrument) -> Payment {
-    let state = match (&instrument.failure, instrument.ready, &instrument.next) {
-        (Some(_), ..) => PaymentState::Failed,
-        (_, true, _) => PaymentState::Paid,
-        (_, _, Some(_)) => PaymentState::ActionNeeded,
-        _ => PaymentState::Pending,
-    };
-    // ISO 4217: "XXX" is no currency.
-    let nothing = Money::new(0, "XXX");
-    Payment {
-        reference: instrument.reference,
-        state,
-        captured: nothing.clone(),
-        refunded: nothing,
-        next: instrument.next,
-        failure: instrument.failure,
-        more: instrument.more,
     }
 }
 
