@@ -1,6 +1,9 @@
 //! Diagnostics for people, with the lines they speak of, and as JSON.
 
+use super::failure::Failure;
 use super::layout::wrap;
+use super::out::Out;
+use crate::setup::Problems;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
 use std::ops::Range;
@@ -48,6 +51,24 @@ struct FixDoc {
     #[serde(flatten)]
     place: Place,
     text: String,
+}
+
+// Why a set-up cannot be used.
+#[derive(Serialize)]
+struct Wrong {
+    diagnostics: Vec<DiagnosticDoc>,
+}
+
+/// Shows what is wrong with a set-up: for programs as the result, for people on standard error.
+pub fn of_setup(problems: &Problems, out: &mut Out) -> Result<Failure, Failure> {
+    let Problems { sources, diagnostics } = problems;
+    if out.json() {
+        out.document(&Wrong { diagnostics: json(sources, diagnostics) })?;
+    } else {
+        let shown = human(sources, diagnostics, out.colour_messages(), out.width());
+        out.message(&shown);
+    }
+    Ok(Failure::Shown)
 }
 
 /// The diagnostics of one file as JSON documents.

@@ -1,6 +1,6 @@
 //! `takst serve`.
 
-use super::diagnostics::{self, DiagnosticDoc};
+use super::diagnostics;
 use super::failure::{Exit, Failure};
 use super::out::Out;
 use crate::gateway::{Gateway, Plan, StartError};
@@ -77,12 +77,6 @@ struct Started<'a> {
     listen: &'a [SocketAddr],
     listen_tls: &'a [SocketAddr],
     database: String,
-}
-
-/// Why it did not start.
-#[derive(Serialize)]
-struct Wrong {
-    diagnostics: Vec<DiagnosticDoc>,
 }
 
 impl ServeArguments {
@@ -174,21 +168,7 @@ impl ServeArguments {
 // Mistakes in the set-up are shown where they stand.
 fn failure(error: StartError, out: &mut Out) -> Result<Failure, Failure> {
     Ok(match error {
-        StartError::Setup(SetupError::Files(problems)) => {
-            if out.json() {
-                let diagnostics = diagnostics::json(&problems.sources, &problems.diagnostics);
-                out.document(&Wrong { diagnostics })?;
-            } else {
-                let shown = diagnostics::human(
-                    &problems.sources,
-                    &problems.diagnostics,
-                    out.colour_messages(),
-                    out.width(),
-                );
-                out.message(&shown);
-            }
-            Failure::Shown
-        }
+        StartError::Setup(SetupError::Files(problems)) => diagnostics::of_setup(&problems, out)?,
         StartError::Open(error) => match error.fault {
             Fault::Backup => Failure::Input(error.to_string()),
             Fault::Place | Fault::InUse => Failure::Io(error.to_string()),

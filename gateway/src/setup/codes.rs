@@ -55,4 +55,5 @@ pub const CODES: &[(&str, &str)] = &[
     ("S082", "a secret of a plugin"),
     ("S083", "a plugin that cannot do this"),
     ("S084", "a plugin that may less than it asks for"),
+    ("S085", "a package that nobody you trust has signed"),
 ];

@@ -29,6 +29,8 @@ defaulted! {
         time_zone: Zone = Zone(chrono_tz::Tz::UTC),
         /// What becomes of a charger that nobody knows and no site takes. `accept` needs a site.
         unknown_chargers: UnknownPolicy = UnknownPolicy::Refuse,
+        /// Public keys (minisign) of those whose packages of plugins may run; without any, signatures are not looked at.
+        plugin_keys: Vec<String> = Vec::new(),
     }
 }
 

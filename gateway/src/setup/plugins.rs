@@ -17,7 +17,7 @@ use takst_plugins::grant::Grant;
 use takst_plugins::load::{LARGEST, sha256};
 use takst_plugins::manifest::{Capability, FILE, Manifest};
 use takst_plugins::model::{Finding, Options};
-use takst_plugins::package::{Package, WASM};
+use takst_plugins::package::{Package, SignError, Trusted, WASM};
 use takst_plugins::secrets::{SHORTEST, Secret};
 
 /// Of `plugin.toml` and of a grant.
@@ -122,9 +122,10 @@ pub(crate) fn load(
     report: &mut Report,
 ) -> BTreeMap<String, Arc<PluginFile>> {
     let mut all = BTreeMap::new();
+    let keys = keys(raw, report);
     for item in &raw.plugins.items {
         let errors = report.errors();
-        let Some(file) = one(item, folder, environment, report) else { continue };
+        let Some(file) = one(item, folder, &keys, environment, report) else { continue };
         // What cannot work is not asked besides.
         if report.errors() == errors
             && let Some(judge) = environment.judge
@@ -149,9 +150,27 @@ pub(crate) fn load(
     all
 }
 
+// Those whose packages may run. None: nobody is asked who signed one.
+fn keys(raw: &Raw, report: &mut Report) -> Vec<Trusted> {
+    let mut keys = Vec::new();
+    let Some(item) = &raw.organisation else { return keys };
+    for text in &item.it.plugin_keys {
+        match Trusted::read(text) {
+            Ok(key) => keys.push(key),
+            Err(error) => {
+                report
+                    .error("S085", item.at(&["plugin_keys"]), error.to_string())
+                    .advise("write the second line of the author's public key file: it begins with `RW`");
+            }
+        }
+    }
+    keys
+}
+
 fn one(
     item: &Item<Plugin>,
     folder: &Path,
+    keys: &[Trusted],
     environment: &Environment<'_>,
     report: &mut Report,
 ) -> Option<PluginFile> {
@@ -175,7 +194,22 @@ fn one(
     }
     let read = match (own, package) {
         (Some(path), _) => of_folder(&folder.join(path.as_str()), &mut stamps),
-        (None, Some(path)) => of_package(&folder.join(path.as_str()), &mut stamps),
+        (None, Some(path)) => {
+            let path = folder.join(path.as_str());
+            let read = of_package(&path, &mut stamps);
+            if let Ok(package) = &read
+                && !keys.is_empty()
+                && let Err(error) = package.verify(keys)
+            {
+                let message = format!("`{}`: {error}", files::plain(&path));
+                report.error("S085", item.at(&["package"]), message).advise(trust(&error));
+                return None;
+            }
+            read.map(|Package { manifest, wasm, .. }| {
+                let sha256 = sha256(&wasm);
+                (manifest, Wasm::Own(wasm.into()), sha256)
+            })
+        }
         (None, None) => in_the_program(used.as_deref().unwrap_or(id), used.is_none(), report),
     };
     let (manifest, wasm, sha256) = match read {
@@ -253,13 +287,20 @@ fn of_folder(folder: &Path, stamps: &mut Vec<Stamp>) -> Result<Read, Wrong> {
     Ok((manifest, Wasm::Own(wasm.into()), sha256))
 }
 
-fn of_package(path: &Path, stamps: &mut Vec<Stamp>) -> Result<Read, Wrong> {
+fn of_package(path: &Path, stamps: &mut Vec<Stamp>) -> Result<Package, Wrong> {
     let whole = bytes(path, LARGEST + LARGEST_TEXT * 4, stamps)?;
-    let package = Package::read(&whole).map_err(|error| {
-        (format!("`{}`: {error}", files::plain(path)), "get the package again".to_owned())
-    })?;
-    let sha256 = sha256(&package.wasm);
-    Ok((package.manifest, Wasm::Own(package.wasm.into()), sha256))
+    Package::read(&whole)
+        .map_err(|error| (format!("`{}`: {error}", files::plain(path)), "get the package again".to_owned()))
+}
+
+// What to do about a package that nobody trusted has signed.
+fn trust(error: &SignError) -> &'static str {
+    match error {
+        SignError::Unsigned(_) | SignError::Stranger(..) => {
+            "get a signed one; or, if you trust its author, add his public key to `plugin_keys` of [organisation]"
+        }
+        SignError::Wrong(_) | SignError::Broken(..) | SignError::Key(_) => "get the package again",
+    }
 }
 
 fn of_file(path: &Path, stamps: &mut Vec<Stamp>, report: &mut Report, at: Place) -> Option<Grant> {

@@ -1,8 +1,9 @@
 //! `takst plugin` as an integrator uses it.
 
-use crate::run::{here, takst, with_input};
+use crate::run::{Ran, command, finish, here, takst, with_input};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use takst_gateway::plugins::shipped;
 
 fn example(name: &str) -> String {
     here().join("../../examples/plugins").join(name).canonicalize().unwrap().display().to_string()
@@ -78,7 +79,7 @@ fn a_plugin_is_built_checked_run_and_tested() {
 
     let replayed = takst(&["plugin", "test", &copy]);
     assert_eq!(replayed.code, 0, "{} {}", replayed.out, replayed.err);
-    assert!(replayed.out.contains("1 tapes, 0 failed"), "{}", replayed.out);
+    assert!(replayed.out.contains("1 tape, 0 failed"), "{}", replayed.out);
     // What the tape says and the plugin no longer does is found.
     let mut other: Value = serde_json::from_str(&written).unwrap();
     other["result"]["ok"]["status"] = json!(200);
@@ -124,4 +125,197 @@ fn mistakes_are_said_in_words() {
     assert_eq!((module.code, module.err.contains("core module")), (1, true), "{}", module.err);
     let nowhere = takst(&["plugin", "check", &parent]);
     assert_eq!((nowhere.code, nowhere.err.contains("plugin.toml")), (3, true), "{}", nowhere.err);
+}
+
+/// The folder of a built plugin: one of those in the program, in this version.
+fn built(parent: &Path, version: &str) -> PathBuf {
+    let folder = parent.join(format!("source-{version}"));
+    let manifest = here().join("../../plugins/hvakosterstrommen/plugin.toml");
+    let manifest = std::fs::read_to_string(manifest).unwrap();
+    let line = manifest.lines().find(|line| line.starts_with("version = ")).unwrap();
+    let manifest = manifest.replace(line, &format!("version = \"{version}\""));
+    let component = shipped::find("hvakosterstrommen").unwrap().component().unwrap();
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("plugin.toml"), manifest).unwrap();
+    std::fs::write(folder.join("plugin.wasm"), &*component).unwrap();
+    folder
+}
+
+/// A folder to work in, with a set-up and keys.
+struct Desk {
+    dir: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("takst.toml"), "# Ours.\n[organisation]\nname = \"House\"\n").unwrap();
+        Self { dir }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let mut command = command(&["plugin"]);
+        command.args(arguments).current_dir(self.dir.path()).env_remove("TAKST_PLUGIN_KEY_PASSWORD");
+        finish(command, b"")
+    }
+
+    /// It works.
+    fn fine(&self, arguments: &[&str]) -> Ran {
+        let ran = self.run(arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}\n{}\n{}", ran.out, ran.err);
+        ran
+    }
+
+    /// It does not, with these words, and the set-up stays as it is.
+    fn refused(&self, arguments: &[&str], code: i32, words: &str) {
+        let before = (self.text("takst.toml"), self.files());
+        let ran = self.run(arguments);
+        let told = format!("{}{}", ran.out, ran.err).replace("\n  ", " ");
+        assert!(ran.code == code && told.contains(words), "{arguments:?}: {}\n{told}", ran.code);
+        assert_eq!(before, (self.text("takst.toml"), self.files()), "{arguments:?}");
+    }
+
+    fn text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.dir.path().join(name)).unwrap_or_default()
+    }
+
+    /// What stands beside the set-up.
+    fn files(&self) -> Vec<String> {
+        let folder = std::fs::read_dir(self.dir.path().join("plugins"));
+        let names = folder.into_iter().flatten().flatten();
+        let mut names: Vec<_> = names.map(|entry| entry.file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn folder(&self, version: &str) -> String {
+        built(self.dir.path(), version).display().to_string()
+    }
+}
+
+#[test]
+fn a_package_is_signed_and_its_signature_checked() {
+    let desk = Desk::new();
+    desk.refused(&["sign", "--new-key", "a.key"], 2, "TAKST_PLUGIN_KEY_PASSWORD");
+    desk.fine(&["sign", "--new-key", "a.key", "--no-password"]);
+    desk.refused(&["sign", "--new-key", "a.key", "--no-password"], 1, "never written over");
+    desk.fine(&["sign", "--new-key", "b.key", "--no-password"]);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(desk.dir.path().join("a.key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "a secret key is for its owner alone: {mode:o}");
+    }
+    let folder = desk.folder("1.0.0");
+    desk.refused(&["sign", &folder, "--key", "a.pub"], 1, "this is the public key");
+    let signed = desk.fine(&["sign", &folder, "--key", "a.key"]);
+    assert_eq!(signed.out, "hvakosterstrommen-1.0.0.plugin\n");
+    let package = signed.out.trim();
+    let checked = desk.fine(&["check", package, "--trust", "a.pub", "--format", "json"]).json();
+    assert_eq!(desk.text("a.pub").trim().lines().last(), checked["signed_by"].as_str());
+    desk.refused(&["check", package, "--trust", "b.pub"], 1, "not among the 1 trusted");
+    desk.refused(&["check", &folder, "--trust", "a.pub"], 2, "only a package has a signature");
+    // Another one may sign it anew.
+    desk.fine(&["sign", package, "--key", "b.key"]);
+    desk.fine(&["check", package, "--trust", "b.pub"]);
+    // One byte of it.
+    let mut bytes = std::fs::read(desk.dir.path().join(package)).unwrap();
+    let at = bytes.windows(7).position(|part| part == b"version").unwrap();
+    bytes[at - 2] ^= 1;
+    std::fs::write(desk.dir.path().join(package), &bytes).unwrap();
+    assert_eq!(desk.run(&["check", package, "--trust", "b.pub"]).code, 1);
+
+    // A key with a password, from the environment.
+    let with = |password: &str, arguments: &[&str]| {
+        let mut command = command(&["plugin"]);
+        command.args(arguments).current_dir(desk.dir.path()).env("TAKST_PLUGIN_KEY_PASSWORD", password);
+        finish(command, b"")
+    };
+    assert_eq!(with("tall trees", &["sign", "--new-key", "c.key"]).code, 0);
+    assert_eq!(with("small trees", &["sign", &folder, "--key", "c.key", "--out", "c.plugin"]).code, 1);
+    assert!(!desk.dir.path().join("c.plugin").exists());
+    assert_eq!(with("tall trees", &["sign", &folder, "--key", "c.key", "--out", "c.plugin"]).code, 0);
+    desk.fine(&["check", "c.plugin", "--trust", "c.pub"]);
+}
+
+#[test]
+fn a_package_is_installed_granted_and_upgraded() {
+    let desk = Desk::new();
+    for key in ["a.key", "b.key"] {
+        desk.fine(&["sign", "--new-key", key, "--no-password"]);
+    }
+    for version in ["1.0.0", "1.1.0"] {
+        desk.fine(&["sign", &desk.folder(version), "--key", "a.key", "--out", &format!("{version}.plugin")]);
+    }
+    desk.refused(&["install", "1.0.0.plugin"], 1, "trusts nobody yet");
+    desk.refused(&["install", "1.0.0.plugin", "--trust", "b.pub"], 1, "not among the 1 trusted");
+    desk.refused(&["install", "1.0.0.plugin", "--trust", "a.pub"], 2, "say what it may");
+    let install = ["install", "1.0.0.plugin", "--trust", "a.pub", "--grant", "none"];
+    // A setting that it does not have: neither its package nor its grant stays behind.
+    desk.refused(
+        &[&install[..], &["--set", "adress=https://x.example"]].concat(),
+        1,
+        "did you mean `address`",
+    );
+    desk.refused(&[&install[..], &["--secret", "token=abc"]].concat(), 2, "no place on a command line");
+    let done = desk.fine(&install);
+    assert!(done.out.contains("may not  call {{setting:address}}"), "{}", done.out);
+    assert_eq!(desk.files(), ["hvakosterstrommen-1.0.0.plugin", "hvakosterstrommen.grant"]);
+    let key = desk.text("a.pub").trim().lines().last().unwrap().to_owned();
+    assert!(desk.text("takst.toml").starts_with("# Ours.\n"), "{}", desk.text("takst.toml"));
+    assert!(desk.text("takst.toml").contains(&key), "{}", desk.text("takst.toml"));
+    desk.refused(&install, 1, "already");
+
+    let listed = desk.fine(&["list", "--format", "json"]).json();
+    let row = &listed["plugins"][0];
+    assert_eq!((&row["version"], &row["from"]), (&json!("1.0.0"), &json!("package")));
+    assert_eq!(row["signed_by"].as_str(), Some(key.as_str()));
+    assert!(listed["others"].as_array().unwrap().contains(&json!("stripe")));
+    let shown = desk.fine(&["list"]).out;
+    assert!(shown.contains("1 of 2 not granted") && shown.contains("signed"), "{shown}");
+
+    desk.fine(&["grant", "hvakosterstrommen", "--give", "all"]);
+    let granted = desk.fine(&["grant", "hvakosterstrommen"]).out;
+    assert!(granted.contains("may      call") && !granted.contains("may not"), "{granted}");
+    assert!(desk.text("plugins/hvakosterstrommen.grant").contains("setting:address"));
+    desk.refused(&["grant", "nordpool"], 1, "there is no plugin `nordpool`");
+
+    // The next version: older ones, other authors, tapes that differ.
+    let upgrade = |package: &str, more: &[&str]| {
+        [&["upgrade", "hvakosterstrommen", package], more]
+            .concat()
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let words = |all: &[String]| all.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+    let refused = |arguments: Vec<String>, code: i32, text: &str| {
+        let words = words(&arguments);
+        desk.refused(&words.split(' ').collect::<Vec<_>>(), code, text);
+    };
+    refused(upgrade("1.0.0.plugin", &["--no-tapes"]), 1, "is 1.0.0 already");
+    refused(upgrade("1.1.0.plugin", &[]), 2, "there are no tapes");
+    desk.fine(&["sign", "1.1.0.plugin", "--key", "b.key", "--out", "b.plugin"]);
+    refused(upgrade("b.plugin", &["--no-tapes"]), 1, "not among the 1 trusted");
+    let record = ["run", "1.0.0.plugin", "configuration.check", "--record", "tapes/check.json"];
+    desk.fine(&record);
+    let tape = desk.text("tapes/check.json");
+    let mut other: Value = serde_json::from_str(&tape).unwrap();
+    other["result"]["ok"] = json!([{ "setting": "address", "text": "wrong", "error": true }]);
+    std::fs::write(desk.dir.path().join("tapes/check.json"), other.to_string()).unwrap();
+    refused(upgrade("1.1.0.plugin", &["--tapes", "tapes"]), 1, "a tape has another result than with 1.0.0");
+    std::fs::write(desk.dir.path().join("tapes/check.json"), tape).unwrap();
+    let done = desk.fine(&["upgrade", "hvakosterstrommen", "1.1.0.plugin", "--tapes", "tapes"]);
+    assert!(done.out.contains("1 tape, 0 failed") && done.out.contains("1.0.0 -> 1.1.0"), "{}", done.out);
+    assert_eq!(
+        desk.files(),
+        ["hvakosterstrommen-1.0.0.plugin", "hvakosterstrommen-1.1.0.plugin", "hvakosterstrommen.grant"]
+    );
+    let listed = desk.fine(&["list", "--format", "json"]).json();
+    assert_eq!(listed["plugins"][0]["version"], json!("1.1.0"));
+
+    // A gateway that trusts somebody runs nobody else's package, however it came there.
+    let text = desk.text("takst.toml").replace(&key, desk.text("b.pub").trim().lines().last().unwrap());
+    std::fs::write(desk.dir.path().join("takst.toml"), text).unwrap();
+    desk.refused(&["list"], 1, "S085");
 }

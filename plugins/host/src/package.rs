@@ -118,7 +118,7 @@ impl Package {
             }
             None => {
                 return Err(broken(format!(
-                    "does not name the sha256 of {WASM} in {FILE}: pack it with `takst plugin build`"
+                    "does not name the sha256 of {WASM} in {FILE}: pack it with `takst plugin sign`"
                 )));
             }
         }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// Build a plugin from its source
 ///
 /// What the language needs (compilers and tools from npm or PyPI) is fetched into the plugin's folder. The component is
-/// build/plugin.component.wasm.
+/// build/plugin.component.wasm; `takst plugin sign` makes a package of it.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  takst plugin build my-sms")]
 pub struct Build {

@@ -1,19 +1,24 @@
-//! A plugin's folder as an integrator has it, ready to be looked at and called.
+//! A plugin's folder or package as an integrator has it, ready to be looked at and called.
 
 use super::super::failure::Failure;
+use super::super::files;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use takst_plugin_build::{BuildError, Project};
 use takst_plugins::grant::Grant;
 use takst_plugins::kv;
-use takst_plugins::load::Code;
+use takst_plugins::load::{Code, LARGEST};
 use takst_plugins::manifest::{self, Manifest};
+use takst_plugins::package::{Package, PackageError};
 use takst_plugins::secrets;
 use takst_plugins::{Host, Installation, Plugin, Setup};
 
 /// The built component in a folder: what `build` writes, or what a package holds.
 const PLACES: [&str; 2] = ["build/plugin.component.wasm", "plugin.wasm"];
+
+// The component, and what else is in a package.
+const LARGEST_PACKAGE: usize = LARGEST + (1 << 20);
 
 /// Where `build` writes it.
 pub(super) fn built(folder: &Path) -> PathBuf {
@@ -63,15 +68,54 @@ pub(super) fn build(folder: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// Compiles it, or says why it cannot be.
-pub(super) fn code(folder: &Path) -> Result<(Host, Arc<Code>), Failure> {
-    let manifest = manifest(folder)?;
-    let wasm = component(folder)?;
+/// A folder as a package, not signed yet.
+pub(super) fn pack(folder: &Path) -> Result<Package, Failure> {
+    let path = folder.join(manifest::FILE);
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Failure::Io(format!("{}: {error}; a plugin is a folder with a plugin.toml", path.display()))
+    })?;
+    Package::pack(&text, component(folder)?).map_err(|error| wrong(folder, &error))
+}
+
+/// A package as it was read from a file.
+pub(super) fn package(path: &Path) -> Result<Package, Failure> {
+    let bytes = files::bytes(path, LARGEST_PACKAGE)?;
+    if bytes.len() > LARGEST_PACKAGE {
+        let most = LARGEST_PACKAGE >> 20;
+        return Err(Failure::Input(format!("{}: no package is larger than {most} MiB", path.display())));
+    }
+    Package::read(&bytes).map_err(|error| wrong(path, &error))
+}
+
+/// What is wrong with a package, as a failure of the program.
+pub(super) fn wrong(path: &Path, error: &PackageError) -> Failure {
+    Failure::Input(match error {
+        PackageError::Broken(_) => format!("{}: {error}", path.display()),
+        PackageError::Manifest(_) => error.to_string(),
+    })
+}
+
+/// Compiles a folder or a package, or says why it cannot be.
+pub(super) fn code(path: &Path) -> Result<(Host, Arc<Code>), Failure> {
+    if path.is_file() {
+        let package = package(path)?;
+        return compiled(path, &package.manifest, &package.wasm);
+    }
+    compiled(path, &manifest(path)?, &component(path)?)
+}
+
+/// Compiles a component, or says why it cannot be.
+pub(super) fn compiled(from: &Path, manifest: &Manifest, wasm: &[u8]) -> Result<(Host, Arc<Code>), Failure> {
     let host = Host::new(Setup::default()).map_err(|error| Failure::Io(error.to_string()))?;
-    let code = host
-        .code(&manifest, &wasm)
-        .map_err(|error| Failure::Input(format!("{}: {error}", folder.display())))?;
+    let code =
+        host.code(manifest, wasm).map_err(|error| Failure::Input(format!("{}: {error}", from.display())))?;
     Ok((host, code))
+}
+
+/// A grant from a file.
+pub(super) fn grant(path: &Path) -> Result<Grant, Failure> {
+    Grant::read(&path.display().to_string(), &files::text(path)?)
+        .map_err(|errors| Failure::Input(errors.to_string()))
 }
 
 /// What the operator of a plugin says of it, on the command line.
@@ -88,7 +132,7 @@ pub(super) struct Said {
     grant: Option<PathBuf>,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
@@ -97,12 +141,7 @@ impl Said {
     /// The plugin with these settings and secrets, and an empty space of its own.
     pub(super) fn plugin(&self, host: &Host, code: &Arc<Code>) -> Result<Plugin, Failure> {
         let grant = match &self.grant {
-            Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|error| Failure::Io(format!("{}: {error}", path.display())))?;
-                Grant::read(&path.display().to_string(), &text)
-                    .map_err(|errors| Failure::Input(errors.to_string()))?
-            }
+            Some(path) => grant(path)?,
             None => Grant::all(&code.manifest),
         };
         let mut secrets = Vec::new();

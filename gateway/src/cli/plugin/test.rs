@@ -1,6 +1,7 @@
 //! `takst plugin test`.
 
 use super::super::failure::{Exit, Failure};
+use super::super::layout::count;
 use super::super::out::{Look, Out};
 use super::load;
 use clap::Args;
@@ -26,8 +27,9 @@ pub struct Test {
     folder: PathBuf,
 }
 
+/// What came of one tape.
 #[derive(Serialize)]
-struct Row {
+pub(super) struct Row {
     tape: PathBuf,
     function: String,
     ok: bool,
@@ -38,33 +40,51 @@ struct Row {
 impl Test {
     /// Does it.
     pub fn run(&self, out: &mut Out) -> Result<Exit, Failure> {
-        let tapes = tapes(&self.folder.join("tapes"))?;
-        let (host, code) = load::code(&self.folder)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::Io(format!("the program cannot start its threads: {error}")))?;
-        let mut rows = Vec::new();
-        for (path, tape) in tapes {
-            let function = tape.function.clone();
-            let difference = runtime.block_on(replay(&host, &code, tape));
-            rows.push(Row { tape: path, function, ok: difference.is_none(), difference });
-        }
-        let bad = rows.iter().filter(|row| !row.ok).count();
+        let rows = replayed(&self.folder.join("tapes"), || load::code(&self.folder))?;
         if out.json() {
             out.document(&rows)?;
         } else {
-            for row in &rows {
-                let word = if row.ok { out.paint(Look::Good, "ok") } else { out.paint(Look::Bad, "FAILED") };
-                out.line(&format!("{word} {} ({})", row.tape.display(), row.function))?;
-                for line in row.difference.iter().flat_map(|text| text.lines()) {
-                    out.line(&format!("  {line}"))?;
-                }
-            }
-            out.line(&format!("{} tapes, {bad} failed", rows.len()))?;
+            show(&rows, out)?;
         }
-        Ok(if bad == 0 { Exit::Fine } else { Exit::Errors })
+        Ok(if failed(&rows) == 0 { Exit::Fine } else { Exit::Errors })
     }
+}
+
+/// How many tapes had another result.
+pub(super) fn failed(rows: &[Row]) -> usize {
+    rows.iter().filter(|row| !row.ok).count()
+}
+
+/// What came of each, for people.
+pub(super) fn show(rows: &[Row], out: &mut Out) -> Result<(), Failure> {
+    for row in rows {
+        let word = if row.ok { out.paint(Look::Good, "ok") } else { out.paint(Look::Bad, "FAILED") };
+        out.line(&format!("{word} {} ({})", row.tape.display(), row.function))?;
+        for line in row.difference.iter().flat_map(|text| text.lines()) {
+            out.line(&format!("  {line}"))?;
+        }
+    }
+    out.line(&format!("{}, {} failed", count(rows.len(), "tape"), failed(rows)))
+}
+
+/// Replays all tapes of a folder. They are looked for before anything is compiled.
+pub(super) fn replayed(
+    folder: &Path,
+    code: impl FnOnce() -> Result<(Host, Arc<Code>), Failure>,
+) -> Result<Vec<Row>, Failure> {
+    let tapes = tapes(folder)?;
+    let (host, code) = code()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Io(format!("the program cannot start its threads: {error}")))?;
+    let mut rows = Vec::new();
+    for (path, tape) in tapes {
+        let function = tape.function.clone();
+        let difference = runtime.block_on(replay(&host, &code, tape));
+        rows.push(Row { tape: path, function, ok: difference.is_none(), difference });
+    }
+    Ok(rows)
 }
 
 /// The tapes of a folder, by name.
