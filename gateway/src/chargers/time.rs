@@ -1,6 +1,7 @@
 //! A charger's own clock: the time it gave, and the time we take it for.
 
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 use takst_engine::units::{DAY_MS, Instant, MINUTE_MS};
 
 /// Longest stretch that an offline charger may have waited with a report.
@@ -11,6 +12,7 @@ const AHEAD_MS: i64 = 10 * MINUTE_MS;
 const WIDEST_OFFSET_MIN: i32 = 18 * 60;
 
 /// When something happened at a charger.
+#[skip_serializing_none]
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StationTime {
     /// The time to count with: the charger's own, or the time of receipt when that is of no use (see `flaw`).

@@ -6,6 +6,7 @@ use super::{
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 use takst_engine::units::Instant;
 
 /// An answer, in no dialect.
@@ -110,6 +111,7 @@ kinds! {
 }
 
 /// What a charger is told about a transaction.
+#[skip_serializing_none]
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct TransactionAnswer {
     /// Its number (1.6 StartTransaction requires one).
@@ -125,6 +127,7 @@ pub struct TransactionAnswer {
     /// A text for the display (2.x).
     pub message: Option<Message>,
     /// The same in other languages (2.1), at most 4.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub more: Vec<Message>,
 }
 

@@ -2,9 +2,11 @@
 
 use crate::chargers::time::StationTime;
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 use takst_engine::units::Energy;
 
 /// All that was measured at one instant for one reason.
+#[skip_serializing_none]
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Reading {
     /// When.
@@ -36,8 +38,10 @@ pub struct Reading {
     /// State of charge, millionths of a percent.
     pub soc: Option<i64>,
     /// Signed values, to be kept with the session.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signed: Vec<Signed>,
     /// What has no field here, as it came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other: Vec<Sample>,
     /// The registers are sums over the phases, because no total was sent.
     pub summed: bool,
@@ -51,7 +55,13 @@ pub struct Phased {
     /// Whether `total` was sent without a phase. For a current it is then unknown whether it stands for one phase or for all.
     pub unphased: bool,
     /// L1, L2, L3 (also sent as L1-N, ...).
+    #[serde(default, skip_serializing_if = "none")]
     pub phases: [Option<i64>; 3],
+}
+
+// Rows of meter values are most of what is stored: what is not there takes no room.
+fn none(phases: &[Option<i64>; 3]) -> bool {
+    phases.iter().all(Option::is_none)
 }
 
 /// A signed meter value, as it came.

@@ -1,9 +1,11 @@
 //! Where at a charger.
 
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 
 /// An EVSE of a charger and one of its connectors. An EVSE serves one car at a time. OCPP 1.6 knows connectors only: its
 /// connector N is EVSE N, with no connector said; its connector 0 is EVSE 0, the charger itself.
+#[skip_serializing_none]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Place {
     /// The EVSE, from 1; 0 is the charger itself; none when it was not said.

@@ -3,10 +3,12 @@
 use super::{CostDetails, Place, Reading, Token, TransactionLimit};
 use crate::chargers::time::StationTime;
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 use takst_engine::units::Energy;
 
 /// A transaction began, went on or ended. OCPP 1.6's StartTransaction, StopTransaction and MeterValues with a transaction and
 /// 2.x's TransactionEvent are all this. Only `phase` and `at` are always there.
+#[skip_serializing_none]
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TransactionReport {
     /// Began, went on, ended.
