@@ -27,7 +27,7 @@ pub struct Filled {
     pub body: Vec<u8>,
 }
 
-/// The secrets that may go to one host, read for one call.
+/// The secrets that may go to one host, and all that must not come back from it; read for one call.
 #[derive(Default)]
 pub struct Bound {
     // None: bound to this host, but the operator has not given it.
@@ -56,10 +56,14 @@ impl Bound {
                     .is_some_and(|target| target.host == allowed.host && target.port == allowed.port),
             })
         };
-        for (name, spec) in manifest.secrets.iter().filter(|(_, spec)| here(spec)) {
+        for (name, spec) in &manifest.secrets {
             let secret = secrets.get(name).await?;
+            // Two hosts of one provider may know the same things: no secret comes back from any.
             if let Some(secret) = &secret {
                 bound.hide(name, secret.expose());
+            }
+            if !here(spec) {
+                continue;
             }
             bound.values.insert(name.clone(), secret.map(|secret| (secret, spec.places.clone())));
         }
@@ -77,7 +81,7 @@ impl Bound {
             value.to_vec(),
             percent_encode(value, CODED).to_string().into_bytes(),
             percent_encode(value, CODED).to_string().replace("%20", "+").into_bytes(),
-            percent_encode(value, CODED).to_string().to_ascii_lowercase().into_bytes(),
+            lower_digits(&percent_encode(value, CODED).to_string()).into_bytes(),
             json.trim_matches('"').as_bytes().to_vec(),
             BASE64_STANDARD_NO_PAD.encode(value).into_bytes(),
             BASE64_URL_SAFE_NO_PAD.encode(value).into_bytes(),
@@ -243,6 +247,19 @@ impl Bound {
     pub fn scrub_text(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.scrub(text.as_bytes())).into_owned()
     }
+}
+
+// `%2B` as `%2b`; the letters of the value stay.
+fn lower_digits(coded: &str) -> String {
+    let mut parts = coded.split('%');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        out.push('%');
+        out.push_str(&digits.to_ascii_lowercase());
+        out.push_str(rest);
+    }
+    out
 }
 
 struct Placeholder<'a> {
