@@ -95,6 +95,7 @@ fn a_real_file_has_prices() {
     let shared = std::env::var_os("TAKST_SHARED").map_or_else(beside, std::path::PathBuf::from);
     let Ok(real) = std::fs::read(shared.join("data/prices/nordpool/dataportal_dayaheadprices_NOK.json"))
     else {
+        assert!(std::env::var_os("TAKST_SHARED").is_none(), "there is no {}", shared.display());
         eprintln!("left out: no real prices here; name their folder with TAKST_SHARED");
         return;
     };

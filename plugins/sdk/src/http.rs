@@ -113,13 +113,14 @@ impl Response {
         })
     }
 
-    /// For an answer that is no success: 429 and 503 were not done, other 5xx and 408 may have been, other 4xx were refused.
+    /// For an answer that is no success: 429 was not done, 5xx and 408 may have been (a proxy says 503 of what went through it, too), other
+    /// 4xx were refused.
     pub fn error(&self, detail: impl Into<String>) -> Error {
         let detail = detail.into();
         let wait = self.header("retry-after").and_then(|s| s.trim().parse().ok());
         match self.status {
             429 => Error::not_done("too-many-requests", detail),
-            503 => Error::not_done("unavailable", detail),
+            503 => Error::unknown("unavailable", detail),
             401 | 403 => Error::not_done("not-allowed", detail),
             400..500 if self.status != 408 => Error::refused("refused", detail),
             _ => Error::unknown("server-error", detail),
@@ -164,7 +165,7 @@ mod tests {
             (429, NotDone),
             (500, Unknown),
             (502, Unknown),
-            (503, NotDone),
+            (503, Unknown),
         ] {
             assert_eq!(answer(status).error("x").outcome, outcome, "{status}");
         }
