@@ -208,7 +208,7 @@ pub fn reversal(
     by: &str,
     at: Instant,
 ) -> Result<Posting, NotBalanced> {
-    let source = format!("reversal:{}", entry.id);
+    let source = source_of_reversal(&entry.id);
     let back = |line: &LedgerLine| {
         let account = Account { seller: line.seller.clone(), kind: line.account, owner: line.owner.clone() };
         Ok(Line { account, currency: line.currency.clone(), amount: negative(line.amount, &source)? })
@@ -226,6 +226,11 @@ pub fn reversal(
         source: source.clone(),
     };
     Posting::new(head, lines)
+}
+
+/// What the counter-entry of an entry is called.
+pub(super) fn source_of_reversal(entry: &str) -> String {
+    format!("reversal:{entry}")
 }
 
 #[cfg(test)]

@@ -122,6 +122,12 @@ impl Posting {
         &self.lines
     }
 
+    /// The same under another name.
+    pub(super) fn under(mut self, source: String) -> Self {
+        self.head.source = source;
+        self
+    }
+
     /// As rows, with a new id.
     pub(super) fn rows(&self, booked_at: Instant) -> (LedgerEntry, Vec<LedgerLine>) {
         let id = new_id();

@@ -38,13 +38,25 @@ pub async fn book_bill(
     post(tx, org, &posting, now).await
 }
 
-/// Writes an entry of its own. Whether it is new.
+/// Writes an entry of its own. Whether it is new. One that was taken back can be booked again: it gets the next free name.
 ///
 /// # Errors
 /// As [`post`].
 pub async fn record(store: &Store, org: &OrgId, posting: Posting, now: Instant) -> Result<bool, Error> {
     let owner = org.clone();
-    store.write(Lane::org(org), async move |tx| post(tx, &owner, &posting, now).await).await
+    let unit = async move |tx: &mut Tx| {
+        let mut posting = posting.clone();
+        let first = posting.head().source.clone();
+        for nth in 2.. {
+            let Some(there) = tx.ledger_entry_of(&owner, &posting.head().source).await? else { break };
+            if tx.ledger_entry_of(&owner, &book::source_of_reversal(&there.id)).await?.is_none() {
+                break;
+            }
+            posting = posting.under(format!("{first}#{nth}"));
+        }
+        post(tx, &owner, &posting, now).await
+    };
+    store.write(Lane::org(org), unit).await
 }
 
 /// Takes an entry back by its counter-entry. Whether that is new.

@@ -136,6 +136,16 @@ async fn money_to_the_bank_by_hand(place: Place) {
     assert!(reverse(&store, &org(), &entry.id, ("twice", "anna"), at(4)).await.unwrap());
     assert!(!reverse(&store, &org(), &entry.id, ("twice", "anna"), at(4)).await.unwrap());
     assert!(balances(&store, &org()).await.values().all(|amount| *amount == 0));
+    // What was taken back is booked again under its reference, rightly this time, and once.
+    let right = ledger::settlement(&about, "stripe", 300, 12).unwrap();
+    assert!(record(&store, &org(), right.clone(), at(5)).await.unwrap());
+    assert!(!record(&store, &org(), right.clone(), at(6)).await.unwrap());
+    let second = store.read().await.unwrap().ledger_entry_of(&org(), "settlement:koti:stripe:po_1#2").await;
+    let second = second.unwrap().unwrap();
+    assert!(reverse(&store, &org(), &second.id, ("thrice", "anna"), at(7)).await.unwrap());
+    assert!(record(&store, &org(), right, at(8)).await.unwrap());
+    let fees = (AccountKind::Fees, "stripe".to_owned());
+    assert_eq!(balances(&store, &org()).await[&fees], 12);
     assert_eq!(
         Checker::new(store.clone(), org()).check(Instant(0)).await.unwrap().faults,
         Vec::<String>::new()
