@@ -96,6 +96,13 @@ impl Authority {
     pub fn init(path: &Path, name: &str, now: Instant) -> Result<Self, PkiError> {
         let folder = Folder::make(path)?;
         let lock = folder.lock()?;
+        // A stop between the two writes: nothing was signed with this key yet.
+        if folder.has(CA_KEY) && !folder.has(CA) {
+            return Err(PkiError::Input(format!(
+                "there is a key without a certificate in {}, as after a disk that was full: take {CA_KEY} away and begin again",
+                path.display()
+            )));
+        }
         if folder.has(CA) || folder.has(CA_KEY) {
             return Err(PkiError::Input(format!(
                 "there is an authority in {} already; every charger's certificate depends on it, so it is left as it is",

@@ -7,7 +7,7 @@ use crate::house::{Fetched, House};
 use crate::store::{self, Alert, Lane, Store};
 use chrono::NaiveDate;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use takst_engine::units::{Instant, MINUTE_MS};
@@ -56,13 +56,15 @@ pub struct Fetcher {
     store: Store,
     options: Options,
     feeds: BTreeMap<(String, String), Memory>,
+    // Those that were asked at the last look.
+    sources: Option<BTreeSet<String>>,
 }
 
 impl Fetcher {
     /// Of the feeds of this set-up.
     #[must_use]
     pub fn new(plugins: Arc<Plugins>, house: Arc<House>, store: Store, options: Options) -> Self {
-        Self { plugins, house, store, options, feeds: BTreeMap::new() }
+        Self { plugins, house, store, options, feeds: BTreeMap::new(), sources: None }
     }
 
     /// Looks once at all feeds; whether there are new prices.
@@ -81,6 +83,17 @@ impl Fetcher {
         }
         let worker =
             Worker { plugins: &self.plugins, house: &self.house, store: &self.store, options: self.options };
+        let sources: BTreeSet<String> = wanted
+            .iter()
+            .flat_map(|feed| {
+                let plugins = std::iter::once(&feed.plugin).chain(&feed.second);
+                plugins.map(|plugin| subject(plugin, feed))
+            })
+            .collect();
+        if self.sources.as_ref() != Some(&sources) {
+            worker.settle_others(&sources, now).await?;
+            self.sources = Some(sources);
+        }
         // A source that lets wait keeps no other one waiting.
         let looks = self.feeds.values_mut().map(|memory| worker.feed(memory, now));
         let looked = futures_util::future::join_all(looks).await;
@@ -252,6 +265,30 @@ impl Worker<'_> {
         Ok(())
     }
 
+    // A source that is asked no more can neither fail nor work: what is open about it is over.
+    async fn settle_others(&self, sources: &BTreeSet<String>, now: Instant) -> Result<(), store::Error> {
+        let org = self.house.org().clone();
+        let open = self.store.read().await?.open_incidents(&org).await?;
+        let over: Vec<String> = open
+            .into_iter()
+            .filter(|incident| incident.kind == FAILING && !sources.contains(&incident.subject))
+            .map(|incident| incident.subject)
+            .collect();
+        if over.is_empty() {
+            return Ok(());
+        }
+        let lane = Lane::org(&org);
+        let unit = async move |tx: &mut store::Tx| {
+            for subject in &over {
+                let alert = Alert { subject, kind: FAILING, severity: "warning" };
+                let document = json!({ "source": subject, "reason": "it is asked no more" });
+                tx.settle(&org, alert, &document, now).await?;
+            }
+            Ok(())
+        };
+        self.store.write(lane, unit).await
+    }
+
     // An incident for a source that fails, and its end when it works.
     async fn tell_failing(
         &self,
@@ -261,7 +298,7 @@ impl Worker<'_> {
         now: Instant,
     ) -> Result<(), store::Error> {
         let org = self.house.org().clone();
-        let subject = format!("{plugin}: {} {}", feed.feed, feed.area);
+        let subject = subject(plugin, feed);
         if let Some(wrong) = &wrong {
             tracing::warn!(plugin, feed = feed.feed, area = feed.area, wrong, "prices could not be fetched");
         }
@@ -277,6 +314,11 @@ impl Worker<'_> {
         };
         self.store.write(lane, unit).await
     }
+}
+
+// What an incident about a source is about.
+fn subject(plugin: &str, feed: &Fetched) -> String {
+    format!("{plugin}: {} {}", feed.feed, feed.area)
 }
 
 /// The kind of incident of a plugin that does not do what it is there for.

@@ -124,25 +124,18 @@ impl Tx {
     ) -> Result<(Incident, bool), Error> {
         let Incident { id, charger, subject, kind, severity, opened_at, closed_at: _, document } =
             incident.clone();
-        let sql = "INSERT INTO incident (org, id, charger, subject, kind, severity, opened_at, document) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-                   ON CONFLICT (org, subject, kind) WHERE closed_at IS NULL DO NOTHING";
-        let subject = key(&subject);
-        let values = args![
-            id,
-            key_of(charger.as_deref()),
-            subject.clone(),
-            kind.clone(),
-            severity,
-            opened_at,
-            document
-        ];
-        let new = self.run(org, sql, values).await? == 1;
+        // Touching the one that is open gives it back, and holds it until the commit.
         let sql = format!(
-            "SELECT {} FROM incident WHERE org = $1 AND subject = $2 AND kind = $3 AND closed_at IS NULL",
+            "INSERT INTO incident (org, id, charger, subject, kind, severity, opened_at, document) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+             ON CONFLICT (org, subject, kind) WHERE closed_at IS NULL DO UPDATE SET kind = excluded.kind RETURNING {}",
             Incident::COLUMNS
         );
-        let open = one(self.row(org, &sql, args![subject, kind]).await?.as_ref())?;
-        Ok((open.ok_or_else(|| Error::Corrupt("an incident was opened and is gone".to_owned()))?, new))
+        let values =
+            args![id.clone(), key_of(charger.as_deref()), key(&subject), kind, severity, opened_at, document];
+        let open: Option<Incident> = one(self.returning(org, &sql, values).await?.as_ref())?;
+        let open = open.ok_or_else(|| Error::Corrupt("an incident was not opened".to_owned()))?;
+        let new = open.id == id;
+        Ok((open, new))
     }
 
     /// Closes the open incident of this subject and kind; the incident, if there was one.
