@@ -97,6 +97,27 @@ pub trait House: Send + Sync + 'static {
         session: &'a str,
     ) -> Later<'a, Result<crate::billing::Difference, Problem>>;
 
+    /// Gives money back for a session: charges by kind or label, or all of its bill. The document of the credit note.
+    fn give_back<'a>(
+        &'a self,
+        org: &'a OrgId,
+        session: &'a str,
+        charges: Option<Vec<String>>,
+        reason: &'a str,
+        by: &'a str,
+    ) -> Later<'a, Result<String, Problem>>;
+
+    /// Corrects the bills that an alert about changed prices lists (`true`; sessions that could not be corrected, with why), or leaves
+    /// them as they are. The alert is over then.
+    fn decide_alert<'a>(
+        &'a self,
+        org: &'a OrgId,
+        incident: &'a str,
+        correct: bool,
+        reason: &'a str,
+        by: &'a str,
+    ) -> Later<'a, Result<Vec<(String, String)>, Problem>>;
+
     /// Orders the correction of a session's bill (`true`; the document of the correction is given back), or leaves the bill as it is.
     fn settle<'a>(
         &'a self,
@@ -200,6 +221,7 @@ pub fn router(api: Api) -> Router {
         .route("/sessions/{id}/never", post(sessions::never))
         .route("/sessions/{id}/correction", get(corrections::show).post(corrections::order))
         .route("/sessions/{id}/correction/dismiss", post(corrections::dismiss))
+        .route("/sessions/{id}/refund", post(corrections::give_back))
         .route("/bills", get(bills::list))
         .route("/bills/{id}", get(bills::one))
         .route("/bills/{id}/receipt", get(bills::receipt))
@@ -215,6 +237,8 @@ pub fn router(api: Api) -> Router {
         .route("/campaigns/{id}/stop", post(campaigns::stop))
         .route("/incidents", get(incidents::list))
         .route("/incidents/{id}", get(incidents::one))
+        .route("/incidents/{id}/correct", post(corrections::correct_all))
+        .route("/incidents/{id}/dismiss", post(corrections::dismiss_all))
         .route("/prices/{feed}", get(prices::list).post(prices::put))
         .route("/events", get(events::stream))
         .route("/setup", get(setup::whole))

@@ -283,6 +283,8 @@ impl Job {
     async fn undecided(&self, tx: &mut Tx, why: &str) -> Result<Outcome, store::Error> {
         let document = json!({ "session": self.session, "reason": why });
         tx.raise(&self.org, self.differs(), &document, self.now).await?;
+        // Prices that come later must not ask again.
+        tx.drop_preview(&self.org, &self.session).await?;
         tx.set_billing(&self.org, &self.session, store::Billing::Billed).await?;
         Ok(Outcome::Undecided(why.to_owned()))
     }

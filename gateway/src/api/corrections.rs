@@ -1,4 +1,4 @@
-//! Bills that would be other ones now: what would change, and what a person decides about it.
+//! Bills that would be other ones now: what would change, and what a person decides about it. Money that is given back.
 
 use super::access::Wish;
 use super::sessions::Decision;
@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -103,5 +103,82 @@ pub(super) async fn dismiss(
     caller.wants(Wish::Decide)?;
     words::reason(&decision.reason).map_err(Problem::bad)?;
     api.house.settle(&caller.org, &id, false, &decision.reason, &caller.who).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What is given back.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GivenBack {
+    /// Why, for the driver: it stands on the credit note.
+    pub reason: String,
+    /// Charges by their kind or label, as in `["energy"]`; all of the bill when left out.
+    pub charges: Option<Vec<String>>,
+}
+
+/// Gives money back for a session, by a credit note of the bill's series. It goes to the payments that were made, as far as more was paid
+/// than is owed. The credit note is the answer.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/refund", tag = "bills", params(("id" = String, Path)),
+    request_body = GivenBack, responses((status = 201, body = Object, description = "the credit note"),
+        (status = 409, body = Problem, description = "there is no bill, no such charge, or nothing left to give back"), (status = "4XX", body = Problem)))]
+pub(super) async fn give_back(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<String>,
+    Body(wanted): Body<GivenBack>,
+) -> Result<Response, Problem> {
+    caller.wants(Wish::Decide)?;
+    words::reason(&wanted.reason).map_err(Problem::bad)?;
+    if wanted.charges.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Problem::bad("`charges` is empty").help("leave it out to give all of the bill back"));
+    }
+    let document = api.house.give_back(&caller.org, &id, wanted.charges, &wanted.reason, &caller.who).await?;
+    Ok((StatusCode::CREATED, [(CONTENT_TYPE, "application/json")], document).into_response())
+}
+
+/// What came of the corrections that an alert about changed prices asked for.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AllCorrected {
+    /// Sessions whose bills could not be corrected.
+    pub failed: Vec<NotCorrected>,
+}
+
+/// A session whose bill could not be corrected.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NotCorrected {
+    /// The session.
+    pub session: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Corrects all bills that an alert about changed prices (`feed.changed`) lists in its history, and ends it.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/correct", tag = "bills", params(("id" = String, Path)),
+    request_body = Decision, responses((status = 200, body = AllCorrected), (status = "4XX", body = Problem)))]
+pub(super) async fn correct_all(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<String>,
+    Body(decision): Body<Decision>,
+) -> Result<Json<AllCorrected>, Problem> {
+    caller.wants(Wish::Decide)?;
+    words::reason(&decision.reason).map_err(Problem::bad)?;
+    let failed = api.house.decide_alert(&caller.org, &id, true, &decision.reason, &caller.who).await?;
+    let failed = failed.into_iter().map(|(session, reason)| NotCorrected { session, reason }).collect();
+    Ok(Json(AllCorrected { failed }))
+}
+
+/// Leaves the bills as they are although prices have changed, and ends the alert.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/dismiss", tag = "bills", params(("id" = String, Path)),
+    request_body = Decision, responses((status = 204), (status = "4XX", body = Problem)))]
+pub(super) async fn dismiss_all(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<String>,
+    Body(decision): Body<Decision>,
+) -> Result<StatusCode, Problem> {
+    caller.wants(Wish::Decide)?;
+    words::reason(&decision.reason).map_err(Problem::bad)?;
+    api.house.decide_alert(&caller.org, &id, false, &decision.reason, &caller.who).await?;
     Ok(StatusCode::NO_CONTENT)
 }

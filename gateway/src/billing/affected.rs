@@ -17,6 +17,11 @@ use takst_engine::units::{DAY_MS, Instant};
 /// Most bills that one alert lists; what is beyond them is found once these are corrected.
 const MOST: usize = 10_000;
 
+/// What is written into an alert: the bills that it concerns.
+const BILLS: &str = "bills";
+/// And that they were corrected.
+const CORRECTED: &str = "corrected";
+
 /// A bill that would be another one now.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Affected {
@@ -46,6 +51,11 @@ struct Changed {
 }
 
 impl Billing {
+    /// The kind of what stands in an alert once nothing is to be done about it without a person.
+    pub(super) fn looked_up(&self) -> &'static str {
+        if self.inner.options.correct_automatically { CORRECTED } else { BILLS }
+    }
+
     /// The bills that an alert about changed prices (`feed.changed`) concerns; writes them into the alert. With corrections that
     /// are made automatically they are made now. The alert is closed when there is nothing left to decide.
     ///
@@ -77,12 +87,16 @@ impl Billing {
                 }
             }
         }
-        self.note(org, &incident, "bills", &json!(found), now).await?;
+        self.note(org, &incident, BILLS, &json!(found), now).await?;
         let mut left = found.iter().any(|bill| bill.refunded || bill.trouble.is_some());
         if self.inner.options.correct_automatically {
             let reason = format!("prices of {} have changed", changed.feed);
             let decision = Decision { by: "gateway".to_owned(), reason };
-            left |= !self.correct_all(org, &found, &decision, now).await?.is_empty();
+            let failed = self.correct_all(org, &found, &decision, now).await?;
+            let told = json!({ "by": decision.by, "reason": decision.reason, "failed": failed });
+            self.note(org, &incident, CORRECTED, &told, now).await?;
+            // What is beyond the longest list is found at the next look.
+            left |= !failed.is_empty() || found.len() >= MOST;
         } else {
             left |= !found.is_empty();
         }
@@ -105,7 +119,7 @@ impl Billing {
     ) -> Result<Vec<(String, String)>, store::Error> {
         let (incident, _) = self.alert(org, incident).await?;
         let events = self.inner.store.read().await?.incident_events(org, &incident.id).await?;
-        let list = events.iter().rev().find(|event| event.kind == "bills");
+        let list = events.iter().rev().find(|event| event.kind == BILLS);
         let bills: Vec<Affected> = match list {
             Some(list) => serde_json::from_str(&list.document)
                 .map_err(|error| store::Error::Corrupt(format!("incident {}: {error}", incident.id)))?,
@@ -113,9 +127,29 @@ impl Billing {
         };
         let failed = self.correct_all(org, &bills, &decision, now).await?;
         let told = json!({ "by": decision.by, "reason": decision.reason, "failed": failed });
-        self.note(org, &incident, "corrected", &told, now).await?;
+        self.note(org, &incident, CORRECTED, &told, now).await?;
         self.settle(org, &incident, now).await?;
         Ok(failed)
+    }
+
+    /// Leaves the bills that an alert lists as they are, and closes it.
+    ///
+    /// # Errors
+    /// When there is no such alert, it is over, or the storage fails.
+    pub async fn dismiss_affected(
+        &self,
+        org: &OrgId,
+        incident: &str,
+        decision: Decision,
+        now: Instant,
+    ) -> Result<(), store::Error> {
+        let (incident, _) = self.alert(org, incident).await?;
+        if incident.closed_at.is_some() {
+            return Err(store::Error::refused("the alert is over"));
+        }
+        let told = json!({ "by": decision.by, "reason": decision.reason });
+        self.note(org, &incident, "dismissed", &told, now).await?;
+        self.settle(org, &incident, now).await
     }
 
     async fn correct_all(

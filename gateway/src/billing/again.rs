@@ -98,6 +98,7 @@ pub(super) async fn by_itself(
 ) -> Result<Outcome, Trouble> {
     let given = Given::read(bills)?;
     let version = given.version(&stored);
+    let as_read = stored.updated_at;
     let again = Again::work_out(tx, job, stored, &given, version.as_deref()).await?;
     if !again.worked.bill.is_final() {
         return pending(tx, job, &again.subject, &again.worked).await;
@@ -105,17 +106,23 @@ pub(super) async fn by_itself(
     let correction = match again.correction(&given) {
         Ok(correction) => correction,
         Err(CorrectionError::Nothing) => {
+            unchanged(tx, job, as_read).await?;
             tx.drop_preview(&job.org, &job.session).await?;
             tx.set_billing(&job.org, &job.session, Billing::Billed).await?;
             return Ok(Outcome::Unchanged);
         }
-        Err(error) => return Ok(job.undecided(tx, &error.to_string()).await?),
+        Err(error) => {
+            unchanged(tx, job, as_read).await?;
+            return Ok(job.undecided(tx, &error.to_string()).await?);
+        }
     };
     if given.is_refunded() {
+        unchanged(tx, job, as_read).await?;
         let why = "its figures have changed, and money was given back: a correction would charge it again";
         return Ok(job.undecided(tx, why).await?);
     }
     if !job.options.correct_automatically {
+        unchanged(tx, job, as_read).await?;
         let why = format!("its figures have changed: the bill would change by {}", correction.total);
         return Ok(job.undecided(tx, &why).await?);
     }

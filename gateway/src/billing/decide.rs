@@ -112,6 +112,7 @@ impl Billing {
             }
             let correction = match again.correction(&given) {
                 Err(CorrectionError::Nothing) => {
+                    tx.drop_preview(&job.org, &job.session).await?;
                     close(tx, job).await?;
                     return Ok(Outcome::Unchanged);
                 }
@@ -144,6 +145,7 @@ impl Billing {
             if !close(tx, job).await? {
                 return Err(store::Error::refused("nothing about this bill waits for a decision"));
             }
+            tx.drop_preview(&job.org, &job.session).await?;
             let after = json!({ "bill": "left as it is" });
             audit(tx, job, &decision, "bill.dismiss", &before(&stored), &after).await
         })

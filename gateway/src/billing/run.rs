@@ -62,7 +62,7 @@ impl Billing {
                 continue;
             }
             let events = self.inner.store.read().await?.incident_events(org, &incident.id).await?;
-            if !events.iter().any(|event| event.kind == "bills") {
+            if !events.iter().any(|event| event.kind == self.looked_up()) {
                 self.affected_by(org, &incident.id, now()).await?;
             }
             looked_up.insert(incident.id);

@@ -258,6 +258,38 @@ impl api::House for Reception {
         })
     }
 
+    fn give_back<'a>(
+        &'a self,
+        org: &'a OrgId,
+        session: &'a str,
+        charges: Option<Vec<String>>,
+        reason: &'a str,
+        by: &'a str,
+    ) -> Later<'a, Result<String, Problem>> {
+        Box::pin(async move {
+            let decision = Decision { by: by.to_owned(), reason: reason.to_owned() };
+            Ok(self.billing.refund(org, session, charges, decision, now()).await?.document)
+        })
+    }
+
+    fn decide_alert<'a>(
+        &'a self,
+        org: &'a OrgId,
+        incident: &'a str,
+        correct: bool,
+        reason: &'a str,
+        by: &'a str,
+    ) -> Later<'a, Result<Vec<(String, String)>, Problem>> {
+        Box::pin(async move {
+            let decision = Decision { by: by.to_owned(), reason: reason.to_owned() };
+            if correct {
+                return Ok(self.billing.correct_affected(org, incident, decision, now()).await?);
+            }
+            self.billing.dismiss_affected(org, incident, decision, now()).await?;
+            Ok(Vec::new())
+        })
+    }
+
     fn receipt(&self, bill: &Bill, page: bool) -> Result<String, Problem> {
         let session = serde_json::from_str::<Session>(&bill.document).unwrap_or_default();
         let site = session.site.as_deref().and_then(|site| self.house.site_name(site));

@@ -297,11 +297,12 @@ impl Unit {
         let found = found.ok_or_else(|| Error::Missing { what: "instrument", id: row.subject.clone() })?;
         let theirs = Some(said.reference.clone()).filter(|text| !text.is_empty()).or(found.theirs);
         let (status, told) = match (&said.failure, said.ready) {
-            (Some(fault), _) => {
+            // A card that was declined while another can still be tried is not the end.
+            (Some(fault), _) if said.next.is_none() => {
                 (InstrumentStatus::Failed, Told::Refused(fault.code.clone(), fault.detail.clone()))
             }
-            (None, true) => (InstrumentStatus::Ready, Told::Done),
-            (None, false) => (InstrumentStatus::ActionNeeded, Told::Going),
+            (_, true) => (InstrumentStatus::Ready, Told::Done),
+            (_, false) => (InstrumentStatus::ActionNeeded, Told::Going),
         };
         let label = Some(said.label.clone()).filter(|text| !text.is_empty()).or(found.label);
         let failure = said.failure.as_ref().map(|fault| fault.detail.clone());

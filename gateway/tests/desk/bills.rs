@@ -254,11 +254,12 @@ async fn counters_pass_from_bill_to_bill(place: Place) {
     assert_eq!((difference.billed.as_str(), total), ("0.30", Some("0.10")));
     assert!(difference.waits.is_some() && difference.trouble.is_none() && !difference.refunded);
     assert_eq!(bills_of(&store, "b").await.len(), 1);
-    // Left as it is, nobody is waited for; it differs all the same.
+    // Left as it is, nobody is waited for; it differs all the same, and nothing is left that asks again.
     bills.dismiss(&org(), "b", decision("the driver agreed"), now).await.unwrap();
     assert_eq!(store.read().await.unwrap().open_incidents(&org()).await.unwrap(), []);
     let twice = bills.dismiss(&org(), "b", decision("the driver agreed"), now).await;
     assert!(matches!(twice, Err(Error::Refused(_))), "{twice:?}");
+    assert!(store.read().await.unwrap().preview(&org(), "b").await.unwrap().is_none());
     assert!(bills.difference(&org(), "b").await.unwrap().correction.is_some());
     assert!(matches!(bills.difference(&org(), "nobody").await, Err(Error::Missing { .. })));
     let audit = store.read().await.unwrap().audit_log(&org(), Some("b"), None, 10).await.unwrap();

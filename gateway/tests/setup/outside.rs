@@ -165,6 +165,109 @@ fn a_bill_that_would_be_another_one_waits_for_a_person() {
         }
         let missing = office.ask("GET", "/v1/sessions/nobody/correction", Value::Null).await;
         assert_eq!(missing.status, 404);
+
+        // Money back: a charge of one, all of the other.
+        let refund = |session: &Session| format!("/v1/sessions/{}/refund", session.id);
+        let of = |charges: Value| json!({"reason": "the charger was broken", "charges": charges});
+        assert_eq!(
+            office
+                .ask_as(&viewer, "POST", &refund(&one), &of(json!(["energy"])).to_string(), None)
+                .await
+                .status,
+            403
+        );
+        assert_eq!(office.ask("POST", &refund(&one), of(json!([]))).await.status, 400);
+        let unknown = office.ask("POST", &refund(&one), of(json!(["energi"]))).await;
+        assert_eq!(unknown.status, 409, "{unknown:?}");
+        assert!(unknown.body.to_string().contains("did you mean `energy`"), "{unknown:?}");
+        let back = office.ask("POST", &refund(&one), of(json!(["energy"]))).await;
+        assert_eq!(
+            (back.status, &back.body["kind"], &back.body["total"]),
+            (201, &json!("refund"), &json!("-22.00"))
+        );
+        assert_eq!(office.ask("POST", &refund(&one), json!({"reason": "again"})).await.status, 409);
+        let all = office.ask("POST", &refund(&other), json!({"reason": "the charger was broken"})).await;
+        assert_eq!((all.status, &all.body["total"]), (201, &json!("-20.00")));
+        office.gateway.server.stop().await;
+    });
+}
+
+#[test]
+fn bills_with_prices_that_changed_are_corrected_together_or_left() {
+    const SPOT: &str = "tariff \"Spot\"
+  currency:   NOK
+  time zone:  Europe/Oslo
+  prices:     including VAT
+  valid from: 2020-01-01
+  spot area:  NO1
+
+VAT: 25%
+
+energy: spot
+";
+    run(async {
+        let main = MAIN.replace("flat.tariff", "spot.tariff");
+        let office = Office::with(&[
+            ("takst.toml", &main),
+            ("people.toml", crate::office::PEOPLE),
+            ("spot.tariff", SPOT),
+        ])
+        .await;
+        let day = now().0 - now().0.rem_euclid(86_400_000) - 2 * 86_400_000;
+        let at = |hours: i64| takst_engine::calendar_time::utc_text(Instant(day + hours * 3_600_000));
+        let publish = async |price: &str| {
+            let rows: Vec<Value> =
+                (0..96).map(|hour| json!({"from": at(hour), "to": at(hour + 1), "price": price})).collect();
+            let feed = json!({"feed": "spot", "area": "NO1", "unit": "NOK/kWh", "prices": rows});
+            let took = office.ask("POST", "/v1/prices/spot?area=NO1", feed).await;
+            assert_eq!(took.status, 200, "{took:?}");
+        };
+        publish("1.00").await;
+        let (one, other) = (session(&office, 1).await, session(&office, 2).await);
+        let bills = async |session: &Session| {
+            let shown = office.get(&format!("/v1/sessions/{}", session.id)).await;
+            shown["bills"].as_array().unwrap().clone()
+        };
+        until("both are billed", async || bills(&one).await.len() + bills(&other).await.len() == 2).await;
+        let alert = async |nth: usize| {
+            let mut found = Value::Null;
+            until("the alert lists the bills", async || {
+                let open = office.get("/v1/incidents?open=true").await;
+                let Some(incident) =
+                    open.as_array().unwrap().iter().find(|one| one["kind"] == "feed.changed")
+                else {
+                    return false;
+                };
+                found = office.get(&format!("/v1/incidents/{}", incident["id"].as_str().unwrap())).await;
+                let lists = |event: &&Value| {
+                    event["kind"] == "bills" && event["about"].as_array().unwrap().len() == nth
+                };
+                found["history"].as_array().is_some_and(|history| history.iter().any(|event| lists(&event)))
+            })
+            .await;
+            found["id"].as_str().unwrap().to_owned()
+        };
+        publish("2.00").await;
+        let id = alert(2).await;
+        let why = json!({"reason": "the exchange published wrong prices"});
+        let viewer = office.key(Role::ReadOnly).await;
+        let path = |id: &str, what: &str| format!("/v1/incidents/{id}/{what}");
+        for what in ["correct", "dismiss"] {
+            let denied = office.ask_as(&viewer, "POST", &path(&id, what), &why.to_string(), None).await;
+            assert_eq!(denied.status, 403, "{what}");
+            assert_eq!(office.ask("POST", &path("nothing", what), why.clone()).await.status, 404, "{what}");
+        }
+        let done = office.ask("POST", &path(&id, "correct"), why.clone()).await;
+        assert_eq!((done.status, &done.body["failed"]), (200, &json!([])), "{done:?}");
+        assert_eq!((bills(&one).await.len(), bills(&other).await.len()), (2, 2));
+        assert_eq!(office.get("/v1/incidents?open=true").await, json!([]));
+
+        publish("3.00").await;
+        let id = alert(2).await;
+        assert_eq!(office.ask("POST", &path(&id, "dismiss"), why.clone()).await.status, 204);
+        assert_eq!(office.ask("POST", &path(&id, "dismiss"), why).await.status, 409, "once");
+        assert_eq!((bills(&one).await.len(), bills(&other).await.len()), (2, 2));
+        assert_eq!(office.get("/v1/incidents?open=true").await, json!([]));
         office.gateway.server.stop().await;
     });
 }
