@@ -257,6 +257,8 @@ pub enum Kind {
     SiteCredit,
     /// `payout to site`
     PayoutToSite,
+    /// `flat fee`
+    FlatFee,
 }
 
 /// A charge referred to by kind and, where needed, label.
@@ -309,6 +311,8 @@ pub enum Limit {
     },
     /// `in steps of 15 min`.
     Steps(At<Quantity>),
+    /// `steps only without parking time`.
+    StepsWithoutParking,
     /// `paid by site`.
     PaidBySite,
     /// `first 5000 kWh per month`.
@@ -418,6 +422,8 @@ pub enum Clause {
         /// `or more`.
         or_more: bool,
     },
+    /// `in steps of 15 min`: how what was charged at prices is rounded; no condition.
+    Steps(At<Quantity>),
     /// `when expired`
     WhenExpired,
     /// `with plan NAME`
@@ -477,6 +483,8 @@ pub struct Quantity {
 /// Unit words.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Unit {
+    /// Wh
+    Wh,
     /// kWh
     KWh,
     /// MWh
@@ -485,6 +493,8 @@ pub enum Unit {
     Kw,
     /// A
     Ampere,
+    /// s
+    Second,
     /// min
     Min,
     /// h

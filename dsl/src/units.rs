@@ -178,7 +178,7 @@ impl Basis {
 }
 
 /// The dimension of a unit word and how many base units (kWh, hour, ...) one of it is, as a quotient.
-/// `None` for words that are no part of a price (A, day).
+/// `None` for words that are no part of a price (Wh, s, A, day).
 #[must_use]
 pub fn unit(word: Unit) -> Option<(Dim, (u32, u32))> {
     let none = Dim::default;
@@ -192,7 +192,7 @@ pub fn unit(word: Unit) -> Option<(Dim, (u32, u32))> {
         Unit::Bill => (Dim { bill: 1, ..none() }, (1, 1)),
         Unit::Charger => (Dim { charger: 1, ..none() }, (1, 1)),
         Unit::Month => (Dim { month: 1, ..none() }, (1, 1)),
-        Unit::Ampere | Unit::Day => return None,
+        Unit::Wh | Unit::Second | Unit::Ampere | Unit::Day => return None,
     })
 }
 
@@ -200,10 +200,12 @@ pub fn unit(word: Unit) -> Option<(Dim, (u32, u32))> {
 #[must_use]
 pub fn word(unit: Unit) -> &'static str {
     match unit {
+        Unit::Wh => "Wh",
         Unit::KWh => "kWh",
         Unit::MWh => "MWh",
         Unit::Kw => "kW",
         Unit::Ampere => "A",
+        Unit::Second => "s",
         Unit::Min => "min",
         Unit::H => "h",
         Unit::Day => "day",
@@ -234,8 +236,10 @@ pub enum Counted {
 /// See above.
 pub fn count(quantity: &Quantity) -> Result<(Counted, i64), bool> {
     let (what, per_unit) = match quantity.unit {
+        Unit::Wh => (Counted::Energy, 1_000),
         Unit::KWh => (Counted::Energy, 1_000_000),
         Unit::MWh => (Counted::Energy, 1_000_000_000),
+        Unit::Second => (Counted::Time, 1_000),
         Unit::Min => (Counted::Time, 60_000),
         Unit::H => (Counted::Time, 3_600_000),
         Unit::Kw => (Counted::Power, 1_000_000),

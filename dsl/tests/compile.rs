@@ -399,7 +399,7 @@ fn times_are_per_hour_but_a_rate_per_minute_stays_one() {
     assert_eq!((price(&tariff, 3).per, price(&tariff, 3).formula), (Per::Hour, eur("6")));
     assert_eq!(
         only(&tariff, tariff.values[0].root),
-        Outcome::Price(Price { per: Per::Hour, formula: eur("6.00"), parts: vec![] })
+        Outcome::Price(Price { per: Per::Hour, formula: eur("6.00"), parts: vec![], step: None })
     );
 }
 

@@ -198,6 +198,7 @@ fn complete(text: &str, currency: &str, including: bool) -> String {
         "parking time",
         "idle fee",
         "start fee",
+        "flat fee",
         "reservation fee",
         "feed-in",
         "payment fee",

@@ -40,6 +40,7 @@ const WORDS: &[Word] = &[
     kind_text(ChargeKind::FeedIn),
     kind_text(ChargeKind::PaymentFee),
     kind_text(ChargeKind::PayoutToSite),
+    kind_text(ChargeKind::FlatFee),
     "discount",
     "coupon",
     "limit",
@@ -305,6 +306,7 @@ pub const fn kind_text(kind: ChargeKind) -> &'static str {
         ChargeKind::FeedIn => "feed-in",
         ChargeKind::PaymentFee => "payment fee",
         ChargeKind::PayoutToSite => "payout to site",
+        ChargeKind::FlatFee => "flat fee",
     }
 }
 

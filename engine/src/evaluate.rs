@@ -53,11 +53,52 @@ impl<'a> Pricing<'a> {
         self
     }
 
+    /// What a feed gives at an instant, whether VAT is in it, and until when it stays so; none when it is not known.
+    ///
+    /// # Errors
+    /// When a mean is too large to work with.
+    pub fn feed_at(&self, feed: u32, mean: Mean, at: Instant) -> Result<Option<FeedValue>, Overflow> {
+        let tariff = &self.p.tariff;
+        let series = self.series.get(feed as usize).copied().flatten();
+        let (Some(declared), Some(series)) = (tariff.feeds.get(feed as usize), series) else {
+            return Ok(None);
+        };
+        let (value, vat_included, until) = match mean {
+            Mean::Now => match series.at(at.0, declared.holds, &mut (usize::MAX - 1)) {
+                Ok(found) => (found.value, found.vat_included, found.until),
+                Err(_) => return Ok(None),
+            },
+            Mean::Hour | Mean::Month => {
+                let (from, to) = match mean {
+                    Mean::Month => month_around(&tariff.zone, at.0),
+                    Mean::Now | Mean::Hour => hour_around(at.0),
+                };
+                match series.mean(from, to, declared.holds) {
+                    Some(mean) => mean.map(|(value, vat_included)| (value, vat_included, to))?,
+                    None => return Ok(None),
+                }
+            }
+        };
+        let vat_included = declared.includes_vat.unwrap_or(vat_included);
+        Ok(Some(FeedValue { value, vat_included, until: Instant(until) }))
+    }
+
     /// The tariff.
     #[must_use]
     pub fn prepared(&self) -> &'a Prepared {
         self.p
     }
+}
+
+/// A value of a feed.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct FeedValue {
+    /// In the unit that the tariff expects.
+    pub value: Num,
+    /// Whether VAT is in it.
+    pub vat_included: bool,
+    /// It stays so until then.
+    pub until: Instant,
 }
 
 /// A point of a session: everything a price may depend on there.

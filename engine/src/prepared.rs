@@ -114,7 +114,8 @@ impl Prepared {
         let charges = || (0_u16..).zip(&tariff.charges);
         let start_fees = charges().filter(is(ChargeKind::StartFee)).map(|(index, _)| index).collect();
         let payment_fees = charges().filter(is(ChargeKind::PaymentFee)).map(|(index, _)| index).collect();
-        let has_steps = tariff.charges.iter().any(|charge| charge.step.is_some());
+        let has_steps = tariff.charges.iter().any(|charge| charge.step.is_some())
+            || tariff.leaves.iter().any(|leaf| step_of(leaf).is_some());
         let has_limits = tariff.charges.iter().any(|charge| !charge.limits.is_empty());
         let schedules = schedules(&tariff);
         let has_payouts = charges().any(|charge| is(ChargeKind::PayoutToSite)(&charge));
@@ -263,6 +264,14 @@ fn classify_days(tariff: &Tariff) -> Result<Vec<u16>, PrepareError> {
     answers.of_day.iter().map(class_of).collect()
 }
 
+/// The billing step of a line's price.
+pub(crate) fn step_of(leaf: &Leaf) -> Option<i64> {
+    match &leaf.outcome {
+        Outcome::Price(price) => price.step,
+        _ => None,
+    }
+}
+
 fn fast_leaf(leaf: &Leaf, labels: &mut Vec<String>) -> FastLeaf {
     let none = FastLeaf {
         constant: Some(Num::ZERO),
@@ -276,7 +285,7 @@ fn fast_leaf(leaf: &Leaf, labels: &mut Vec<String>) -> FastLeaf {
         parts: Vec::new(),
     };
     match &leaf.outcome {
-        Outcome::Price(Price { per, formula, parts }) => {
+        Outcome::Price(Price { per, formula, parts, step: _ }) => {
             let constant = match formula {
                 Formula::Const(value) => Some(Num::from_decimal(*value)),
                 _ => None,
@@ -502,7 +511,8 @@ fn validate(tariff: &Tariff) -> Result<(), PrepareError> {
     if tariff.feeds.is_empty() || long {
         return damaged("no feed table, or too many charges, rebates or limits");
     }
-    if tariff.charges.iter().any(|charge| charge.step.is_some_and(|step| step <= 0)) {
+    let mut steps = tariff.charges.iter().filter_map(|charge| charge.step);
+    if steps.any(|step| step <= 0) || tariff.leaves.iter().filter_map(step_of).any(|step| step <= 0) {
         return damaged("a billing step has no length");
     }
     if tariff.currency.digits > 6 || tariff.valid_from.is_some_and(|from| !INSTANTS.contains(&from.0)) {

@@ -96,6 +96,8 @@ pub(crate) struct Cursor {
     // The states it runs in, a bit each.
     states: u8,
     meter: Meter,
+    // It is charged once, by the first line that is not free.
+    once: bool,
     // Where the charge's last line was added up.
     bucket: usize,
     root: NodeId,
@@ -126,6 +128,7 @@ impl Cursor {
                 Counted::Energy => Meter::Import,
                 _ => Meter::Clock,
             },
+            once: kind == ChargeKind::FlatFee,
             bucket: usize::from(charge),
             root,
             tax,

@@ -382,6 +382,10 @@ pub struct Price {
     pub formula: Formula,
     /// The addends that a receipt shows; empty when there is only one. What the formula's rounding adds goes to the first.
     pub parts: Vec<Part>,
+    /// Billing step of the session's last line, in the quantity's unit (ms or millionths of a kWh): all that the charge's
+    /// prices charged for is rounded up once, by the step of the price that came last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<i64>,
 }
 
 /// A named addend of a price.
@@ -505,6 +509,8 @@ pub enum ChargeKind {
     PaymentFee,
     /// Booked for the property per kWh imported, not on the driver's bill.
     PayoutToSite,
+    /// Once per session, as soon as a line of it holds that is not `free`.
+    FlatFee,
 }
 
 /// A charge of a session.
@@ -529,6 +535,9 @@ pub struct Charge {
     pub limits: Vec<Limit>,
     /// Billing step in the quantity's unit (ms or millionths of a kWh).
     pub step: Option<i64>,
+    /// Its steps, and those of its prices, do not count in a session that is charged for parking time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub steps_without_parking: bool,
 }
 
 /// An allowance before a charge begins.

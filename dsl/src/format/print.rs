@@ -103,18 +103,24 @@ fn below(statement: &Statement, push: Push<'_>) {
 fn cases_below<T>(cases: &Cases<T>, what: impl Fn(&T) -> String, push: Push<'_>) {
     if !cases.inline {
         for case in &cases.lines {
-            let clauses =
-                (!case.it.clauses.is_empty()).then(|| join(&case.it.clauses, " ", |c| clause(&c.it)));
-            push(case.span.start, Body::Case, what(&case.it.what.it), clauses);
+            let (price, clauses) = sides(&case.it, &what);
+            push(case.span.start, Body::Case, price, (!clauses.is_empty()).then_some(clauses));
         }
     }
+}
+
+/// A price and its conditions. Steps that stand first belong to the price.
+fn sides<T>(case: &Case<T>, what: impl Fn(&T) -> String) -> (String, String) {
+    let steps = case.clauses.iter().take_while(|at| matches!(at.it, Clause::Steps(_))).count();
+    let (steps, conditions) = case.clauses.split_at(steps);
+    let price = steps.iter().fold(what(&case.what.it), |price, at| format!("{price} {}", clause(&at.it)));
+    (price, join(conditions, " ", |at| clause(&at.it)))
 }
 
 /// The price on the line of the statement.
 fn inline<T>(cases: &Cases<T>, what: impl Fn(&T) -> String) -> Option<String> {
     let case = cases.lines.first().filter(|_| cases.inline)?;
-    let what = what(&case.it.what.it);
-    let clauses = join(&case.it.clauses, " ", |c| clause(&c.it));
+    let (what, clauses) = sides(&case.it, &what);
     Some(if clauses.is_empty() { what } else { format!("{what}  {clauses}") })
 }
 
@@ -271,6 +277,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::PowerFee => "power fee",
         Kind::SiteCredit => "site credit",
         Kind::PayoutToSite => "payout to site",
+        Kind::FlatFee => "flat fee",
     }
 }
 
@@ -296,6 +303,7 @@ fn limit(limit: &Limit) -> String {
             )
         }
         Limit::Steps(q) => format!("in steps of {}", quantity(&q.it)),
+        Limit::StepsWithoutParking => "steps only without parking time".to_owned(),
         Limit::PaidBySite => "paid by site".to_owned(),
         Limit::First(q) => format!("first {} per month", quantity(&q.it)),
         Limit::Peaks { count, daily } => match (count.it, daily) {
@@ -365,6 +373,7 @@ fn clause(clause: &Clause) -> String {
         Clause::Occupied { percent, or_more: false } => {
             format!("while site less than {}% occupied", percent.it)
         }
+        Clause::Steps(q) => format!("in steps of {}", quantity(&q.it)),
         Clause::WhenExpired => "when expired".to_owned(),
         Clause::Plan(name) => format!("with plan {}", name.it),
         Clause::NotWithCoupon => "not with coupon".to_owned(),
@@ -451,10 +460,12 @@ fn date_time(date: &At<chrono::NaiveDate>, time: Option<&At<NaiveTime>>) -> Stri
 
 fn unit(unit: Unit) -> &'static str {
     match unit {
+        Unit::Wh => "Wh",
         Unit::KWh => "kWh",
         Unit::MWh => "MWh",
         Unit::Kw => "kW",
         Unit::Ampere => "A",
+        Unit::Second => "s",
         Unit::Min => "min",
         Unit::H => "h",
         Unit::Day => "day",

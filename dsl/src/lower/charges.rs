@@ -5,7 +5,7 @@ use super::context::For;
 use super::expr::{Literal, Typed, is_per_minute};
 use super::lists::Subject;
 use super::values::per_of;
-use crate::ast::{self, Kind, PriceOrFree};
+use crate::ast::{self, At, Clause, Kind, PriceOrFree};
 use crate::resolve::merge::{Item, kind_words};
 use crate::resolve::names::KnownCharge;
 use crate::resolve::report::{Labels, Place, error};
@@ -17,7 +17,7 @@ pub(super) fn units_of(kind: Kind) -> &'static [Per] {
     match kind {
         Kind::Energy | Kind::FeedIn | Kind::PayoutToSite | Kind::SiteCredit => &[Per::Kwh],
         Kind::ChargingTime | Kind::ConnectedTime | Kind::ParkingTime | Kind::IdleFee => &[Per::Hour],
-        Kind::StartFee => &[Per::Session],
+        Kind::StartFee | Kind::FlatFee => &[Per::Session],
         Kind::ReservationFee => &[Per::Session, Per::Hour],
         Kind::PaymentFee => &[Per::Bill],
         Kind::MonthlyFee => &[Per::Charger, Per::Month],
@@ -56,6 +56,7 @@ fn engine_kind(kind: Kind) -> ChargeKind {
         Kind::FeedIn => ChargeKind::FeedIn,
         Kind::PaymentFee => ChargeKind::PaymentFee,
         Kind::PayoutToSite => ChargeKind::PayoutToSite,
+        Kind::FlatFee => ChargeKind::FlatFee,
     }
 }
 
@@ -70,6 +71,13 @@ impl Lowering<'_> {
     ) -> Charge {
         let limits = self.limits(item, &charge.limits, known.kind);
         let root = self.prices(item, &charge.cases, known);
+        let clauses = charge.cases.lines.iter().flat_map(|line| &line.it.clauses);
+        let mut stepped = clauses.filter(|clause| matches!(clause.it, Clause::Steps(_)));
+        if let (Some(_), Some(clause)) = (limits.step, stepped.next()) {
+            let at = Place { source: item.at.source, span: clause.span };
+            let found = error("E409", at, "the steps of this charge are said already, before its colon");
+            self.out.push(found.help("say them there for all prices, or behind each price"));
+        }
         Charge {
             kind: engine_kind(known.kind),
             label: known.label.clone(),
@@ -80,6 +88,7 @@ impl Lowering<'_> {
             after: limits.after,
             limits: limits.bounds,
             step: limits.step,
+            steps_without_parking: limits.steps_without_parking,
         }
     }
 
@@ -146,7 +155,48 @@ impl Lowering<'_> {
         }
         let parts = typed.shown_parts(label);
         let per = if per_minute && per == Per::Hour { Per::Minute } else { per };
-        Some(Outcome::Price(Price { per, formula: typed.formula, parts }))
+        Some(Outcome::Price(Price { per, formula: typed.formula, parts, step: None }))
+    }
+
+    /// Reads `in steps of ...` behind a price into what its line says.
+    pub(super) fn price_step(
+        &mut self,
+        clauses: &[At<Clause>],
+        source: u32,
+        used_for: For,
+        said: &mut Option<Outcome>,
+    ) {
+        let mut steps = clauses.iter().filter_map(|clause| match &clause.it {
+            Clause::Steps(quantity) => Some((quantity, Place { source, span: clause.span })),
+            _ => None,
+        });
+        let (Some((quantity, at)), second) = (steps.next(), steps.next()) else { return };
+        if let Some((_, second)) = second {
+            let message = format!("`{}` is said a second time", self.text(second));
+            self.out.push(error("E409", second, message).also(at, "first here"));
+            return;
+        }
+        // Where steps cannot stand at all is said with everything else that cannot.
+        let For::Charge(kind) = used_for else { return };
+        let wanted = super::limits::measures(kind);
+        let once = match said {
+            Some(Outcome::Price(price)) => matches!(price.per, Per::Session | Per::Bill),
+            Some(_) => {
+                let found = error("E409", at, "what is free is not rounded up");
+                self.out.push(found.help("steps stand behind prices"));
+                return;
+            }
+            None => return,
+        };
+        if once && kind == Kind::ReservationFee {
+            let found = error("E409", at, "what is charged once has no steps");
+            self.out.push(found.help("steps are for reservations that are paid by the minute or hour"));
+            return;
+        }
+        let step = if once { None } else { self.counted(quantity, source, wanted).map(|(_, step)| step) };
+        if let Some(Outcome::Price(price)) = said {
+            price.step = step;
+        }
     }
 
     fn wrong_unit(&mut self, typed: &Typed, at: Place, kind: Kind) {

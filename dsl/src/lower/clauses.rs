@@ -121,6 +121,10 @@ impl<'a> Lowering<'a> {
                 };
                 one(threshold(Measure::Occupancy, share, *or_more))
             }
+            Clause::Steps(_) => {
+                self.depends(Use::Steps, at);
+                Some(Vec::new())
+            }
             Clause::WhenExpired => {
                 self.depends(Use::Expired, at);
                 one(yes([Test::ReservationExpired]))

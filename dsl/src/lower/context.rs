@@ -30,6 +30,8 @@ pub(super) enum Use {
     EnergyPrice,
     /// `average-power` in a formula.
     AveragePower,
+    /// `in steps of ...` behind a price.
+    Steps,
     /// `not with coupon`, `once per driver`.
     RebateOnly,
 }
@@ -56,6 +58,7 @@ impl For {
         let no = |why: &str| Some(why.to_owned());
         match (self, what) {
             (Self::Price, Use::RebateOnly) => no("this is for coupons and discounts"),
+            (Self::Price, Use::Steps) => no("write it behind the price of a charge"),
             (Self::Price, _) => None,
             (Self::Rebate, Use::RebateOnly) => None,
             (_, Use::RebateOnly) => no("this is for coupons and discounts"),
@@ -65,6 +68,13 @@ impl For {
                 no("plans belong to monthly and one-off fees")
             }
             (_, Use::Plan) => None,
+            (
+                Self::Charge(
+                    Energy | ChargingTime | ConnectedTime | ParkingTime | IdleFee | FeedIn | ReservationFee,
+                ),
+                Use::Steps,
+            ) => None,
+            (_, Use::Steps) => no("only energy and times are billed in steps"),
             (Self::Tax, Use::Window | Use::Months) => {
                 no("VAT and taxes go by whole days: write `from` and `until`")
             }
@@ -75,7 +85,8 @@ impl For {
             (Self::Charge(Energy), Use::EnergyPrice) => no("the energy price cannot depend on itself"),
             (
                 Self::Charge(
-                    Energy | ChargingTime | ConnectedTime | ParkingTime | IdleFee | FeedIn | PayoutToSite,
+                    Energy | ChargingTime | ConnectedTime | ParkingTime | IdleFee | FeedIn | PayoutToSite
+                    | FlatFee,
                 ),
                 _,
             ) => None,

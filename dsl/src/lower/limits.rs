@@ -15,6 +15,7 @@ pub(super) struct Limits {
     pub after: Option<After>,
     pub bounds: Vec<Limit>,
     pub step: Option<i64>,
+    pub steps_without_parking: bool,
     pub paid_by_site: bool,
     /// Millionths of a kWh.
     pub first: Option<i64>,
@@ -25,7 +26,7 @@ fn is_time(kind: Kind) -> bool {
     matches!(kind, Kind::ChargingTime | Kind::ConnectedTime | Kind::ParkingTime | Kind::IdleFee)
 }
 
-fn measures(kind: Kind) -> &'static [Counted] {
+pub(super) fn measures(kind: Kind) -> &'static [Counted] {
     match kind {
         Kind::Energy | Kind::FeedIn => &[Counted::Energy],
         Kind::StartFee | Kind::PaymentFee => &[Counted::Energy, Counted::Time],
@@ -153,11 +154,19 @@ impl Lowering<'_> {
             }
             L::Bound { .. } => out.bounds.extend(self.bound(limit, at, Some(kind))),
             L::Steps(quantity) => {
-                if !is_time(kind) && !matches!(kind, Kind::Energy | Kind::FeedIn) {
+                if !is_time(kind) && !matches!(kind, Kind::Energy | Kind::FeedIn | Kind::ReservationFee) {
                     self.misplaced(at, kind, "only energy and times are billed in steps");
                 } else if let Some((_, step)) = self.counted(quantity, at.source, measures(kind)) {
                     out.step = Some(step);
                 }
+            }
+            L::StepsWithoutParking if kind == Kind::ChargingTime => out.steps_without_parking = true,
+            L::StepsWithoutParking => {
+                self.misplaced(
+                    at,
+                    kind,
+                    "it is for charging time: its steps give way to those of parking time",
+                );
             }
             L::PaidBySite => {
                 if kind == Kind::PaymentFee || !crate::resolve::names::per_session(kind) {

@@ -88,13 +88,15 @@ impl Lowering<'_> {
         for (number, line) in cases.lines.iter().enumerate() {
             let at = Place { source, span: line.span };
             let what_at = Place { source, span: line.it.what.span };
-            let said = outcome(self, &line.it.what, what_at);
+            let mut said = outcome(self, &line.it.what, what_at);
+            self.price_step(&line.it.clauses, source, subject.used_for, &mut said);
             let conds = self.clauses(&line.it.clauses, source);
             list.quiet |= conds.is_none();
             let otherwise = line.it.clauses.iter().find(|clause| clause.it == Clause::Otherwise);
             if let Some(otherwise) = otherwise {
                 let at = Place { source, span: otherwise.span };
-                if line.it.clauses.len() > 1 {
+                let conditions = line.it.clauses.iter().filter(|it| !matches!(it.it, Clause::Steps(_)));
+                if conditions.count() > 1 {
                     list.quiet = true;
                     self.out.push(
                         error(

@@ -119,7 +119,7 @@ impl<'a> Lowering<'a> {
                 }
                 None => common = Some((typed, at)),
             }
-            Some(Outcome::Price(Price { per, formula, parts: Vec::new() }))
+            Some(Outcome::Price(Price { per, formula, parts: Vec::new(), step: None }))
         });
         let uses = self.uses.clone();
         let unconditional = cases.lines.len() == 1

@@ -227,6 +227,7 @@ impl Build {
             Rule::w_parking => Kind::ParkingTime,
             Rule::w_idle => Kind::IdleFee,
             Rule::w_start => Kind::StartFee,
+            Rule::w_flat => Kind::FlatFee,
             Rule::w_reservation => Kind::ReservationFee,
             Rule::w_feed_in => Kind::FeedIn,
             Rule::w_payment => Kind::PaymentFee,
@@ -256,6 +257,7 @@ impl Build {
             }
             Rule::bound => self.bound(&what)?,
             Rule::steps => Limit::Steps(self.quantity(&self.need(&what, Rule::quantity)?)?),
+            Rule::steps_alone => Limit::StepsWithoutParking,
             Rule::paid_by_site => Limit::PaidBySite,
             Rule::first => Limit::First(self.quantity(&self.need(&what, Rule::quantity)?)?),
             Rule::peaks => match child(&what, Rule::highest_hour) {
@@ -364,6 +366,7 @@ impl Build {
                 percent: self.percent(&self.need(&pair, Rule::percent)?)?,
                 or_more: child(&pair, Rule::or_more).is_some(),
             },
+            Rule::price_steps => Clause::Steps(self.quantity(&self.need(&pair, Rule::quantity)?)?),
             Rule::when_expired => Clause::WhenExpired,
             Rule::otherwise => Clause::Otherwise,
             Rule::not_with_coupon => Clause::NotWithCoupon,

@@ -362,10 +362,12 @@ fn index(words: &[&str], word: &str) -> u8 {
 
 fn unit(word: &str) -> Option<Unit> {
     Some(match word {
+        "Wh" => Unit::Wh,
         "kWh" => Unit::KWh,
         "MWh" => Unit::MWh,
         "kW" => Unit::Kw,
         "A" => Unit::Ampere,
+        "s" => Unit::Second,
         "min" => Unit::Min,
         "h" => Unit::H,
         "day" => Unit::Day,

@@ -62,6 +62,7 @@ pub const STATEMENTS: &[Form] = &[
     form("parking time", Rule::charge_line, Body::Prices, "parking time: 0.05 EUR/min"),
     form("idle fee", Rule::charge_line, Body::Prices, "idle fee after 30 min: 0.10 EUR/min"),
     form("start fee", Rule::charge_line, Body::Prices, "start fee: 0.50 EUR/session"),
+    form("flat fee", Rule::charge_line, Body::Prices, "flat fee: 5.00 EUR/session"),
     form("reservation fee", Rule::charge_line, Body::Prices, "reservation fee: 1.00 EUR/session"),
     form("feed-in", Rule::charge_line, Body::Prices, "feed-in: 0.10 EUR/kWh"),
     form("payment fee", Rule::charge_line, Body::Prices, "payment fee: 0.40 EUR/bill"),
@@ -156,6 +157,7 @@ pub const CLAUSES: &[(&str, &str)] = &[
     ("whole", "whole month from 200 kWh per driver"),
     ("below", "below 11 kW"),
     ("while", "while site 50% occupied or more"),
+    ("in", "in steps of 15 min"),
     ("when", "when expired"),
     ("not", "not with coupon"),
     ("once", "once per driver"),
@@ -179,6 +181,7 @@ pub const AFTER_PRICE: &[&str] = &[
     "below",
     "11 kW or more",
     "while site",
+    "in steps of",
     "when expired",
     "otherwise",
 ];
@@ -203,6 +206,7 @@ pub const LIMITS: &[(&str, &str)] = &[
     ("after", "after 30 min"),
     ("at", "at most 15.00 EUR/day"),
     ("in", "in steps of 15 min"),
+    ("steps", "steps only without parking time"),
     ("paid", "paid by site"),
     ("first", "first 5000 kWh per month"),
     ("from", "from mean of 3 highest daily peaks"),
@@ -211,10 +215,12 @@ pub const LIMITS: &[(&str, &str)] = &[
 /// A unit word as people also write it, and as the language does.
 pub fn unit(word: &str) -> Option<&'static str> {
     Some(match word.to_lowercase().as_str() {
+        "wh" => "Wh",
         "kwh" | "kwhs" | "kw/h" | "kw·h" => "kWh",
         "mwh" => "MWh",
         "kw" | "kilowatt" | "kilowatts" => "kW",
         "a" | "amp" | "amps" | "ampere" | "amperes" => "A",
+        "s" | "sec" | "secs" | "second" | "seconds" => "s",
         "min" | "mins" | "minute" | "minutes" | "minutter" | "minuten" => "min",
         "h" | "hr" | "hrs" | "hour" | "hours" | "time" | "timer" => "h",
         "day" | "days" => "day",

@@ -71,6 +71,7 @@ pub(crate) fn kind_words(kind: Kind) -> &'static str {
         Kind::PowerFee => "power fee",
         Kind::SiteCredit => "site credit",
         Kind::PayoutToSite => "payout to site",
+        Kind::FlatFee => "flat fee",
     }
 }
 

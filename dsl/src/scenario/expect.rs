@@ -91,6 +91,7 @@ pub(super) const fn session_kind(kind: Kind) -> Option<ChargeKind> {
         Kind::FeedIn => ChargeKind::FeedIn,
         Kind::PaymentFee => ChargeKind::PaymentFee,
         Kind::PayoutToSite => ChargeKind::PayoutToSite,
+        Kind::FlatFee => ChargeKind::FlatFee,
         Kind::MonthlyFee | Kind::OneOffFee | Kind::PowerFee | Kind::SiteCredit => return None,
     })
 }

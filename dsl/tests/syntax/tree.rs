@@ -239,6 +239,7 @@ fn statements() {
         ("power fee", Kind::PowerFee),
         ("site credit", Kind::SiteCredit),
         ("payout to site", Kind::PayoutToSite),
+        ("flat fee", Kind::FlatFee),
     ] {
         let Statement::Charge(charge) = one(&format!("{text} \"L\": free")) else { panic!("{text}") };
         assert_eq!((charge.head.kind.it, charge.head.label.unwrap().it.as_str()), (kind, "L"));

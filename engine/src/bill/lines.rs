@@ -5,6 +5,7 @@ use crate::calendar_time::local_text;
 use crate::error::PriceError;
 use crate::evaluate::{Around, Base, Edges, Given, Moment, walk};
 use crate::exact::{Counted, Exact, Num, Overflow};
+use crate::prepared::step_of;
 use crate::running::{Bucket, Line, add_part};
 use crate::share;
 use crate::tariff::{ChargeKind, Outcome};
@@ -171,17 +172,30 @@ impl Assembly<'_, '_> {
         }
     }
 
-    // Billing steps: the session's quantity is rounded up once; the excess costs the last price.
+    // Billing steps: the session's quantity is rounded up once; the excess costs the last price. A step of the charge rounds
+    // all of it, steps of prices what was charged at a price at all, by the step of the last one.
     pub(super) fn steps(&mut self) -> Result<(), PriceError> {
-        for (index, charge) in (0_u16..).zip(&self.pricing.p.tariff.charges) {
-            let Some(step) = charge.step else { continue };
+        let tariff = &self.pricing.p.tariff;
+        let of = |line: &Line| tariff.leaves.get(line.leaf as usize);
+        let priced = |line: &Line| of(line).is_some_and(|leaf| matches!(leaf.outcome, Outcome::Price(_)));
+        let parked = self.lines.iter().any(|line| {
+            let charge = line.source.charge().and_then(|charge| tariff.charges.get(usize::from(charge)));
+            let parking = charge.is_some_and(|charge| charge.kind == ChargeKind::ParkingTime);
+            parking && line.quantity > 0 && priced(line)
+        });
+        for (index, charge) in (0_u16..).zip(&tariff.charges) {
+            if parked && charge.steps_without_parking {
+                continue;
+            }
             let mut measured = self
                 .lines
                 .iter()
-                .filter(|line| line.source == Source::Charge(index) && line.counted != Counted::Pieces);
+                .filter(|line| line.source == Source::Charge(index) && line.counted != Counted::Pieces)
+                .filter(|line| charge.step.is_some() || priced(line));
             let total: i64 = measured.clone().map(|line| line.quantity).sum();
-            let excess = (step - total.rem_euclid(step)) % step;
             let Some(last) = measured.next_back().copied() else { continue };
+            let Some(step) = charge.step.or_else(|| of(&last).and_then(step_of)) else { continue };
+            let excess = (step - total.rem_euclid(step)) % step;
             let Some(price) = last.price else { continue };
             if excess == 0 {
                 continue;

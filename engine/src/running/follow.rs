@@ -141,7 +141,7 @@ impl Running<'_> {
     ) -> Result<(), PriceError> {
         let mut along = stretch.way.begin();
         let (mut t, mut import) = (self.now.t, self.now.import);
-        if cursor.meter == Meter::Export || cursor.after.is_some() || self.trace.is_some() {
+        if cursor.meter == Meter::Export || cursor.once || cursor.after.is_some() || self.trace.is_some() {
             return self.follow_on(pricing, cursor, stretch, along, (t, import));
         }
         while t < stretch.end || import < stretch.import {
@@ -287,6 +287,12 @@ impl Running<'_> {
             let Some(open) = cursor.open.take() else { return Ok(()) };
             let register = if meter == Meter::Export { along.export_at(t) } else { import };
             self.push_line(pricing, cursor, &open, t, register)?;
+            if cursor.states == 0 {
+                // Charged once, and that was it.
+                cursor.watch.clear();
+                cursor.found = None;
+                return Ok(());
+            }
             if crossed.is_some() || cursor.found.as_ref().is_some_and(|found| t >= found.until) {
                 cursor.found = None;
             }
@@ -477,7 +483,9 @@ pub(super) const fn own_unit(kind: ChargeKind) -> Counted {
         | ChargeKind::ConnectedTime
         | ChargeKind::ParkingTime
         | ChargeKind::IdleFee => Counted::Minutes,
-        ChargeKind::StartFee | ChargeKind::ReservationFee | ChargeKind::PaymentFee => Counted::Pieces,
+        ChargeKind::StartFee | ChargeKind::ReservationFee | ChargeKind::PaymentFee | ChargeKind::FlatFee => {
+            Counted::Pieces
+        }
     }
 }
 
@@ -488,9 +496,11 @@ const fn state_bit(state: State) -> u8 {
 // The states in which a kind of charge follows the timeline, a bit each. Energy that flows is charged in every state.
 pub(super) const fn states_of(kind: ChargeKind) -> u8 {
     match kind {
-        ChargeKind::Energy | ChargeKind::FeedIn | ChargeKind::PayoutToSite | ChargeKind::ConnectedTime => {
-            u8::MAX
-        }
+        ChargeKind::Energy
+        | ChargeKind::FeedIn
+        | ChargeKind::PayoutToSite
+        | ChargeKind::ConnectedTime
+        | ChargeKind::FlatFee => u8::MAX,
         ChargeKind::ChargingTime => state_bit(State::Charging),
         ChargeKind::ParkingTime => {
             state_bit(State::Waiting) | state_bit(State::Idle) | state_bit(State::Paused)

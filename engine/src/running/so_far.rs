@@ -229,8 +229,12 @@ mod tests {
 
     // Energy at 0.30 EUR/kWh, a line for every quarter.
     fn tariff() -> Tariff {
-        let price =
-            Price { per: Per::Kwh, formula: Formula::Const("0.30".parse().unwrap()), parts: Vec::new() };
+        let price = Price {
+            per: Per::Kwh,
+            formula: Formula::Const("0.30".parse().unwrap()),
+            parts: Vec::new(),
+            step: None,
+        };
         let leaf = |outcome| Leaf { rule: 0, outcome };
         Tariff {
             format: IR_VERSION,
@@ -272,6 +276,7 @@ mod tests {
                 after: None,
                 limits: Vec::new(),
                 step: None,
+                steps_without_parking: false,
             }],
             total_limits: Vec::new(),
             discounts: Vec::new(),

@@ -99,6 +99,16 @@ impl Running<'_> {
         register: i64,
     ) -> Result<(), PriceError> {
         let Some(found) = &cursor.found else { return Ok(()) };
+        let mut to = to;
+        if cursor.once {
+            // What lasted no time did not hold.
+            let free = pricing.p.leaves.get(found.leaf as usize).is_none_or(|leaf| leaf.free);
+            if free || to <= open.from {
+                return Ok(());
+            }
+            cursor.states = 0;
+            to = open.from;
+        }
         let plain = found.settled && !found.parts && self.trace.is_none() && cursor.meter != Meter::Export;
         if plain {
             cursor.open = Some(*open);

@@ -109,7 +109,7 @@ impl List {
     }
 
     pub fn price(&mut self, per: Per, formula: Formula) -> NodeId {
-        self.leaf(Outcome::Price(Price { per, formula, parts: Vec::new() }))
+        self.leaf(Outcome::Price(Price { per, formula, parts: Vec::new(), step: None }))
     }
 
     pub fn free(&mut self) -> NodeId {
@@ -141,6 +141,7 @@ impl List {
             after: None,
             limits: Vec::new(),
             step: None,
+            steps_without_parking: false,
         });
         self.0.charges.last_mut().unwrap()
     }

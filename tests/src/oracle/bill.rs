@@ -4,7 +4,7 @@ use super::conditions::{Moment, Taxed, World, tax_fraction};
 use super::counters;
 use super::formula;
 use super::limits::{apply_limit, limit_total};
-use super::model::{Charge, Kind, Limit, Per, Price, Rebate, Span, Tariff};
+use super::model::{Charge, Condition, Kind, Limit, Per, Price, Rebate, Span, Tariff};
 use super::number::{MICRO, Q, fraction, largest_remainder, minor_units, whole};
 use super::rebates::{coupon_applies, matching, rebate};
 use super::session::{PriceFile, Session, Standing};
@@ -78,6 +78,8 @@ pub struct Line {
     pub amount: Q,
     /// Tax rate.
     pub vat: Taxed,
+    /// Which line of the charge's list it is, where one of it is.
+    pub case: Option<usize>,
     /// Exact amounts of the addends of the price, where it is a plain sum of named prices and feeds.
     pub parts: Vec<(String, Q)>,
 }
@@ -184,10 +186,17 @@ pub fn bill_at_cost(
     // A payment fee is added when everything else is known.
     let (last, first): (Vec<usize>, Vec<usize>) =
         (0..tariff.charges.len()).partition(|&i| tariff.charges[i].kind == Kind::PaymentFee);
+    let parked = first.iter().any(|&i| {
+        let parking = tariff.charges[i].kind == Kind::ParkingTime;
+        let paid = |line: &Line| line.quantity > 0 && !is_free(&tariff.charges[i], line);
+        parking && lines(&world, i, &slices, &mut vec![]).iter().any(paid)
+    });
     for i in first {
         let charge = &tariff.charges[i];
         let mut lines = lines(&world, i, &slices, &mut bill.pending);
-        add_step(charge, &mut lines);
+        if !(charge.steps_without_parking && parked) {
+            add_step(charge, &mut lines);
+        }
         // Days first, then months, then the session; within a span as they stand.
         let mut limits: Vec<&Limit> = charge.limits.iter().collect();
         limits.sort_by_key(|limit| match limit.span {
@@ -246,6 +255,7 @@ fn once(world: &World<'_>, i: usize, per: Per) -> Option<Line> {
         amount: price.clone(),
         unit_price: price,
         vat,
+        case: None,
         parts: vec![],
     })
 }
@@ -255,6 +265,9 @@ fn lines(world: &World<'_>, i: usize, slices: &[Slice], pending: &mut Vec<(usize
     let charge = &world.tariff.charges[i];
     if charge.kind == Kind::StartFee {
         return once(world, i, Per::Session).into_iter().collect();
+    }
+    if charge.kind == Kind::FlatFee {
+        return flat(world, i, slices, pending);
     }
     if charge.kind == Kind::ReservationFee {
         return reservation(world, i);
@@ -268,7 +281,8 @@ fn lines(world: &World<'_>, i: usize, slices: &[Slice], pending: &mut Vec<(usize
             continue;
         }
         let vat = world.vat(Some(i), &slice.start);
-        let said = world.pick(&charge.cases, &slice.start);
+        let case = world.pick_index(&charge.cases, &slice.start);
+        let said = &charge.cases[case].what;
         let Ok(price) = formula::price(world, said, &slice.start, &tax_fraction(vat)) else {
             // A payout is settled later; nobody waits for it.
             if charge.kind != Kind::PayoutToSite {
@@ -287,6 +301,7 @@ fn lines(world: &World<'_>, i: usize, slices: &[Slice], pending: &mut Vec<(usize
         lines.push(Line {
             charge: i,
             why: Why::Priced,
+            case: Some(case),
             parts: share_parts(parts, &in_units(quantity, per), &amount),
             from: slice.start.ms,
             to: slice.end,
@@ -322,7 +337,7 @@ fn quantity(kind: Kind, slice: &Slice) -> i128 {
         Kind::ConnectedTime => slice.length(),
         Kind::ParkingTime => if_in(&[Waiting, Idle, Paused]),
         Kind::IdleFee => if_in(&[Idle]),
-        Kind::StartFee | Kind::PaymentFee | Kind::ReservationFee => 0,
+        Kind::StartFee | Kind::PaymentFee | Kind::ReservationFee | Kind::FlatFee => 0,
     }
 }
 
@@ -337,10 +352,56 @@ pub fn in_units(quantity: i128, per: Per) -> Q {
     }
 }
 
-/// The quantity of the whole session is rounded up once; the excess costs what the last slice cost.
+/// A flat fee: the first line that is not free and holds for some time, once.
+fn flat(world: &World<'_>, i: usize, slices: &[Slice], pending: &mut Vec<(usize, i64, i64)>) -> Vec<Line> {
+    let charge = &world.tariff.charges[i];
+    for slice in slices.iter().filter(|slice| slice.length() > 0) {
+        let case = world.pick_index(&charge.cases, &slice.start);
+        let said = &charge.cases[case].what;
+        if *said == Price::Free {
+            continue;
+        }
+        let vat = world.vat(Some(i), &slice.start);
+        let Ok(price) = formula::price(world, said, &slice.start, &tax_fraction(vat)) else {
+            pending.push((i, slice.start.ms, slice.start.ms));
+            return vec![];
+        };
+        return vec![Line {
+            charge: i,
+            why: Why::Priced,
+            from: slice.start.ms,
+            to: slice.start.ms,
+            date: slice.start.local.date,
+            quantity: 1,
+            per: Per::Session,
+            amount: price.clone(),
+            unit_price: price,
+            vat,
+            case: Some(case),
+            parts: vec![],
+        }];
+    }
+    vec![]
+}
+
+fn is_free(charge: &Charge, line: &Line) -> bool {
+    line.case.is_some_and(|case| charge.cases[case].what == Price::Free)
+}
+
+/// The quantity of the whole session is rounded up once; the excess costs what the last slice cost. Steps behind prices
+/// round what was charged at a price, by the step of the last one.
 fn add_step(charge: &Charge, lines: &mut Vec<Line>) {
-    let (Some(step), Some(last)) = (charge.step, lines.last()) else { return };
-    let sum: i128 = lines.iter().map(|l| l.quantity).sum();
+    let of_case = |line: &Line| {
+        let case = &charge.cases[line.case?];
+        case.when.iter().find_map(|condition| match condition {
+            Condition::Steps(step) => Some(step.amount()),
+            _ => None,
+        })
+    };
+    let counts = |line: &&Line| charge.step.is_some() || !is_free(charge, line);
+    let Some(last) = lines.iter().filter(counts).next_back() else { return };
+    let Some(step) = charge.step.or_else(|| of_case(last)) else { return };
+    let sum: i128 = lines.iter().filter(counts).map(|l| l.quantity).sum();
     let excess = (step - sum.rem_euclid(step)).rem_euclid(step);
     if excess > 0 {
         let line = Line {
@@ -360,7 +421,8 @@ fn reservation(world: &World<'_>, i: usize) -> Vec<Line> {
     let Some((from, until, _)) = world.session.reservation else { return vec![] };
     let line = |now: &Moment, to: i64, quantity: i128, per: Per| -> Option<Line> {
         let vat = world.vat(Some(i), now);
-        let said = world.pick(&charge.cases, now);
+        let case = world.pick_index(&charge.cases, now);
+        let said = &charge.cases[case].what;
         if *said == Price::Free {
             return None;
         }
@@ -376,6 +438,7 @@ fn reservation(world: &World<'_>, i: usize) -> Vec<Line> {
             amount: &unit_price * in_units(quantity, per),
             unit_price,
             vat,
+            case: Some(case),
             parts: vec![],
         })
     };

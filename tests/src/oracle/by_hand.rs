@@ -63,7 +63,7 @@ fn free(when: &[Condition]) -> Case<Price> {
 }
 
 fn charge(kind: Kind, cases: Vec<Case<Price>>) -> Charge {
-    Charge { kind, label: None, after: None, limits: vec![], step: None, cases }
+    Charge { kind, label: None, after: None, limits: vec![], step: None, steps_without_parking: false, cases }
 }
 
 fn after(charge: Charge, amount: Allowance) -> Charge {

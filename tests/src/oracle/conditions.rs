@@ -150,8 +150,17 @@ impl<'a> World<'a> {
     /// When none does: generated lists are complete.
     #[must_use]
     pub fn pick<'c, T>(&self, cases: &'c [Case<T>], now: &Moment) -> &'c T {
-        let fits = |case: &&Case<T>| case.when.iter().all(|condition| self.holds(condition, now));
-        &cases.iter().find(fits).expect("a list that answers every case").what
+        &cases[self.pick_index(cases, now)].what
+    }
+
+    /// The line of a list that wins.
+    ///
+    /// # Panics
+    /// When none fits.
+    #[must_use]
+    pub fn pick_index<T>(&self, cases: &[Case<T>], now: &Moment) -> usize {
+        let fits = |case: &Case<T>| case.when.iter().all(|condition| self.holds(condition, now));
+        cases.iter().position(fits).expect("a list that answers every case")
     }
 
     /// Whether a condition holds.
@@ -194,6 +203,7 @@ impl<'a> World<'a> {
                 self.standing.whole_month(*who, month) >= *least
             }
             Condition::Expired => session.reservation.is_some_and(|(_, _, expired)| expired),
+            Condition::Steps(_) => true,
         }
     }
 

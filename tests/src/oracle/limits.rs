@@ -97,6 +97,7 @@ pub fn apply_limit(
                 unit_price: zero(),
                 amount,
                 vat,
+                case: None,
                 parts: vec![],
             });
         }

@@ -156,6 +156,8 @@ pub enum Kind {
     ReservationFee,
     /// Import, booked for the property.
     PayoutToSite,
+    /// Once, as soon as a line holds that is not free.
+    FlatFee,
 }
 
 impl Kind {
@@ -173,6 +175,7 @@ impl Kind {
             Self::PaymentFee => "payment fee",
             Self::ReservationFee => "reservation fee",
             Self::PayoutToSite => "payout to site",
+            Self::FlatFee => "flat fee",
         }
     }
 
@@ -205,6 +208,8 @@ pub struct Charge {
     pub limits: Vec<Limit>,
     /// Billing step: ms or millionths of a kWh.
     pub step: Option<i128>,
+    /// Steps do not count in a session that is charged for parking time.
+    pub steps_without_parking: bool,
     /// Price lines.
     pub cases: Vec<Case<Price>>,
 }
@@ -478,6 +483,8 @@ pub enum Condition {
     WholeMonth(Who, i128),
     /// `when expired`
     Expired,
+    /// `in steps of X`: always holds; how what was charged at prices is rounded.
+    Steps(Allowance),
 }
 
 /// On which side of a threshold.

@@ -265,6 +265,16 @@ impl Writer<'_> {
         }
     }
 
+    fn step(&mut self, step: Allowance) -> String {
+        match step {
+            Allowance::Time(ms) if ms % 60_000 != 0 || self.sometimes(3) => format!("{} s", ms / 1000),
+            Allowance::Energy(micro) if micro % 1000 == 0 && self.sometimes(3) => {
+                format!("{} Wh", micro / 1000)
+            }
+            _ => self.allowance(&step),
+        }
+    }
+
     fn time(&mut self, ms: i128) -> String {
         let hours = ms % 3_600_000 == 0 && ms > 0;
         if hours && self.sometimes(2) {
@@ -361,6 +371,9 @@ impl Writer<'_> {
             let step =
                 if charge.kind.is_time() { self.time(step) } else { format!("{} kWh", print_micro(step)) };
             limits.push(format!("in steps of {step}"));
+        }
+        if charge.steps_without_parking {
+            limits.push("steps only without parking time".into());
         }
         for limit in &charge.limits {
             limits.push(self.limit(limit));
@@ -463,6 +476,7 @@ impl Writer<'_> {
                 format!("whole month from {} kWh per {who}", print_micro(*least))
             }
             Condition::Expired => "when expired".into(),
+            Condition::Steps(step) => format!("in steps of {}", self.step(*step)),
         }
     }
 

@@ -95,7 +95,15 @@ fn tariff(rng: &mut Rng, zone: Tz, first: NaiveDate) -> Tariff {
         cases.push(always(rate(cents(rng, most), Per::Kwh)));
         cases
     };
-    let charge = |kind, cases| Charge { kind, label: None, after: None, limits: vec![], step: None, cases };
+    let charge = |kind, cases| Charge {
+        kind,
+        label: None,
+        after: None,
+        limits: vec![],
+        step: None,
+        steps_without_parking: false,
+        cases,
+    };
     let mut energy = charge(Kind::Energy, list(rng, 900));
     let limit = |rng: &mut Rng, floor| Limit {
         floor,

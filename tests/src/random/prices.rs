@@ -30,7 +30,7 @@ impl Generator<'_> {
     pub(super) fn plain(&mut self, kind: Kind) -> Expr {
         let per = match kind {
             Kind::Energy | Kind::FeedIn | Kind::PayoutToSite => Per::Kwh,
-            Kind::StartFee => Per::Session,
+            Kind::StartFee | Kind::FlatFee => Per::Session,
             Kind::PaymentFee => Per::Bill,
             Kind::ReservationFee => self.reserved_per,
             _ => self.one(&[Per::Min, Per::Hour]),

@@ -85,6 +85,7 @@ fn candidates(pair: &Pair) -> Vec<Pair> {
     for i in 0..pair.tariff.charges.len() {
         v.change(|p| p.tariff.charges[i].after = None);
         v.change(|p| p.tariff.charges[i].step = None);
+        v.change(|p| p.tariff.charges[i].steps_without_parking = false);
         v.without(|p| &mut p.tariff.charges[i].limits);
         lines(v, |t| &mut t.charges[i].cases);
         prices(v, |t| &mut t.charges[i].cases);

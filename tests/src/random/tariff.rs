@@ -264,6 +264,9 @@ impl Generator<'_> {
         if self.chance(30) {
             self.charge(Kind::StartFee, None);
         }
+        if self.chance(15) {
+            self.charge(Kind::FlatFee, None);
+        }
         for (kind, percent) in [
             (Kind::IdleFee, 45),
             (Kind::ChargingTime, 15),
@@ -330,7 +333,15 @@ impl Generator<'_> {
 
     pub(super) fn charge(&mut self, kind: Kind, label: Option<String>) {
         let cases = self.list(kind, 4);
-        let mut charge = Charge { kind, label, after: None, limits: vec![], step: None, cases };
+        let mut charge = Charge {
+            kind,
+            label,
+            after: None,
+            limits: vec![],
+            step: None,
+            steps_without_parking: false,
+            cases,
+        };
         charge.after = self.after(kind);
         if kind.is_time() && self.chance(12) {
             charge.step = Some(MIN * self.one(&[1, 5, 7, 15, 60]));
@@ -338,12 +349,35 @@ impl Generator<'_> {
         if kind == Kind::Energy && self.chance(10) {
             charge.step = Some(MICRO / 2 * self.one(&[1, 2, 10]));
         }
+        if charge.step.is_none() && self.chance(12) {
+            self.price_steps(&mut charge);
+        }
+        charge.steps_without_parking = kind == Kind::ChargingTime && self.chance(40);
         let limited =
             kind.is_time() || matches!(kind, Kind::Energy | Kind::ReservationFee | Kind::PayoutToSite);
         if limited && self.chance(28) {
             self.limits(&mut charge);
         }
         self.tariff.charges.push(charge);
+    }
+
+    /// Steps behind the prices of a charge.
+    fn price_steps(&mut self, charge: &mut Charge) {
+        let energy = matches!(charge.kind, Kind::Energy | Kind::FeedIn);
+        let reserved = charge.kind == Kind::ReservationFee && self.reserved_per != Per::Session;
+        if !energy && !charge.kind.is_time() && !reserved {
+            return;
+        }
+        for case in charge.cases.iter_mut().filter(|case| case.what != Price::Free) {
+            let step = if energy {
+                Allowance::Energy(one(self.rng, &[1_000, 25_000, MICRO / 2, MICRO]))
+            } else {
+                Allowance::Time(one(self.rng, &[1_000, 100_000, 5 * MIN, 15 * MIN, 60 * MIN]))
+            };
+            if chance(self.rng, 80) {
+                case.when.push(Condition::Steps(step));
+            }
+        }
     }
 
     pub(super) fn after(&mut self, kind: Kind) -> Option<After> {
