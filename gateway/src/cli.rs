@@ -12,6 +12,7 @@ mod failure;
 mod files;
 mod fmt;
 mod hash_password;
+mod import;
 mod ir;
 mod key;
 pub(crate) mod layout;
@@ -105,6 +106,7 @@ enum Verb {
     Backup(backup::Backup),
     Restore(restore::Restore),
     Export(export::Export),
+    Import(import::Import),
     Key(key::Key),
     Pki(pki::Pki),
     Plugin(plugin::Plugin),
@@ -151,6 +153,7 @@ fn run(verb: &Verb, out: &mut Out) -> Result<Exit, Failure> {
         Verb::Backup(backup) => backup.run(out),
         Verb::Restore(restore) => restore.run(out),
         Verb::Export(export) => export.run(out),
+        Verb::Import(import) => import.run(out),
         Verb::Key(key) => key.run(out),
         Verb::Pki(pki) => pki.run(out),
         Verb::Plugin(plugin) => plugin.run(out),

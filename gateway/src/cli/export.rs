@@ -1,5 +1,6 @@
 //! `takst export`.
 
+mod ocpi;
 mod ocpp21;
 
 use super::Format as OutFormat;
@@ -23,7 +24,7 @@ use takst_engine::units::Instant;
 /// Take data out for other programs
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Examples:\n  takst export sessions --from 2026-03-01 --until 2026-04-01 --output march.csv\n  takst export ocpp21 city.tariff"
+    after_help = "Examples:\n  takst export sessions --from 2026-03-01 --until 2026-04-01 --output march.csv\n  takst export ocpi city.tariff\n  takst export ocpp21 city.tariff"
 )]
 pub struct Export {
     #[command(subcommand)]
@@ -33,6 +34,7 @@ pub struct Export {
 #[derive(Subcommand, Debug)]
 enum What {
     Sessions(Sessions),
+    Ocpi(ocpi::Ocpi),
     Ocpp21(ocpp21::Ocpp21),
 }
 
@@ -87,6 +89,7 @@ impl Export {
     pub fn run(&self, out: &mut Out) -> Result<Exit, Failure> {
         match &self.what {
             What::Sessions(sessions) => sessions.run(out),
+            What::Ocpi(tariff) => tariff.run(out),
             What::Ocpp21(tariff) => tariff.run(out),
         }
     }

@@ -5,6 +5,7 @@ use super::layout::{count, left, right, rule};
 use super::out::{Look, Out};
 use super::stream::{self, Chunk, Progress};
 use super::{files, receipt, tariffs};
+use crate::exchange::ocpi;
 use crate::prices;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -15,12 +16,13 @@ use takst_engine::{Bill, PriceBook, Pricer, Pricing, Session, Standing, price};
 
 /// Work out the bill of a session, or of every session in a .jsonl file
 ///
-/// The session is a JSON document. A file that ends in .jsonl (or any input with --lines) holds one session per line: bills
+/// The session is a JSON document: one of ours, an OCPI CDR, or a plain run with `start`, `end`, `kwh` and perhaps `power`. A file that ends in .jsonl (or any input with --lines) holds one session per line: bills
 /// come out in the same order while the file is read, in the same small memory however long it is. A line that cannot be
 /// priced is named, and the rest goes on. A session that still runs, or whose prices are not all known, gives a preview.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   takst price spot.tariff --session 210.json --prices spot-fi.json
+  takst price partner.tariff --session cdr.json
   takst price spot.tariff --session 2025-03.jsonl --prices spot-fi.json --format json > bills.jsonl")]
 pub struct Price {
     /// The tariff file
@@ -65,11 +67,23 @@ impl SessionInputs {
         book(&self.prices, tariff)
     }
 
-    /// The one session, and its text.
-    pub fn one(&self) -> Result<(Session, String), Failure> {
+    /// The one session, and its text. What a person should know of how a partner's document was read is said.
+    pub fn one(&self, out: &mut Out) -> Result<(Session, String), Failure> {
         let text = files::text(&self.session)?;
-        let session = Session::from_json(&text)
-            .map_err(|error| Failure::Input(format!("{}: {error}", files::shown(&self.session))))?;
+        let wrong = |what: String| Failure::Input(format!("{}: {what}", files::shown(&self.session)));
+        let session = match Session::from_json(&text) {
+            Ok(session) => session,
+            Err(error) => match ocpi::session(&text) {
+                None => return Err(wrong(error.to_string())),
+                Some(Err(problem)) => return Err(wrong(problem.to_string())),
+                Some(Ok((session, notes))) => {
+                    if !out.json() {
+                        notes.iter().for_each(|note| out.hint(&note.to_string()));
+                    }
+                    session
+                }
+            },
+        };
         Ok((session, text))
     }
 }
@@ -150,7 +164,7 @@ impl Price {
     }
 
     fn one(&self, pricing: &Pricing<'_>, standing: Option<Standing>, out: &mut Out) -> Result<Exit, Failure> {
-        let (session, text) = self.inputs.one()?;
+        let (session, text) = self.inputs.one(out)?;
         let counted = standing.is_some();
         let standing = standing.unwrap_or_default();
         let bill = match price(pricing, &session, &standing) {

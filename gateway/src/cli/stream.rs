@@ -6,6 +6,7 @@
 use super::failure::Failure;
 use super::files;
 use super::layout::grouped;
+use crate::exchange::ocpi;
 use std::io::{BufRead, BufReader, IsTerminal as _, Read, Write as _};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -169,7 +170,10 @@ fn read_line(input: &mut impl BufRead) -> std::io::Result<Option<Line>> {
 /// # Errors
 /// Says what is wrong with it.
 pub fn session(text: &str) -> Result<Session, String> {
-    Session::from_json(text).map_err(|error| error.to_string().replacen("line 1, column", "column", 1))
+    Session::from_json(text).or_else(|error| match ocpi::session(text) {
+        Some(taken) => taken.map(|(session, _)| session).map_err(|problem| problem.to_string()),
+        None => Err(error.to_string().replacen("line 1, column", "column", 1)),
+    })
 }
 
 /// Says on a terminal how far a long run is.

@@ -87,8 +87,8 @@ impl House {
         }
         let monday = today.saturating_sub(Day::from(weekday(today)));
         let until = Some(monday.saturating_add(DAYS_TOLD));
-        let for_ever = Wanted { facts, from: today, until: None, id: None };
-        let weeks = Wanted { facts, from: monday, until, id: None };
+        let for_ever = Wanted { facts, from: today, until: None, id: None, feeds: None };
+        let weeks = Wanted { facts, from: monday, until, id: None, feeds: None };
         let said = export(prepared, &for_ever).or_else(|_| export(prepared, &weeks));
         let said = match said {
             Ok(document) => Some(Arc::new(document)),

@@ -40,3 +40,57 @@ fn what_cannot_be_said_is_told_line_by_line() {
     assert_eq!((json.code, json.json()["errors"].as_array().unwrap().len()), (1, 3), "{}", json.out);
     assert_eq!(takst(&["export", "ocpp21", "missing.tariff"]).code, 3);
 }
+
+const PARTNER: &str = r#"// Ours.
+{"id":"12","currency":"EUR","country_code":"NL","elements":[{"price_components":[{"type":"ENERGY","price":0.25,"vat":20,"step_size":1}]}],"x":1}"#;
+
+#[test]
+fn a_partners_tariff_comes_in_and_prices_what_partners_send() {
+    let ran = with_input(&["import", "ocpi", "-"], PARTNER.as_bytes());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.contains("energy in steps of 1 Wh: 0.25 EUR/kWh\n"), "{}", ran.out);
+    assert!(ran.err.contains("note: `x`: this field is not known"), "{}", ran.err);
+    let json = with_input(&["import", "ocpi", "-", "--format", "json"], PARTNER.as_bytes()).json();
+    assert_eq!(
+        (&json["id"], &json["version"], &json["tariff"]),
+        (&json!("12"), &json!("2.2.1"), &json!(ran.out))
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let list = path("12.tariff", &ran.out);
+    let run = path(
+        "run.json",
+        r#"{"start":"2025-03-10T12:00:00Z","end":"2025-03-10T14:00:00Z","kwh":10,"power":11}"#,
+    );
+    let bill = takst(&["price", &list, "--session", &run, "--format", "json"]).json();
+    assert_eq!((&bill["net"], &bill["total"]), (&json!("2.50"), &json!("3.00")));
+    let cdr = r#"{"id":"c","start_date_time":"2025-03-10T12:00:00Z","end_date_time":"2025-03-10T14:00:00Z","charging_periods":[{"start_date_time":"2025-03-10T12:00:00Z","dimensions":[{"type":"ENERGY","volume":10},{"type":"TIME","volume":2}]}],"total_energy":11}"#;
+    let file = path("cdr.json", cdr);
+    let ran = takst(&["price", &list, "--session", &file]);
+    assert_eq!((ran.code, ran.err.contains("total_energy")), (0, true), "{}", ran.err);
+    let lines = path("cdrs.jsonl", &format!("{cdr}\n{cdr}\n"));
+    let ran = takst(&["price", &list, "--session", &lines, "--format", "json"]);
+    assert_eq!((ran.code, ran.out.lines().count()), (0, 2), "{}", ran.err);
+    // Out again.
+    let out =
+        takst(&["export", "ocpi", &list, "--party", "NL*ABC", "--id", "12", "--from", "2025-01-01"]).json();
+    assert_eq!(
+        (&out["party_id"], &out["elements"][0]["price_components"][0]["price"]),
+        (&json!("ABC"), &json!(0.25))
+    );
+}
+
+#[test]
+fn what_a_partner_sends_wrong_is_named() {
+    let wrong = PARTNER.replace("ENERGY", "WATER");
+    let ran = with_input(&["import", "ocpi", "-"], wrong.as_bytes());
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert!(ran.err.contains("elements[0].price_components[0].type"), "{}", ran.err);
+    assert_eq!(with_input(&["import", "ocpi", "-", "--version", "9"], PARTNER.as_bytes()).code, 2);
+    assert_eq!(takst(&["import", "ocpi", "missing.json"]).code, 3);
+    assert_eq!(takst(&["export", "ocpi", "missing.tariff", "--party", "Netherlands"]).code, 2);
+}

@@ -27,7 +27,7 @@ const NET: &str = "  prices: excluding VAT\n\nVAT: 24%";
 const FROM: Day = 20_514;
 
 fn exported(prepared: &Prepared, facts: &Facts) -> Result<Value, Vec<Unsayable>> {
-    let wanted = Wanted { facts, from: FROM, until: None, id: None };
+    let wanted = Wanted { facts, from: FROM, until: None, id: None, feeds: None };
     export(prepared, &wanted).map(|document| serde_json::from_str(&tariff_json(&document).unwrap()).unwrap())
 }
 
@@ -166,7 +166,7 @@ fn a_few_days_have_their_holidays() {
     let facts = dc();
     // Midsummer 2026 is on 20 June, a Saturday.
     let from = 20_514 + 102;
-    let wanted = Wanted { facts: &facts, from, until: Some(from + 14), id: Some("mine") };
+    let wanted = Wanted { facts: &facts, from, until: Some(from + 14), id: Some("mine"), feeds: None };
     let document = export(&prepared, &wanted).unwrap();
     let tariff: Value = serde_json::from_str(&tariff_json(&document).unwrap()).unwrap();
     assert_eq!(tariff["tariffId"], "mine");

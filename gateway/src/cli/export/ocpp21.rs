@@ -2,6 +2,7 @@
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::out::Out;
+use crate::cli::price::{book, pricing};
 use crate::cli::tariffs;
 use crate::cli::whom::{Whom, date};
 use crate::clock;
@@ -15,7 +16,8 @@ use takst_engine::units::Day;
 
 /// Write a tariff as a charger of OCPP 2.1 takes it (TariffType, as in SetDefaultTariff)
 ///
-/// It says the same, or it is refused with every line that OCPP 2.1 has no words for: spot prices, limits on one charge, discounts,
+/// It says the same, or it is refused with every line that OCPP 2.1 has no words for: spot prices (but for one day, with --date and --prices), limits on one
+/// charge, discounts,
 /// steps, counters over several sessions. Prices are without tax, with at most 12 decimals where they had to be divided. An unknown
 /// plug becomes a condition (AC or DC). Idle fee and parking time both are its time without charging. Coupons and charges of the
 /// month are not a charger's business.
@@ -23,16 +25,20 @@ use takst_engine::units::Day;
 #[command(after_help = "Examples:
   takst export ocpp21 city.tariff > tariff.json
   takst export ocpp21 city.tariff --group members --plug DC
-  takst export ocpp21 city.tariff --date 2026-12-24")]
+  takst export ocpp21 city.tariff --date 2026-12-24
+  takst export ocpp21 spot.tariff --date 2025-10-26 --prices spot-fi.json")]
 pub struct Ocpp21 {
     /// The tariff file
     #[arg(value_name = "FILE")]
     tariff: PathBuf,
     #[command(flatten)]
     whom: Whom,
-    /// This day alone: public holidays and yearly days can be said then
+    /// This day alone: spot prices, public holidays and yearly days can be said then
     #[arg(long, value_name = "DATE", value_parser = date, conflicts_with_all = ["from", "until"])]
     date: Option<Day>,
+    /// Price feeds for --date; may be given more than once
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "date")]
+    prices: Vec<PathBuf>,
     /// From this day on; without it from today. What was before is left out
     #[arg(long, value_name = "DATE", value_parser = date)]
     from: Option<Day>,
@@ -62,7 +68,10 @@ impl Ocpp21 {
         if self.id.as_ref().is_some_and(|id| id.is_empty() || id.chars().count() > 60) {
             return Err(Failure::Usage("--id: OCPP 2.1 takes 1 to 60 characters".to_owned()));
         }
-        let wanted = Wanted { facts: &facts, from, until, id: self.id.as_deref() };
+        let book = book(&self.prices, tariff)?;
+        let pricing = pricing(&prepared, &book)?;
+        let feeds = self.date.map(|_| &pricing);
+        let wanted = Wanted { facts: &facts, from, until, id: self.id.as_deref(), feeds };
         match export(&prepared, &wanted) {
             Ok(document) => {
                 let text = tariff_json(&document).map_err(|error| Failure::Input(error.to_string()))?;
@@ -77,7 +86,8 @@ impl Ocpp21 {
     }
 }
 
-fn refused(wrong: &[Unsayable], out: &mut Out) -> Result<(), Failure> {
+/// Shows every line that cannot be said.
+pub(super) fn refused(wrong: &[Unsayable], out: &mut Out) -> Result<(), Failure> {
     if out.json() {
         let one =
             |error: &Unsayable| json!({ "place": error.place, "line": error.line, "message": error.why });
@@ -89,8 +99,8 @@ fn refused(wrong: &[Unsayable], out: &mut Out) -> Result<(), Failure> {
     Ok(())
 }
 
-// Compact JSON over several lines, with fields and digits as they are.
-fn indented(compact: &str) -> String {
+/// Compact JSON over several lines, with fields and digits as they are.
+pub(super) fn indented(compact: &str) -> String {
     let (mut text, mut depth, mut quoted, mut escaped) = (String::new(), 0_usize, false, false);
     let line = |text: &mut String, depth: usize| {
         text.push('\n');

@@ -1,18 +1,19 @@
 //! All ways through the diagrams of a tariff at once: cells, and what is said in each.
 
-use super::Unsayable;
 use super::cells::{Axis, Cell};
 use super::days::DayPlan;
+use super::{Dialect, Unsayable, Wanted, feeds};
 use crate::chargers::model::EvseKind;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use takst_engine::Prepared;
 use takst_engine::exact::{Num, Overflow};
 use takst_engine::session::{Facts, Plug};
 use takst_engine::tariff::{
-    AfterAmount, Charge, ChargeKind, Formula, Measure, Node, NodeId, Outcome, Per, RuleId, Span, Tariff,
-    Test, Time, Who,
+    AfterAmount, Charge, ChargeKind, Formula, Mean, Measure, Node, NodeId, Outcome, Per, RuleId, Span,
+    Tariff, Test, Time, Who,
 };
+use takst_engine::units::Day;
+use takst_engine::{Prepared, Pricing};
 
 /// Cells with what a formula gives there.
 type Found = Vec<(Cell, Num)>;
@@ -23,12 +24,17 @@ pub(super) struct Priced {
     pub value: Num,
     pub per: Option<Per>,
     pub rule: RuleId,
+    /// Billing step of the price, in the engine's unit.
+    pub step: Option<i64>,
 }
 
 pub(super) struct Walk<'a> {
     p: &'a Prepared,
     facts: &'a Facts,
     pub plan: DayPlan,
+    pub dialect: Dialect,
+    // The day whose prices of feeds are said, and what is known of them.
+    feeds: Option<(Day, &'a Pricing<'a>)>,
 }
 
 // What a formula stands in.
@@ -41,16 +47,22 @@ struct Around {
 }
 
 impl<'a> Walk<'a> {
-    pub fn new(p: &'a Prepared, facts: &'a Facts, plan: DayPlan) -> Self {
-        Self { p, facts, plan }
+    pub fn new(p: &'a Prepared, wanted: &Wanted<'a>, dialect: Dialect) -> Self {
+        let plan = DayPlan::new(p.tariff(), wanted.from, wanted.until);
+        // Prices of the hour are known for one day only.
+        let one_day = wanted.until == Some(wanted.from.saturating_add(1));
+        let feeds = wanted.feeds.filter(|_| one_day).map(|pricing| (wanted.from, pricing));
+        Self { p, facts: wanted.facts, plan, dialect, feeds }
     }
 
     fn tariff(&self) -> &'a Tariff {
         self.p.tariff()
     }
 
+    /// Why a line cannot be said; `{there}` stands for the other system.
     pub fn unsayable(&self, rule: RuleId, why: impl Into<String>) -> Unsayable {
-        Unsayable { place: self.p.place(rule), line: self.p.rule_text(rule).to_owned(), why: why.into() }
+        let why = why.into().replace("{there}", self.dialect.name());
+        Unsayable { place: self.p.place(rule), line: self.p.rule_text(rule).to_owned(), why }
     }
 
     /// The leaves of a diagram in a cell, each with its part of it.
@@ -96,7 +108,7 @@ impl<'a> Walk<'a> {
         let Some(test) = self.tariff().tests.get(test as usize) else { return Ok(()) };
         let line = || self.asked_by(yes, no).unwrap_or(rule);
         let unknown = |what: &str| {
-            let why = format!("it depends on {what}, which OCPP 2.1 cannot ask for: say it");
+            let why = format!("it depends on {what}, which {{there}} cannot ask for: say it");
             Err(self.unsayable(line(), why))
         };
         let connector = self.facts.connector.as_ref();
@@ -125,6 +137,7 @@ impl<'a> Walk<'a> {
             Test::Dc => match (connector.and_then(|connector| connector.plug), cell.evse) {
                 (Some(plug), _) => plug == Plug::Dc,
                 (None, Some(kind)) => kind == EvseKind::Dc,
+                (None, None) if self.dialect == Dialect::Ocpi => return unknown("the plug (`--plug`)"),
                 (None, None) => {
                     todo.push((yes, Cell { evse: Some(EvseKind::Dc), ..cell.clone() }));
                     todo.push((no, Cell { evse: Some(EvseKind::Ac), ..cell }));
@@ -149,9 +162,12 @@ impl<'a> Walk<'a> {
             }
             Test::PaymentBrand(brand) => match (&self.facts.payment_brand, &cell.brand) {
                 (Some(found), _) | (None, Some(found)) => found.eq_ignore_ascii_case(brand),
+                (None, None) if self.dialect == Dialect::Ocpi => {
+                    return unknown("the payment card (`--paid-with`)");
+                }
                 (None, None) if brand.chars().count() > 20 => {
                     return Err(
-                        self.unsayable(line(), "OCPP 2.1 takes a payment brand of at most 20 characters")
+                        self.unsayable(line(), "{there} takes a payment brand of at most 20 characters")
                     );
                 }
                 (None, None) => {
@@ -164,14 +180,14 @@ impl<'a> Walk<'a> {
                 Some(reservation) => reservation.expired,
                 None => {
                     return Err(
-                        self.unsayable(line(), "OCPP 2.1 cannot ask whether a reservation has expired")
+                        self.unsayable(line(), "{there} cannot ask whether a reservation has expired")
                     );
                 }
             },
             Test::Plan(_) => false,
             Test::WholeMonthAtLeast { .. } => {
                 return Err(
-                    self.unsayable(line(), "it depends on the whole month; OCPP 2.1 prices one session")
+                    self.unsayable(line(), "it depends on the whole month; {there} prices one session")
                 );
             }
         };
@@ -193,7 +209,7 @@ impl<'a> Walk<'a> {
             if let Some(other) = found.find(|other| *other != child) {
                 let line = self.asked_by(*other, *child).min(self.asked_by(*child, *other)).unwrap_or(rule);
                 let why = "it holds on days that neither the weekday nor a date tells (public holidays, months, a day of each year); \
-                           OCPP 2.1 has no words for them. For a stretch of days say from when until when";
+                           {there} has no words for them. For a stretch of days say from when until when";
                 return Err(self.unsayable(line, why));
             }
             match parts.iter_mut().find(|(known, _)| known == child) {
@@ -213,26 +229,31 @@ impl<'a> Walk<'a> {
             if who == Who::Session && matches!(span, Span::Session | Span::Bill) {
                 Ok(())
             } else {
-                Err(self.unsayable(rule, "it counts over more than one session; OCPP 2.1 prices one session"))
+                Err(self.unsayable(rule, "it counts over more than one session; {there} prices one session"))
             }
         };
         match measure {
             Measure::Energy { span, who } => one_session(span, who).map(|()| Axis::Energy),
             Measure::Power => Ok(Axis::Power),
             Measure::Current => Ok(Axis::Current),
-            Measure::Occupancy => Err(self.unsayable(rule, "OCPP 2.1 cannot ask how full a site is")),
+            Measure::Occupancy => Err(self.unsayable(rule, "{there} cannot ask how full a site is")),
             Measure::Time { time, span, who } => {
                 one_session(span, who)?;
                 if edges.iter().any(|edge| edge % 1000 != 0) {
-                    return Err(self.unsayable(rule, "OCPP 2.1 counts whole seconds"));
+                    return Err(self.unsayable(rule, "{there} counts whole seconds"));
                 }
                 match time {
                     Time::Connected => Ok(Axis::Time),
+                    _ if self.dialect == Dialect::Ocpi => Err(self.unsayable(
+                        rule,
+                        "{there} counts durations from the start of the session, and neither from the end of charging nor of one kind of time: \
+                         say `of connected time`, or leave it out",
+                    )),
                     Time::Charging => Ok(Axis::ChargingTime),
                     Time::Parking | Time::Idle => Ok(Axis::IdleTime),
                     Time::IdleInARow | Time::ParkingInARow => Err(self.unsayable(
                         rule,
-                        "OCPP 2.1 counts the idle time of the whole session, not of one stretch in a row",
+                        "{there} counts the idle time of the whole session, not of one stretch in a row",
                     )),
                 }
             }
@@ -268,7 +289,7 @@ impl<'a> Walk<'a> {
             (Some(amount), 1) => Ok(*amount),
             _ => Err(self.unsayable(
                 rule,
-                "how much is free first depends on the day or the plug; OCPP 2.1 cannot say that",
+                "how much is free first depends on the day or the plug; {there} cannot say that",
             )),
         }
     }
@@ -278,6 +299,14 @@ impl<'a> Walk<'a> {
         self.reached(root).iter().any(|leaf| {
             let outcome = self.tariff().leaves.get(*leaf as usize).map(|leaf| &leaf.outcome);
             matches!(outcome, Some(Outcome::Price(price)) if matches!(price.per, Per::Hour | Per::Minute))
+        })
+    }
+
+    /// Whether some price of a diagram has a billing step.
+    pub fn has_steps(&self, root: NodeId) -> bool {
+        self.reached(root).iter().any(|leaf| {
+            let outcome = self.tariff().leaves.get(*leaf as usize).map(|leaf| &leaf.outcome);
+            matches!(outcome, Some(Outcome::Price(price)) if price.step.is_some())
         })
     }
 
@@ -298,10 +327,22 @@ impl<'a> Walk<'a> {
             Outcome::Price(price) => {
                 let around = Around { rule: leaf.rule, tax: charge.tax, energy: false };
                 let found = self.formula(&price.formula, cell, around)?;
-                let priced = |(cell, value)| Priced { cell, value, per: Some(price.per), rule: leaf.rule };
+                let priced = |(cell, value)| Priced {
+                    cell,
+                    value,
+                    per: Some(price.per),
+                    rule: leaf.rule,
+                    step: price.step,
+                };
                 Ok(found.into_iter().map(priced).collect())
             }
-            _ => Ok(vec![Priced { cell: cell.clone(), value: Num::ZERO, per: None, rule: leaf.rule }]),
+            _ => Ok(vec![Priced {
+                cell: cell.clone(),
+                value: Num::ZERO,
+                per: None,
+                rule: leaf.rule,
+                step: None,
+            }]),
         }
     }
 
@@ -323,18 +364,19 @@ impl<'a> Walk<'a> {
         match formula {
             Formula::Const(value) => Ok(vec![(cell.clone(), Num::from_decimal(*value))]),
             Formula::Value(value) => self.value(*value, cell, around),
+            Formula::Feed { feed, mean } if self.feeds.is_some() => self.feed(*feed, *mean, cell, around),
             Formula::Feed { feed, .. } => {
                 let name =
                     self.tariff().feeds.get(*feed as usize).map_or("a feed", |feed| feed.name.as_str());
                 Err(self.unsayable(
                     around.rule,
-                    format!("it follows `{name}`, and OCPP 2.1 has only prices that are known beforehand"),
+                    format!("it follows `{name}`, and {{there}} has only prices that are known beforehand; the prices of one day can be said, with --date and --prices"),
                 ))
             }
             Formula::EnergyPrice if around.energy => never("a price of energy is part of itself"),
             Formula::EnergyPrice => self.energy_price(cell, around),
             Formula::AveragePower => {
-                never("it depends on the mean power of the session, which OCPP 2.1 has no words for")
+                never("it depends on the mean power of the session, which {there} has no words for")
             }
             Formula::CostPrice => never("it depends on the plant's cost, which is known after the month"),
             Formula::Add(a, b) => pair(a, b, &Num::add),
@@ -353,6 +395,39 @@ impl<'a> Walk<'a> {
         }
     }
 
+    // What a feed gives on the day that is wanted: a part of the cell for each of its prices.
+    fn feed(&self, feed: u32, mean: Mean, cell: &Cell, around: Around) -> Result<Found, Unsayable> {
+        let Some((day, pricing)) = self.feeds else { return Ok(Vec::new()) };
+        let stretches =
+            feeds::of_day(pricing, feed, mean, day).map_err(|why| self.unsayable(around.rule, why))?;
+        let includes = self.tariff().includes_vat;
+        let mut found: Found = Vec::new();
+        for feeds::Stretch { from, until, value, vat_included } in stretches {
+            let Some(part) = cell.in_minutes(from, until) else { continue };
+            let energy = self.tariff().feeds.get(feed as usize).is_some_and(|feed| feed.money_per_kwh);
+            if !energy || includes == vat_included {
+                found.push((part, value));
+                continue;
+            }
+            for (part, class) in self.taxed(around.tax, &part, around.rule)? {
+                let factor = self.factor(class)?;
+                let converted =
+                    if includes { value.mul(factor) } else { value.div(factor).unwrap_or(Ok(value)) };
+                found.push((part, self.fits(converted, around)?));
+            }
+        }
+        Ok(found)
+    }
+
+    // 1 and all taxes of a class.
+    fn factor(&self, class: u32) -> Result<Num, Unsayable> {
+        match self.tariff().tax_classes.get(class as usize).map(super::Taxes::of) {
+            Some(Ok(taxes)) => Ok(taxes.factor()),
+            Some(Err((rule, why))) => Err(self.unsayable(rule, why)),
+            None => Ok(Num::ONE),
+        }
+    }
+
     fn fits(&self, value: Result<Num, Overflow>, around: Around) -> Result<Num, Unsayable> {
         value.map_err(|_| self.unsayable(around.rule, "the price cannot be worked out"))
     }
@@ -367,12 +442,7 @@ impl<'a> Walk<'a> {
         let mut found: Found = Vec::new();
         for (cell, value) in self.formula(formula, cell, around)? {
             for (cell, class) in self.taxed(around.tax, &cell, around.rule)? {
-                let class = self.tariff().tax_classes.get(class as usize).map(super::Taxes::of);
-                let factor = match class {
-                    Some(Ok(taxes)) => taxes.factor(),
-                    Some(Err((rule, why))) => return Err(self.unsayable(rule, why)),
-                    None => Num::ONE,
-                };
+                let factor = self.factor(class)?;
                 found.push((cell, self.fits(make(value, factor), around)?));
             }
         }

@@ -1,7 +1,7 @@
 //! Cells: conditions that do not overlap, and how they become the shortest list of prices that says the same.
 
 use super::days::{DayPlan, Days, date};
-use crate::chargers::model::{ConditionalPrice, EvseKind, PriceConditions, Range};
+use crate::chargers::model::{EvseKind, PriceConditions, Range};
 use chrono::NaiveTime;
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -15,6 +15,24 @@ pub(super) enum Axis {
     Time,
     ChargingTime,
     IdleTime,
+}
+
+/// What is said in a cell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Said {
+    /// Per unit of the other system, or once.
+    pub price: Decimal,
+    /// Billing step in the engine's unit (ms or millionths of a kWh).
+    pub step: Option<i64>,
+    /// Nothing is charged: something else than a price of zero where that is charged, or rounded.
+    pub free: bool,
+}
+
+impl Said {
+    /// Whether it need not be said where nothing else is.
+    const fn is_nothing(&self) -> bool {
+        self.free
+    }
 }
 
 /// At least, and less than.
@@ -70,39 +88,44 @@ impl Cell {
     }
 }
 
-/// The prices of cells, as few as say it. `zero_too`: a price of nothing is said as well.
+/// The prices of cells, as few as say it. `zero_too`: a price of nothing is said as well. `open`: where nothing is charged
+/// nothing may be said.
 pub(super) fn price_list(
-    cells: Vec<(Cell, Decimal)>,
+    mut cells: Vec<(Cell, Said)>,
     plan: &DayPlan,
     zero_too: bool,
-) -> Vec<ConditionalPrice> {
-    let mut cells: Vec<(Cell, Decimal)> = cells;
+    open: bool,
+) -> Vec<(Said, Option<Box<PriceConditions>>)> {
     merge(&mut cells, plan);
-    let rest = rest(&cells);
+    let free = cells.iter().map(|(_, said)| *said).find(Said::is_nothing);
+    let rest = match free {
+        Some(free) if open => Some(free),
+        _ => rest(&cells),
+    };
     let only = cells.iter().all(|(_, price)| Some(*price) == rest);
     // First those that ask for a card: what follows is for all other cards too.
     cells.sort_by_key(|(cell, _)| cell.brand.is_none());
     let mut list = Vec::new();
     for (cell, price) in cells.iter().filter(|(cell, price)| cell.brand.is_some() || Some(*price) != rest) {
-        list.extend(say(cell, plan).into_iter().map(|when| ConditionalPrice { price: *price, when }));
+        list.extend(say(cell, plan).into_iter().map(|when| (*price, when)));
     }
-    if let Some(rest) = rest.filter(|rest| !rest.is_zero() || (zero_too && only)) {
+    if let Some(rest) = rest.filter(|rest| !rest.is_nothing() || (zero_too && only)) {
         let all = Cell::all(plan.all());
-        list.extend(say(&all, plan).into_iter().map(|when| ConditionalPrice { price: rest, when }));
+        list.extend(say(&all, plan).into_iter().map(|when| (rest, when)));
     }
     list
 }
 
 // The price that is said last and without conditions. Of those with as many cells nothing, which need not be said at all, wins.
-fn rest(cells: &[(Cell, Decimal)]) -> Option<Decimal> {
+fn rest(cells: &[(Cell, Said)]) -> Option<Said> {
     // What is left for other cards must stay behind those that ask for one; a price that asks for a card has no place at the end.
     let prices = cells.iter().filter(|(cell, _)| cell.brand.is_none()).map(|(_, price)| *price);
-    let count = |price: &Decimal| cells.iter().filter(|(_, other)| other == price).count();
-    prices.max_by_key(|price| (count(price), price.is_zero()))
+    let count = |price: &Said| cells.iter().filter(|(_, other)| other == price).count();
+    prices.max_by_key(|price| (count(price), price.is_nothing()))
 }
 
 // Joins cells of one price that differ in one condition only.
-fn merge(cells: &mut Vec<(Cell, Decimal)>, plan: &DayPlan) {
+fn merge(cells: &mut Vec<(Cell, Said)>, plan: &DayPlan) {
     let all = plan.all();
     'again: loop {
         for one in 0..cells.len() {

@@ -1,4 +1,4 @@
-//! Taxes of a price, as OCPP 2.1 stacks them.
+//! Taxes of a price, as OCPP 2.1 stacks them; OCPI has one.
 
 use crate::chargers::model::TaxRate;
 use rust_decimal::Decimal;
@@ -7,7 +7,7 @@ use takst_engine::tariff::{RuleId, TaxClass};
 
 /// The taxes of a price.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub(super) struct Taxes {
+pub struct Taxes {
     // Label, percent, level: a tax is on top of all of lower levels.
     rates: Vec<(String, Decimal, usize)>,
 }
@@ -24,11 +24,11 @@ impl Taxes {
         for (tax, (_, _, level)) in class.taxes.iter().zip(&rates) {
             let lower = rates.iter().filter(|(_, _, other)| other < level).count();
             if lower != tax.on_top_of.len() {
-                return Err((tax.rule, "in OCPP 2.1 a tax is on top of all taxes below it or of none"));
+                return Err((tax.rule, "in {there} a tax is on top of all taxes below it or of none"));
             }
         }
         match class.taxes.get(5) {
-            Some(tax) => Err((tax.rule, "OCPP 2.1 has at most five taxes on a price")),
+            Some(tax) => Err((tax.rule, "{there} has at most five taxes on a price")),
             None => Ok(Self { rates }),
         }
     }
@@ -42,6 +42,18 @@ impl Taxes {
             shares.push((percent / Decimal::ONE_HUNDRED * (Decimal::ONE + base), *level));
         }
         Num::from_decimal(Decimal::ONE + shares.iter().map(|(share, _)| *share).sum::<Decimal>())
+    }
+
+    /// The percentage where there is VAT alone; none where there is nothing.
+    ///
+    /// # Errors
+    /// There are other taxes, or several.
+    pub fn only_vat(&self) -> Result<Option<Decimal>, ()> {
+        match self.rates.as_slice() {
+            [] => Ok(None),
+            [(label, percent, _)] if label == "VAT" => Ok(Some(*percent)),
+            _ => Err(()),
+        }
     }
 
     /// In the words of the standard.

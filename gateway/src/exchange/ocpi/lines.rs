@@ -1,0 +1,266 @@
+//! Elements to charges: for each dimension the elements that price it, in their order.
+
+use super::Problem;
+use super::tariff::{Component, Dimension, EVERY_DAY, Element, Reserved, Restrictions, Tariff};
+use super::words;
+use chrono::Datelike as _;
+use rust_decimal::Decimal;
+
+/// What a charge is in a tariff file.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Kind {
+    Energy,
+    ChargingTime,
+    ParkingTime,
+    /// Once, whatever happens.
+    StartFee,
+    /// Once, as soon as it applies.
+    FlatFee,
+    ReservationTime,
+    ReservationFlat,
+}
+
+impl Kind {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Energy => "energy",
+            Self::ChargingTime => "charging time",
+            Self::ParkingTime => "parking time",
+            Self::StartFee => "start fee",
+            Self::FlatFee => "flat fee",
+            Self::ReservationTime | Self::ReservationFlat => "reservation fee",
+        }
+    }
+
+    /// What its prices are per.
+    pub const fn per(self) -> &'static str {
+        match self {
+            Self::Energy => "kWh",
+            Self::ChargingTime | Self::ParkingTime | Self::ReservationTime => "h",
+            Self::StartFee | Self::FlatFee | Self::ReservationFlat => "session",
+        }
+    }
+}
+
+/// Days (bit 0 Monday) and hours.
+pub(super) type Window = (u8, Option<(u16, u16)>);
+
+/// A price and when it holds.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Line {
+    /// None: nothing is charged here by this charge, for another one charges it.
+    pub price: Option<Decimal>,
+    pub step: i64,
+    /// Any of them; none: at all times.
+    pub windows: Vec<Window>,
+    pub conditions: Vec<String>,
+    pub vat: Option<Decimal>,
+    pub place: String,
+}
+
+impl Line {
+    pub fn is_always(&self) -> bool {
+        self.windows.is_empty() && self.conditions.is_empty()
+    }
+}
+
+/// A charge of the list to come.
+#[derive(Clone, Debug)]
+pub(super) struct Charge {
+    pub kind: Kind,
+    pub label: Option<String>,
+    pub lines: Vec<Line>,
+    /// Its lines answer every case, so that none is needed for the rest.
+    pub closed: bool,
+}
+
+/// The charges of a tariff.
+pub(super) fn charges(tariff: &Tariff, notes: &mut Vec<Problem>, wrong: &mut Vec<Problem>) -> Vec<Charge> {
+    let mut charges: Vec<Charge> = Vec::new();
+    let expires =
+        tariff.elements.iter().any(|element| element.restrictions.reserved == Some(Reserved::Expired));
+    for element in &tariff.elements {
+        let mut seen: Vec<Dimension> = Vec::new();
+        for component in &element.components {
+            if seen.contains(&component.dimension) {
+                let message = "its element has a component of this type already; the first one counts";
+                notes.push(Problem::new(component.place.clone(), message));
+                continue;
+            }
+            seen.push(component.dimension);
+            let reserved = element.restrictions.reserved;
+            let kind = match (component.dimension, reserved) {
+                (Dimension::Energy, None) => Kind::Energy,
+                (Dimension::Time, None) => Kind::ChargingTime,
+                (Dimension::ParkingTime, None) => Kind::ParkingTime,
+                (Dimension::Flat, None) => Kind::FlatFee,
+                (Dimension::Time, Some(_)) => Kind::ReservationTime,
+                (Dimension::Flat, Some(_)) => Kind::ReservationFlat,
+                (Dimension::Energy | Dimension::ParkingTime, Some(_)) => {
+                    let message = "a reservation can only have FLAT and TIME components; take this one out";
+                    wrong.push(Problem::new(component.place.clone(), message));
+                    continue;
+                }
+            };
+            let Some(line) = line(element, component, kind, notes, wrong) else { continue };
+            match charges.iter_mut().find(|charge| charge.kind == kind) {
+                Some(charge) => charge.lines.push(line),
+                None => charges.push(Charge { kind, label: None, lines: vec![line], closed: false }),
+            }
+        }
+    }
+    for charge in &mut charges {
+        if matches!(charge.kind, Kind::ReservationFlat | Kind::ReservationTime) {
+            // What is said of expired reservations counts for them, wherever it stands.
+            charge.lines.sort_by_key(|line| !line.conditions.iter().any(|said| said == EXPIRED));
+        }
+        merge(&mut charge.lines);
+        // A reservation that expires is no session, and pays nothing that a session pays at its start.
+        if charge.kind == Kind::FlatFee && !expires && charge.lines.first().is_some_and(Line::is_always) {
+            charge.kind = Kind::StartFee;
+        }
+    }
+    charges.sort_by_key(|charge| charge.kind);
+    if charges.iter().filter(|charge| charge.kind.word() == "reservation fee").count() > 1 {
+        for charge in &mut charges {
+            match charge.kind {
+                Kind::ReservationTime => charge.label = Some("Reservation time".to_owned()),
+                Kind::ReservationFlat => charge.label = Some("Reservation".to_owned()),
+                _ => {}
+            }
+        }
+    }
+    charges
+}
+
+const EXPIRED: &str = "when expired";
+
+fn line(
+    element: &Element,
+    component: &Component,
+    kind: Kind,
+    notes: &mut Vec<Problem>,
+    wrong: &mut Vec<Problem>,
+) -> Option<Line> {
+    let Restrictions { hours, from, until, kwh, amperes, kw, seconds, days, reserved } =
+        &element.restrictions;
+    let mut conditions = Vec::new();
+    let mut refused = Vec::new();
+    let timed = *days != EVERY_DAY || hours.is_some() || from.is_some() || until.is_some();
+    if reserved.is_some() {
+        let measured = [
+            (*kwh != (None, None), "min_kwh or max_kwh"),
+            (*amperes != (None, None), "min_current or max_current"),
+            (*kw != (None, None), "min_power or max_power"),
+            (*seconds != (None, None), "min_duration or max_duration"),
+        ];
+        for (_, name) in measured.iter().filter(|(is, _)| *is) {
+            refused.push(format!(
+                "a reservation is over before charging begins, so {name} cannot be said of it in a tariff file; take it out"
+            ));
+        }
+        if kind == Kind::ReservationFlat && timed {
+            refused.push(
+                "a fee per reservation is judged when the car is plugged in, and not by the clock of the reservation; take the times and \
+                 dates out, or charge it by TIME"
+                    .to_owned(),
+            );
+        }
+    }
+    if let Some(from) = from.filter(|from| from.year() >= 2000) {
+        conditions.push(format!("from {from}"));
+    }
+    if let Some(last) = until.filter(|until| until.year() < 2100).and_then(|until| until.pred_opt()) {
+        if last.year() < 2000 {
+            let message = "its dates are over since before the year 2000; it is left out";
+            notes.push(Problem::new(element.place.clone(), message));
+            return None;
+        }
+        conditions.push(format!("until {last}"));
+    }
+    let range = |(least, most): &(Option<Decimal>, Option<Decimal>), unit: &str| {
+        let least = least.map(|least| format!("beyond {least} {unit}"));
+        let most = most.map(|most| format!("up to {most} {unit}"));
+        least.into_iter().chain(most).collect::<Vec<_>>()
+    };
+    conditions.extend(range(kwh, "kWh of energy"));
+    conditions.extend(seconds.0.map(|least| format!("beyond {} of connected time", words::time(least))));
+    conditions.extend(seconds.1.map(|most| format!("up to {} of connected time", words::time(most))));
+    for ((least, most), unit) in [(kw, "kW"), (amperes, "A")] {
+        conditions.extend(least.map(|least| format!("{least} {unit} or more")));
+        conditions.extend(most.map(|most| format!("below {most} {unit}")));
+    }
+    if *reserved == Some(Reserved::Expired) {
+        conditions.push(EXPIRED.to_owned());
+    }
+    if *days != EVERY_DAY && hours.is_some_and(|(from, until)| from > until) {
+        notes.push(Problem::new(
+            format!("{}.restrictions.day_of_week", element.place),
+            "with hours over midnight the standard leaves open which day counts; each instant's own day does here",
+        ));
+    }
+    if !refused.is_empty() {
+        let place = format!("{}.restrictions", element.place);
+        wrong.extend(refused.into_iter().map(|message| Problem::new(place.clone(), message)));
+        return None;
+    }
+    let windows = if *days == EVERY_DAY && hours.is_none() { Vec::new() } else { vec![(*days, *hours)] };
+    // OCPI's own times are whole seconds: a step of one rounds nothing.
+    let step = match kind {
+        Kind::Energy => component.step,
+        Kind::ChargingTime | Kind::ParkingTime | Kind::ReservationTime if component.step > 1 => {
+            component.step
+        }
+        _ => 0,
+    };
+    Some(Line {
+        price: Some(component.price),
+        step,
+        windows,
+        conditions,
+        vat: component.vat,
+        place: component.place.clone(),
+    })
+}
+
+// Neighbours that differ in their windows only are one line with several windows.
+fn merge(lines: &mut Vec<Line>) {
+    let mut merged: Vec<Line> = Vec::with_capacity(lines.len());
+    for line in lines.drain(..) {
+        match merged.last_mut() {
+            Some(last)
+                if (last.price, last.step, last.vat) == (line.price, line.step, line.vat)
+                    && last.conditions == line.conditions
+                    && !last.windows.is_empty()
+                    && !line.windows.is_empty() =>
+            {
+                for window in line.windows {
+                    add(&mut last.windows, window);
+                }
+            }
+            _ => merged.push(line),
+        }
+    }
+    for line in &mut merged {
+        for (_, hours) in &mut line.windows {
+            *hours = hours.filter(|hours| *hours != (0, 1440));
+        }
+        // Every day, the whole day: always.
+        if line.windows.contains(&(EVERY_DAY, None)) {
+            line.windows.clear();
+        }
+    }
+    *lines = merged;
+}
+
+// Hours that follow one another on the same days are one stretch.
+fn add(windows: &mut Vec<Window>, (days, hours): Window) {
+    if windows.contains(&(days, hours)) {
+        return;
+    }
+    let last = windows.last_mut().filter(|(known, _)| *known == days);
+    match (last, hours) {
+        (Some((_, Some((_, end)))), Some((from, until))) if *end == from && from < until => *end = until,
+        _ => windows.push((days, hours)),
+    }
+}
