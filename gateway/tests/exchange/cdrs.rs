@@ -28,6 +28,16 @@ fn periods_become_readings_and_states() {
 }
 
 #[test]
+fn zeros_of_both_times_say_nothing() {
+    let session =
+        cdr("2025-01-15T11:00:00Z", &[("2025-01-15T10:00:00Z", "ENERGY 5 TIME 0.0 PARKING_TIME 0.0")]);
+    assert_eq!(session.states.iter().map(|state| state.state).collect::<Vec<_>>(), [State::Charging]);
+    // A meter that ran ahead.
+    let session = cdr("2025-01-15T11:00:00Z", &[("2025-01-15T10:00:00Z", "PARKING_TIME 1 TIME -0.0056")]);
+    assert_eq!(session.states.iter().map(|state| state.state).collect::<Vec<_>>(), [State::Idle]);
+}
+
+#[test]
 fn facts_of_all_versions_are_taken() {
     let json = cdr_json("2025-01-15T12:00:00Z", &[("2025-01-15T10:00:00Z", "ENERGY 5 TIME 2")]);
     let new = json.replace(
@@ -55,7 +65,7 @@ fn what_is_no_cdr_is_left_to_others_and_what_is_wrong_is_said() {
         assert!(session(other).is_none(), "{other}");
     }
     for (text, says) in [
-        (r#"{"charging_periods":[]}"#, "`id` is missing"),
+        (r#"{"charging_periods":[]}"#, "`start_date_time` is missing"),
         (
             r#"{"id":"1","start_date_time":"2025-01-01T00:00:00Z","charging_periods":[]}"#,
             "no charging periods",

@@ -127,9 +127,16 @@ fn a_day_of_spot_prices_goes_out() {
         (&json!("2025-10-25T22:00:00Z"), &json!("2025-10-26T23:00:00Z"))
     );
     let elements = found["elements"].as_array().unwrap();
-    assert_eq!(elements[0]["price_components"][0]["price"], 0.13);
-    assert_eq!(elements[0]["restrictions"]["start_time"], "02:00");
-    assert_eq!(elements.last().unwrap()["price_components"][0]["price"], 0.15);
+    let said = |number: usize| {
+        (&elements[number]["price_components"][0]["price"], &elements[number]["restrictions"])
+    };
+    let day = json!({"start_date": "2025-10-26", "end_date": "2025-10-27"});
+    let (price, when) = said(0);
+    assert_eq!(
+        (price, &when["start_time"], &when["end_time"]),
+        (&json!(0.15), &json!("03:00"), &json!("02:00"))
+    );
+    assert_eq!(said(1), (&json!(0.13), &day));
     // The hour comes twice that day, and the clock cannot tell which one is meant.
     let wrong = out(list, Version::V221, Some(&feed("90"))).unwrap_err();
     assert!(wrong[0].contains("comes twice"), "{wrong:?}");

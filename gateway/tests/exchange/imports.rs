@@ -83,6 +83,17 @@ fn complements_need_no_line_for_the_rest_and_dead_elements_none_at_all() {
     );
     assert!(!found.text.contains("0.99"), "{}", found.text);
     assert!(found.notes.iter().any(|note| note.place.contains("elements[2]")), "{:?}", found.notes);
+    // What stands below an element without restrictions never counts.
+    let below = [element("ENERGY 0.20", ""), element("ENERGY 0.30; TIME 1.00", r#""max_kwh":5"#)];
+    let found = imported(&tariff(&below.join(",")));
+    assert!(found.text.contains("energy in steps of 1 Wh: 0.20 EUR/kWh\n"), "{}", found.text);
+    assert!(found.text.contains("1.00 EUR/h  up to 5 kWh of energy\n"), "{}", found.text);
+    assert!(
+        found.notes.iter().any(|note| note.place == "elements[1].price_components[0]"),
+        "{:?}",
+        found.notes
+    );
+    assert!(imported(&tariff(&element("FLAT 0.00", ""))).text.contains("start fee: free\n"));
 }
 
 #[test]

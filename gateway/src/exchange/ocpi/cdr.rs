@@ -47,12 +47,16 @@ fn at_ms(time: DateTime<Utc>) -> i64 {
     time.timestamp_millis()
 }
 
-// Hours in milliseconds.
-fn hours(at: &At<'_>) -> Result<i64, Problem> {
+// Hours in milliseconds. Some systems take meters that run ahead out of them, and come out below nothing.
+fn hours(at: &At<'_>, notes: &mut Vec<Problem>) -> Result<i64, Problem> {
     let hours = at.decimal()?;
     let ms = hours.checked_mul(Decimal::from(HOUR_MS)).map(|ms| ms.round());
-    let ms = ms.and_then(|ms| i64::try_from(ms).ok()).filter(|ms| *ms >= 0);
-    ms.ok_or_else(|| at.wrong(format!("`{hours}` is no number of hours")))
+    let ms = ms.and_then(|ms| i64::try_from(ms).ok());
+    let ms = ms.ok_or_else(|| at.wrong(format!("`{hours}` is no number of hours")))?;
+    if ms < 0 {
+        notes.push(at.wrong(format!("{hours} hours are less than none, and are taken for none")));
+    }
+    Ok(ms.max(0))
 }
 
 // kWh, kW or A in millionths.
@@ -81,7 +85,8 @@ struct Period {
 fn cdr(at: &At<'_>) -> Result<Taken, Problem> {
     let mut fields = at.object()?;
     let mut notes = Vec::new();
-    let id = fields.need("id")?.text()?.to_owned();
+    let id = fields.take("id").map(|at| at.text().map(str::to_owned)).transpose()?;
+    let id = id.unwrap_or_else(|| "cdr".to_owned());
     let start = at_ms(fields.need("start_date_time")?.time()?);
     let (end, stop) = (fields.take("end_date_time"), fields.take("stop_date_time"));
     let end = end.or(stop).map(|at| at.time()).transpose()?.map(at_ms);
@@ -161,7 +166,8 @@ fn follow(periods: &[Period], session: &mut Session, notes: &mut Vec<Problem>) {
         import = import.saturating_add(period.import);
         export = export.saturating_add(period.export);
         let (time, parking) = (period.time.unwrap_or(0), period.parking.unwrap_or(0));
-        let told = period.time.is_some() || period.parking.is_some();
+        // Zeros of both are said where nobody knows.
+        let told = time > 0 || parking > 0;
         // Hours with four decimals are rounded by up to a fifth of a second; meters and clocks differ by more.
         if told && (time + parking - length).abs() > 60_000.max(length / 100) {
             let message = format!(
@@ -241,9 +247,9 @@ fn period(at: &At<'_>, notes: &mut Vec<Problem>) -> Result<Period, Problem> {
                 energy => period.import = period.import.saturating_add(energy),
             },
             "ENERGY_EXPORT" => period.export = period.export.saturating_add(millionths(&volume)?.max(0)),
-            "TIME" => add(&mut period.time, hours(&volume)?),
-            "PARKING_TIME" => add(&mut period.parking, hours(&volume)?),
-            "RESERVATION_TIME" => add(&mut period.reserved, hours(&volume)?),
+            "TIME" => add(&mut period.time, hours(&volume, notes)?),
+            "PARKING_TIME" => add(&mut period.parking, hours(&volume, notes)?),
+            "RESERVATION_TIME" => add(&mut period.reserved, hours(&volume, notes)?),
             "MIN_POWER" => *least_power = Some(millionths(&volume)?),
             "MAX_POWER" => *most_power = Some(millionths(&volume)?),
             "POWER" => *mean_power = Some(millionths(&volume)?),

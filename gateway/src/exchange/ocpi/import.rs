@@ -176,7 +176,10 @@ impl Work<'_> {
         }
         let kinds: Vec<Kind> = self.charges.iter().map(|charge| charge.kind).collect();
         let has = |kind: Kind| kinds.contains(&kind);
-        if has(Kind::FlatFee) {
+        let later = |charge: &Charge| {
+            charge.kind == Kind::FlatFee && !charge.lines.first().is_some_and(Line::is_always)
+        };
+        if self.charges.iter().any(later) {
             self.note(
                 "elements",
                 "when a FLAT price is charged whose element applies later than from the start is open; here it is charged once, when the first \

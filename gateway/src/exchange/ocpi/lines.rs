@@ -115,6 +115,13 @@ pub(super) fn charges(tariff: &Tariff, notes: &mut Vec<Problem>, wrong: &mut Vec
             charge.lines.sort_by_key(|line| !line.conditions.iter().any(|said| said == EXPIRED));
         }
         merge(&mut charge.lines);
+        // What always holds answers before all that stands below it.
+        if let Some(always) = charge.lines.iter().position(Line::is_always) {
+            for line in charge.lines.drain(always + 1..) {
+                let message = "an earlier element answers first in every case, so this price never counts; it is left out";
+                notes.push(Problem::new(line.place, message));
+            }
+        }
         // A reservation that expires is no session, and pays nothing that a session pays at its start.
         if charge.kind == Kind::FlatFee && !expires && charge.lines.first().is_some_and(Line::is_always) {
             charge.kind = Kind::StartFee;
