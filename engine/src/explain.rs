@@ -2,7 +2,7 @@
 
 use crate::bill::{Bill, assemble};
 use crate::error::PriceError;
-use crate::evaluate::{Around, Base, Edges, Given, Point, Pricing, walk};
+use crate::evaluate::{Around, Base, Edges, Fixed, Given, Point, Pricing, walk};
 use crate::exact::Num;
 use crate::price::{blank, follow};
 use crate::running::{Buffers, Line};
@@ -27,6 +27,8 @@ pub struct Explained {
     pub slices: Vec<Slice>,
     /// What the car was doing, without gaps.
     pub states: Vec<StateSpan>,
+    /// The lines that decided how the slices are taxed, each once. A line without a rate is one of them too.
+    pub tax_rules: Vec<RuleId>,
 }
 
 /// The figures behind a slice's unit price.
@@ -82,8 +84,10 @@ pub fn explain(
     run.close(pricing)?;
     let trace = run.trace.take().unwrap_or_default();
     let mut slices = Vec::new();
+    let mut tax_rules = Vec::new();
     for (line, point, bases) in &trace.slices {
         let Some(charge) = line.source.charge() else { continue };
+        tax_rules.extend(taxed_by(pricing, &run.fixed, charge, point, bases)?);
         let leaf = pricing.p.tariff.leaves.get(line.leaf as usize);
         let Some(Outcome::Price(price)) = leaf.map(|leaf| &leaf.outcome) else { continue };
         let average_power = run.average_so_far()?;
@@ -104,7 +108,30 @@ pub fn explain(
         session.unplugged.is_some(),
         !pricing.p.tariff.bills_monthly,
     )?;
-    Ok(Explained { bill, slices, states })
+    tax_rules.sort_unstable();
+    tax_rules.dedup();
+    Ok(Explained { bill, slices, states, tax_rules })
+}
+
+/// The lines that decide how a charge is taxed at a point: those of all taxes, or the one that says that there is none.
+fn taxed_by(
+    pricing: &Pricing<'_>,
+    fixed: &Fixed,
+    charge: u16,
+    point: &Point,
+    bases: &[Base],
+) -> Result<Vec<RuleId>, PriceError> {
+    let tariff = &pricing.p.tariff;
+    let Some(charge) = tariff.charges.get(usize::from(charge)) else { return Ok(Vec::new()) };
+    let root = fixed.specialise(pricing.p, charge.tax)?;
+    let leaf = walk(pricing.p, fixed, root, point, bases, &mut Edges::new())?;
+    let Some(leaf) = leaf.and_then(|leaf| tariff.leaves.get(leaf as usize)) else { return Ok(Vec::new()) };
+    let class = match leaf.outcome {
+        Outcome::Tax(class) => tariff.tax_classes.get(class as usize),
+        _ => None,
+    };
+    let taxes = class.into_iter().flat_map(|class| &class.taxes).map(|tax| tax.rule);
+    Ok(std::iter::once(leaf.rule).chain(taxes).collect())
 }
 
 fn spans(start: i64, end: i64, changes: &[(i64, State)]) -> Vec<StateSpan> {

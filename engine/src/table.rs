@@ -3,11 +3,13 @@
 //! Prices are those of the first kWh. Where a list asks how much has been used or how much power flows, the prices beyond
 //! each of its thresholds stand in a tier of their own.
 
+mod charge;
 mod discounts;
 mod terms;
 mod tiers;
 mod words;
 
+pub use charge::{ChargeSlice, charge_day};
 pub use discounts::DayDiscount;
 
 use crate::calendar_time::{INSTANTS, LocalTime, local_text, start_of_day};
@@ -126,6 +128,20 @@ pub struct TermSlice {
 /// [`PriceError::MissingFact`] when the tariff asks something that is not said; a day outside the calendar or before the
 /// tariff is in force.
 pub fn day_table(pricing: &Pricing<'_>, asked: &Asked, day: Day) -> Result<DayTable, PriceError> {
+    let mut work = work(pricing, asked, day)?;
+    work.discounts = work.discounts()?;
+    let (slices, tiers) = work.tiered(Work::energy, |below, beyond| below == beyond)?;
+    let tier = |(measure, threshold, slices)| Tier {
+        when: format!("from {}", threshold_text(measure, threshold)),
+        slices,
+    };
+    let tiers = tiers.into_iter().map(tier).collect();
+    let terms = work.terms()?;
+    Ok(DayTable { slices, tiers, terms, discounts: work.discounts })
+}
+
+/// Ready to read the prices of a local day.
+fn work<'a>(pricing: &'a Pricing<'a>, asked: &'a Asked, day: Day) -> Result<Work<'a>, PriceError> {
     let tariff = &pricing.p.tariff;
     let zone = &tariff.zone;
     let (mut start, end) = (start_of_day(zone, day), start_of_day(zone, day.saturating_add(1)));
@@ -140,17 +156,7 @@ pub fn day_table(pricing: &Pricing<'_>, asked: &Asked, day: Day) -> Result<DayTa
         start = start.max(valid_from.0);
     }
     let fixed = Fixed::new(pricing, &asked.facts, &Standing::default(), day);
-    let mut work =
-        Work { pricing, asked, fixed, start, end, at: None, thresholds: Vec::new(), discounts: Vec::new() };
-    work.discounts = work.discounts()?;
-    let (slices, tiers) = work.tiered(Work::energy, |below, beyond| below == beyond)?;
-    let tier = |(measure, threshold, slices)| Tier {
-        when: format!("from {}", threshold_text(measure, threshold)),
-        slices,
-    };
-    let tiers = tiers.into_iter().map(tier).collect();
-    let terms = work.terms()?;
-    Ok(DayTable { slices, tiers, terms, discounts: work.discounts })
+    Ok(Work { pricing, asked, fixed, start, end, at: None, thresholds: Vec::new(), discounts: Vec::new() })
 }
 
 struct Work<'a> {

@@ -1,7 +1,7 @@
 //! What is not paid per kWh: fees and prices of time with their steps, and limits.
 
 use super::words::{beyond_word, per_text, quantity_text, threshold_text};
-use super::{Known, Term, TermSlice, TermTier, Work};
+use super::{Answered, Known, Term, TermSlice, TermTier, Work};
 use crate::document::kind_text;
 use crate::error::PriceError;
 use crate::evaluate::Edges;
@@ -105,7 +105,7 @@ impl Work<'_> {
                 }
                 price => price,
             };
-            let per = found.per.map_or("", per_text);
+            let per = per_of(&found);
             match slices.last_mut() {
                 Some(last) if last.price == price && last.rule == found.rule && last.per == per => {
                     last.to = Instant(to);
@@ -148,6 +148,11 @@ impl Work<'_> {
         }
         Ok(common.map(|(root, _)| root))
     }
+}
+
+/// The unit of a price; empty where it is free.
+pub(super) fn per_of(found: &Answered) -> &'static str {
+    found.per.map_or("", per_text)
 }
 
 fn only_limits(kind: &'static str, label: &str, limits: Vec<Limit>, limits_taxed: bool) -> Option<Term> {
