@@ -7,7 +7,7 @@ use crate::parse::parse;
 use crate::resolve::head::settings;
 use crate::resolve::merge::merge;
 use crate::resolve::report::{Place, error};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use takst_engine::tariff::Tariff;
 
 /// A list may be based on a list that is based on a list ..., so many in all.
@@ -52,6 +52,8 @@ pub struct Compiled {
     pub abstract_list: bool,
     /// Every price line.
     pub cases: Vec<CaseInfo>,
+    /// What each price, feed and value counts, by name: as in `EUR/kWh, excluding VAT`. Names that are wrong are left out.
+    pub units: BTreeMap<String, String>,
 }
 
 /// Compiles `main`. `load` gets the lists it is based on by name, relative to the folder of `main`, or says why it cannot.
@@ -59,7 +61,8 @@ pub fn compile(main: SourceFile, load: &mut dyn FnMut(&str) -> Result<SourceFile
     let mut diagnostics = Vec::new();
     let chain = read_chain(main, load, &mut diagnostics);
     let unread = unread(&chain.sources, &diagnostics);
-    let mut lowered = Lowered { tariff: None, abstract_list: false, cases: Vec::new() };
+    let mut lowered =
+        Lowered { tariff: None, abstract_list: false, cases: Vec::new(), units: BTreeMap::new() };
     // Without a base list nothing that is said about it could be judged.
     if chain.whole {
         let mut found = Vec::new();
@@ -81,6 +84,7 @@ pub fn compile(main: SourceFile, load: &mut dyn FnMut(&str) -> Result<SourceFile
         files: chain.files,
         abstract_list: lowered.abstract_list,
         cases: lowered.cases,
+        units: lowered.units,
     }
 }
 

@@ -3,6 +3,8 @@
 mod print;
 mod same;
 
+pub(crate) use same::without_places;
+
 use crate::ast::Span;
 use crate::diagnostic::{Diagnostic, LineIndex};
 use crate::parse::{self, Parsed};

@@ -63,6 +63,8 @@ pub(crate) struct Lowered {
     pub abstract_list: bool,
     /// Every price line.
     pub cases: Vec<CaseInfo>,
+    /// What each price, feed and value counts, in words.
+    pub units: BTreeMap<String, String>,
 }
 
 /// The work in hand.
@@ -136,8 +138,10 @@ pub(crate) fn lower<'a>(
     }
     out.append(&mut lowering.out);
     let abstract_list = lowering.abstract_list;
+    let units = lowering.units();
     let cases = lowering.cases;
-    Lowered { tariff: tariff.filter(|_| !wrong && unread.is_empty() && !abstract_list), abstract_list, cases }
+    let tariff = tariff.filter(|_| !wrong && unread.is_empty() && !abstract_list);
+    Lowered { tariff, abstract_list, cases, units }
 }
 
 impl<'a> Lowering<'a> {
@@ -240,7 +244,7 @@ impl<'a> Lowering<'a> {
             tests: diagrams.tests,
             measures: diagrams.measures,
             days: diagrams.days,
-            feeds: std::mem::take(&mut self.names.feeds),
+            feeds: self.names.feeds.clone(),
             nodes: diagrams.nodes,
             leaves: std::mem::take(&mut self.leaves),
             values,

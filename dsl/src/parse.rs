@@ -9,22 +9,27 @@ mod explain_traps;
 mod explain_words;
 mod grammar;
 mod lines;
+mod wanted;
 mod words;
 
 pub(crate) use build_expr::{MONTHS, WEEKDAYS};
+pub(crate) use grammar::Rule;
 pub use lines::MAX_LINE;
-pub(crate) use lines::lines;
-pub(crate) use words::setting as setting_meant;
+pub(crate) use lines::{lines, span as span_of};
+pub(crate) use wanted::{Wanted, statement_words, wanted};
+pub(crate) use words::{
+    AFTER_PRICE, AFTER_REBATE, CLAUSES, SETTINGS, STATEMENTS, STEPS, setting as setting_meant, starts_with,
+};
 
 use crate::ast::{At, Case, Cases, File, PriceOrFree, Setting, Span, Statement, Step, VatRate};
 use crate::diagnostic::Diagnostic;
 use build::{Build, Built};
 use explain::{Explain, Place};
-use grammar::{Grammar, Pair, Rule};
+use grammar::{Grammar, Pair};
 use lines::{Line, span};
 use pest::Parser;
 use rust_decimal::Decimal;
-use words::{Body, CHANGE, Form, SETTINGS, STATEMENTS};
+use words::{Body, CHANGE, Form};
 
 /// Largest file in bytes.
 pub const MAX_FILE: usize = 4 * 1024 * 1024;
@@ -547,9 +552,20 @@ fn guess(code: &str) -> Body {
     explain_lists::nearest_statement(code).map_or(Body::Unknown, |(form, _)| form.body)
 }
 
+/// The keys of all settings.
+pub(crate) fn setting_keys() -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().map(|(key, ..)| *key)
+}
+
 /// One line as it was read, for the formatter.
 pub(crate) fn read_line(content: &str, start: usize) -> Line<'_> {
     lines::read(content, start, 0).0
+}
+
+/// Whether a line has a comment.
+#[must_use]
+pub fn has_comment(content: &str) -> bool {
+    read_line(content, 0).comment.is_some()
 }
 
 /// Whether `word` can stand as a name without quotes.

@@ -49,6 +49,22 @@ fn failure(span: Span, message: impl Into<String>) -> Failure {
     Failure { span, message: message.into(), expected: None, got: None }
 }
 
+/// What the lines of a test say of a session, and the prices that they name.
+pub(crate) struct Said {
+    pub facts: takst_engine::session::Facts,
+    pub book: takst_engine::PriceBook,
+    pub cost_price: Option<takst_engine::exact::Num>,
+}
+
+/// Reads the lines of a test (without heading) as far as they are known before charging. None where they are wrong.
+pub(crate) fn said(lines: &[String], prepared: &Prepared) -> Option<Said> {
+    let text: String = lines.iter().map(|line| format!("  {line}\n")).collect();
+    let parsed = crate::parse::parse(&format!("test \"said\"\n{text}"), 0);
+    let [At { it: Statement::Test(test), .. }] = parsed.file.statements.as_slice() else { return None };
+    let scenario = build::build(&test.steps, prepared).ok().filter(|_| parsed.diagnostics.is_empty())?;
+    Some(Said { facts: scenario.session?.facts, book: scenario.book, cost_price: scenario.cost_price })
+}
+
 /// Runs all tests of a file against the tariff compiled from it.
 #[must_use]
 pub fn run(file: &File, prepared: &Prepared) -> Vec<TestResult> {

@@ -26,7 +26,7 @@ pub fn difference(before: &Parsed, after: &Parsed) -> Option<Span> {
 
 /// A node's debug text with the numbers of every `Span { start: 1, end: 2 }` taken out. Texts between quotes stay as
 /// they are: debug texts escape quotes, so where a text ends is certain.
-fn without_places(node: &impl Debug) -> String {
+pub(crate) fn without_places(node: &impl Debug) -> String {
     let debug = format!("{node:?}");
     let mut kept = String::with_capacity(debug.len());
     let mut rest = debug.as_str();

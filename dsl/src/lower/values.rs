@@ -8,7 +8,7 @@ use crate::ast::{self, Clause, Expr, PriceOrFree};
 use crate::resolve::merge::{Body, Item};
 use crate::resolve::names::id;
 use crate::resolve::report::{Labels, Place, error};
-use crate::units::{Counted, Dim};
+use crate::units::{Basis, Counted, Dim};
 use std::collections::{BTreeMap, HashMap};
 use takst_engine::tariff::{Outcome, Per, Price, Value};
 
@@ -32,6 +32,41 @@ pub(super) enum KnownValue {
 }
 
 impl<'a> Lowering<'a> {
+    /// What each name that may stand in a formula counts, as in `EUR/kWh, excluding VAT`; names that are wrong are left out.
+    pub(super) fn units(&self) -> BTreeMap<String, String> {
+        let values = self.known_values.iter().filter_map(|(name, known)| {
+            let unit = match known {
+                KnownValue::Price { typed, .. } => {
+                    let typed = typed.as_ref()?;
+                    let basis = match typed.basis {
+                        Basis::Any => "",
+                        Basis::Net => ", excluding VAT",
+                        Basis::Gross => ", including VAT",
+                    };
+                    let unit = if typed.dim.is_plain() { typed.dim.words() } else { typed.dim.written() };
+                    format!("{unit}{basis}")
+                }
+                KnownValue::Quantity { counted, .. } => match counted.as_ref()? {
+                    Counted::Energy => "an energy",
+                    Counted::Time => "a time",
+                    Counted::Power => "a power",
+                    Counted::Current => "a current",
+                }
+                .to_owned(),
+            };
+            Some(((*name).to_owned(), unit))
+        });
+        let feeds = self.names.feeds.iter().map(|feed| {
+            let basis = match feed.includes_vat {
+                None => "",
+                Some(false) => ", excluding VAT",
+                Some(true) => ", including VAT",
+            };
+            (feed.name.clone(), format!("{}{basis}", feed.unit))
+        });
+        values.chain(feeds).collect()
+    }
+
     /// Works out all named prices, each after the ones it names, and all quantities.
     pub(super) fn all_values(&mut self) {
         let mut prices: Vec<(&'a str, &'a ast::Price, &'a Item<'a>)> = Vec::new();

@@ -9,7 +9,7 @@ use takst_engine::bill::Source;
 use takst_engine::document::money;
 use takst_engine::error::PriceError;
 use takst_engine::explain::{Explained, explain};
-use takst_engine::tariff::{ChargeKind, Tariff};
+use takst_engine::tariff::{ChargeKind, Leaf, Outcome, Tariff};
 use takst_engine::{Bill, Pricing};
 
 /// Prices the scenario and compares. Returns the failures and the rules that decided an amount.
@@ -39,10 +39,18 @@ pub(super) fn check(scenario: &Scenario, expectations: &[(Span, &Expect)]) -> (V
 fn reached(tariff: &Tariff, explained: &Explained) -> Vec<u32> {
     let mut rules = explained.bill.rules();
     rules.extend(explained.slices.iter().flat_map(|slice| &slice.figures).filter_map(|figure| figure.rule));
+    rules.extend(&explained.tax_rules);
+    // Fees that are not in any slice are taxed all the same.
     rules.extend(explained.bill.taxes.iter().filter_map(|row| {
         let class = tariff.tax_classes.get(row.class as usize)?;
         Some(class.taxes.get(row.tax as usize)?.rule)
     }));
+    // Where nothing is taxed there is no row of a tax either: the line that says so.
+    for row in &explained.bill.rows {
+        let untaxed = tariff.tax_classes.get(row.tax as usize).is_some_and(|class| class.taxes.is_empty());
+        let says = |leaf: &&Leaf| untaxed && leaf.outcome == Outcome::Tax(row.tax);
+        rules.extend(tariff.leaves.iter().filter(says).map(|leaf| leaf.rule));
+    }
     rules.sort_unstable();
     rules.dedup();
     rules

@@ -1,26 +1,26 @@
 //! `takst test`.
 
 use super::failure::{Exit, Failure};
-use super::layout::{columns, count, left, wrap};
+use super::layout::{columns, count, left, right, wrap};
 use super::out::{Look, Out};
 use super::tariffs::{self, Checked};
 use clap::Args;
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use takst_dsl::compile::{Compiled, SourceFile};
+use takst_dsl::coverage::{Covered, coverage, suggestion};
 use takst_dsl::diagnostic::LineIndex;
 use takst_dsl::scenario::{self, TestResult};
 use takst_engine::Prepared;
-use takst_engine::tariff::Outcome;
 
 /// Run the tests in tariff files
 ///
-/// With --coverage the price lines that no test reaches are listed as well.
+/// With --coverage each price line stands there with the number of tests that reach it, and for those that none reaches a
+/// test that would, ready to be put into the file.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  takst test prices.tariff\n  takst test --coverage tariffs/*.tariff")]
 pub struct Test {
-    /// List the price lines that no test reaches
+    /// Say how many tests reach each price line, with a test for those that none reaches
     #[arg(long)]
     coverage: bool,
     /// Tariff files; `-` is standard input
@@ -71,14 +71,18 @@ struct CoverageDoc {
     lines: usize,
     reached: usize,
     unreached: Vec<LineDoc>,
+    cases: Vec<LineDoc>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Clone)]
 struct LineDoc {
     file: String,
     line: usize,
     of: String,
     text: String,
+    tests: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suggestion: Option<String>,
 }
 
 impl Test {
@@ -167,7 +171,7 @@ impl Test {
             report.tests.push(document);
         }
         if let Some(all) = &mut report.coverage {
-            let coverage = coverage(&compiled, &results);
+            let coverage = document_of(&compiled, &prepared, &results);
             if !out.json() {
                 show_coverage(&coverage, out)?;
             }
@@ -232,41 +236,27 @@ fn show(test: &TestDoc, out: &mut Out) -> Result<(), Failure> {
     Ok(())
 }
 
-fn coverage(compiled: &Compiled, results: &[TestResult]) -> CoverageDoc {
-    let reached: BTreeSet<u32> = results.iter().flat_map(|result| result.reached.iter().copied()).collect();
-    let rule_of = |leaf: &u32| {
-        let tariff = compiled.tariff.as_ref()?;
-        tariff.leaves.get(*leaf as usize).map(|leaf| leaf.rule)
+fn document_of(compiled: &Compiled, prepared: &Prepared, results: &[TestResult]) -> CoverageDoc {
+    let name = |source: u32| {
+        compiled.sources.get(source as usize).map_or_else(String::new, |source| source.name.clone())
     };
-    let indexes: Vec<LineIndex<'_>> =
-        compiled.sources.iter().map(|source| LineIndex::new(&source.text)).collect();
-    let mut document = CoverageDoc {
-        file: compiled.sources.first().map_or_else(String::new, |source| source.name.clone()),
-        lines: 0,
-        reached: 0,
-        unreached: Vec::new(),
+    let covered = coverage(compiled, results);
+    let line = |covered: &Covered| LineDoc {
+        file: name(covered.source),
+        line: covered.line,
+        of: covered.of.clone(),
+        text: covered.text.clone(),
+        tests: covered.tests.len(),
+        suggestion: if covered.tests.is_empty() { suggestion(compiled, prepared, covered) } else { None },
     };
-    // A named quantity decides when a charge begins, not what it costs.
-    let prices = |leaf: &u32| {
-        let leaf = compiled.tariff.as_ref().and_then(|tariff| tariff.leaves.get(*leaf as usize));
-        leaf.is_some_and(|leaf| !matches!(leaf.outcome, Outcome::Quantity(_)))
-    };
-    for case in compiled.cases.iter().filter(|case| case.leaves.iter().any(prices)) {
-        document.lines += 1;
-        if case.leaves.iter().filter_map(rule_of).any(|rule| reached.contains(&rule)) {
-            document.reached += 1;
-            continue;
-        }
-        let Some((source, index)) =
-            compiled.sources.get(case.source as usize).zip(indexes.get(case.source as usize))
-        else {
-            continue;
-        };
-        let (line, _) = index.line_column(case.span.start);
-        let text = index.line(line).trim().to_owned();
-        document.unreached.push(LineDoc { file: source.name.clone(), line, of: case.of.clone(), text });
+    let cases: Vec<LineDoc> = covered.iter().map(line).collect();
+    CoverageDoc {
+        file: name(0),
+        lines: cases.len(),
+        reached: cases.iter().filter(|case| case.tests > 0).count(),
+        unreached: cases.iter().filter(|case| case.tests == 0).cloned().collect(),
+        cases,
     }
-    document
 }
 
 fn show_coverage(coverage: &CoverageDoc, out: &mut Out) -> Result<(), Failure> {
@@ -274,16 +264,32 @@ fn show_coverage(coverage: &CoverageDoc, out: &mut Out) -> Result<(), Failure> {
     let text =
         out.paint(look, &format!("{} of {} reached", coverage.reached, count(coverage.lines, "price line")));
     out.line(&format!("  {text}"))?;
-    let width = coverage
-        .unreached
-        .iter()
-        .map(|line| columns(&format!("{}:{}", line.file, line.line)))
-        .max()
-        .unwrap_or(0);
+    let place = |line: &LineDoc| format!("{}:{}", line.file, line.line);
+    let width = coverage.cases.iter().map(|line| columns(&place(line))).max().unwrap_or(0);
+    let often = |line: &LineDoc| count(line.tests, "test");
+    let most = coverage.cases.iter().map(|line| columns(&often(line))).max().unwrap_or(0);
+    for line in &coverage.cases {
+        let where_it_is = out.paint(Look::Faint, &left(&place(line), width));
+        let look = if line.tests == 0 { Look::Warn } else { Look::Faint };
+        let often = out.paint(look, &right(&often(line), most));
+        out.line(&format!("    {where_it_is}  {often}  {}", line.text))?;
+    }
     for line in &coverage.unreached {
-        let place = left(&format!("{}:{}", line.file, line.line), width);
-        let place = out.paint(Look::Faint, &place);
-        out.line(&format!("    {place}  {}", line.text))?;
+        out.line("")?;
+        match &line.suggestion {
+            Some(test) => {
+                out.line(&format!("  a test that reaches {}:", place(line)))?;
+                for text in test.lines() {
+                    out.line(&format!("    {text}"))?;
+                }
+            }
+            None => {
+                let text = format!("no test was found that reaches {}: `takst month` may", place(line));
+                for text in wrap(&text, out.width().saturating_sub(2)) {
+                    out.line(&format!("  {text}"))?;
+                }
+            }
+        }
     }
     Ok(())
 }
