@@ -7,6 +7,8 @@ use serde::Serialize;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
+    /// Nothing is wrong; a careful colleague would ask.
+    Advice,
     /// The tariff can be used.
     Warning,
     /// It can not.

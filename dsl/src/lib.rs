@@ -9,6 +9,7 @@ pub mod diagnostic;
 pub mod editor;
 pub mod format;
 pub mod holidays;
+pub mod lint;
 pub mod lower;
 pub mod parse;
 pub mod resolve;

@@ -16,6 +16,7 @@ mod import;
 mod ir;
 mod key;
 pub(crate) mod layout;
+mod lint;
 mod month;
 mod out;
 mod pki;
@@ -96,6 +97,7 @@ enum Verb {
     Check(check::Check),
     Fmt(fmt::Fmt),
     Test(test::Test),
+    Lint(lint::Lint),
     Price(price::Price),
     Explain(explain::Explain),
     Table(table::Table),
@@ -143,6 +145,7 @@ fn run(verb: &Verb, out: &mut Out) -> Result<Exit, Failure> {
         Verb::Check(check) => check.run(out),
         Verb::Fmt(fmt) => fmt.run(out),
         Verb::Test(test) => test.run(out),
+        Verb::Lint(lint) => lint.run(out),
         Verb::Price(price) => price.run(out),
         Verb::Explain(explain) => explain.run(out),
         Verb::Table(table) => table.run(out),

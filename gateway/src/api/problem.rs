@@ -74,6 +74,7 @@ impl Finding {
                 severity: match found.severity {
                     Severity::Error => "error",
                     Severity::Warning => "warning",
+                    Severity::Advice => "advice",
                 }
                 .to_owned(),
                 message: found.message.clone(),

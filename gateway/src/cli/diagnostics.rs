@@ -124,6 +124,7 @@ fn report<'a>(sources: &'a [SourceFile], found: &'a Diagnostic, width: usize) ->
     let level = match found.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Advice => Level::NOTE.with_name("advice"),
     };
     let mut group = Group::with_title(level.primary_title(&found.message).id(found.code));
     let mut shown: Vec<u32> = Vec::new();

@@ -9,9 +9,12 @@ use crate::exchange::ocpi;
 use crate::prices;
 use clap::Args;
 use std::path::{Path, PathBuf};
+use takst_engine::calendar_time::LocalTime;
 use takst_engine::document::{Document, inputs, money};
 use takst_engine::input::InputError;
+use takst_engine::prices::FeedFile;
 use takst_engine::tariff::{Measure, Tariff, Test, Who};
+use takst_engine::units::{Day, Instant};
 use takst_engine::{Bill, PriceBook, Pricer, Pricing, Session, Standing, price};
 
 /// Work out the bill of a session, or of every session in a .jsonl file
@@ -88,21 +91,46 @@ impl SessionInputs {
     }
 }
 
+/// The local days on which price feeds have a price; the first thousand of them.
+///
+/// # Errors
+/// As [`book`].
+pub fn days(paths: &[PathBuf], tariff: &Tariff) -> Result<std::ops::Range<Day>, Failure> {
+    let day = |at: Instant| LocalTime::at(&tariff.zone, at.0).day;
+    let mut days: Option<(Day, Day)> = None;
+    for feed in feeds(paths, tariff)? {
+        for step in feed.prices {
+            let (from, to) = (day(step.from), day(Instant(step.to.0 - 1)));
+            days = Some(days.map_or((from, to), |(first, last)| (first.min(from), last.max(to))));
+        }
+    }
+    let (first, last) = days.unwrap_or((0, -1));
+    Ok(first..last.saturating_add(1).min(first.saturating_add(1_000)))
+}
+
 /// Reads price feeds, in the currency in which the tariff wants its spot prices where a file has several.
 ///
 /// # Errors
 /// A file that cannot be read or is no price feed.
 pub fn book(paths: &[PathBuf], tariff: &Tariff) -> Result<PriceBook, Failure> {
-    let spot = tariff.feeds.iter().find(|feed| feed.name == "spot").map(|feed| feed.unit.as_str());
-    let currency = spot.and_then(|unit| unit.split('/').next()).unwrap_or(&tariff.currency.code);
     let mut book = PriceBook::default();
     for path in paths {
-        let refused = |error: InputError| Failure::Input(format!("{}: {error}", files::shown(path)));
-        for feed in prices::read(&files::text(path)?, path, currency).map_err(refused)? {
-            book.add(feed).map_err(refused)?;
+        for feed in feeds(std::slice::from_ref(path), tariff)? {
+            book.add(feed).map_err(|error| Failure::Input(format!("{}: {error}", files::shown(path))))?;
         }
     }
     Ok(book)
+}
+
+fn feeds(paths: &[PathBuf], tariff: &Tariff) -> Result<Vec<FeedFile>, Failure> {
+    let spot = tariff.feeds.iter().find(|feed| feed.name == "spot").map(|feed| feed.unit.as_str());
+    let currency = spot.and_then(|unit| unit.split('/').next()).unwrap_or(&tariff.currency.code);
+    let mut all = Vec::new();
+    for path in paths {
+        let refused = |error: InputError| Failure::Input(format!("{}: {error}", files::shown(path)));
+        all.extend(prices::read(&files::text(path)?, path, currency).map_err(refused)?);
+    }
+    Ok(all)
 }
 
 /// Reads a file of opening counters.

@@ -66,6 +66,7 @@ impl fmt::Display for Problems {
             let severity = match found.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
+                Severity::Advice => "advice",
             };
             write!(f, "{severity} {}: {}", found.code, found.message)?;
             if let Some(help) = &found.help {

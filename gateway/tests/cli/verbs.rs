@@ -188,7 +188,61 @@ fn test_shows_what_was_expected_and_what_came() {
     );
     let unreached = json["coverage"][0]["unreached"].as_array().unwrap();
     assert_eq!(unreached.iter().map(|line| line["line"].as_u64().unwrap()).collect::<Vec<_>>(), [15, 21]);
+    let cases = json["coverage"][0]["cases"].as_array().unwrap();
+    assert_eq!(json["coverage"][0]["lines"], cases.len());
+    assert!(cases.iter().any(|case| case["tests"] == 2), "{cases:?}");
+    // What is proposed does what it says.
+    let mut text = std::fs::read_to_string(here().join("files/city.tariff")).unwrap();
+    for line in unreached {
+        text = format!("{text}\n{}", line["suggestion"].as_str().unwrap());
+    }
+    let piped = with_input(&["test", "--coverage", "--format", "json", "-"], text.as_bytes()).json();
+    assert_eq!((&piped["failed"], &piped["coverage"][0]["unreached"]), (&1.into(), &serde_json::json!([])));
     assert_eq!(takst(&["test", "hotel.tariff"]).code, 0);
+}
+
+#[test]
+fn lint_gives_advice_and_ends_as_check_does() {
+    let list = "tariff \"A\"\n  currency: EUR\n  time zone: Europe/Vienna\n  prices: including VAT\nVAT: 20%\nenergy: 45 EUR/kWh\n";
+    let ran = with_input(&["lint", "-"], list.as_bytes());
+    assert_eq!(ran.code, 0, "advice is no error");
+    assert!(ran.out.contains("advice[L12]: more than 3 EUR for a kWh is unusual"), "{}", ran.out);
+    assert!(ran.out.ends_with("2 pieces of advice on 1 file\n"), "{}", ran.out);
+    assert_eq!(with_input(&["lint", "--strict", "-"], list.as_bytes()).code, 1);
+    let json = with_input(&["lint", "--format", "json", "-"], list.as_bytes()).json();
+    assert_eq!((&json["files"], &json["errors"], &json["advice"]), (&1.into(), &0.into(), &2.into()));
+    let found = &json["diagnostics"][1];
+    assert_eq!(
+        (&found["code"], &found["severity"], &found["line"]),
+        (&"L12".into(), &"advice".into(), &6.into())
+    );
+    let wrong = with_input(&["lint", "-"], list.replace("45", "4,5").as_bytes());
+    assert_eq!(wrong.code, 1);
+    assert!(wrong.out.contains("E025") && wrong.out.contains("1 error in 1 file"), "{}", wrong.out);
+    assert_eq!(takst(&["lint", "missing.tariff"]).code, 3);
+    let folder = tempfile::tempdir().unwrap();
+    let prices = folder.path().join("spot.json");
+    let step = |from: &str, to: &str, price: &str| {
+        format!(
+            r#"{{"from": "2025-05-11T{from}:00+02:00", "to": "2025-05-11T{to}:00+02:00", "price": "{price}"}}"#
+        )
+    };
+    let steps =
+        [step("00:00", "13:00", "0.01"), step("13:00", "14:00", "-0.0501"), step("14:00", "23:00", "-0.05")];
+    let feed = format!(
+        r#"{{"feed": "spot", "unit": "EUR/kWh", "vat_included": true, "prices": [{}]}}"#,
+        steps.join(", ")
+    );
+    std::fs::write(&prices, feed).unwrap();
+    let spot = list.replace("45 EUR/kWh", "spot + 0.05 EUR/kWh");
+    let prices = prices.display().to_string();
+    let ran = with_input(&["lint", "--prices", &prices, "-"], spot.as_bytes());
+    assert!(ran.out.contains("below zero: -0.0001 EUR on 2025-05-11 at 13:00"), "{}{}", ran.out, ran.err);
+    assert!(!with_input(&["lint", "-"], spot.as_bytes()).out.contains("L01"), "without prices nobody knows");
+    let tested = "test \"ten\"\n  charge 10 kWh from 2025-03-10 12:00 to 13:00\n  expect energy 4.50 EUR\n";
+    let fine = format!("{}{tested}", list.replace("45 EUR", "45 cent"));
+    let fine = with_input(&["lint", "--strict", "-"], fine.as_bytes());
+    assert_eq!((fine.code, fine.out.as_str()), (0, "1 file, no advice\n"), "{}", fine.err);
 }
 
 #[test]
