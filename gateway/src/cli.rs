@@ -17,6 +17,7 @@ mod ir;
 mod key;
 pub(crate) mod layout;
 mod lint;
+mod lsp;
 mod month;
 mod out;
 mod pki;
@@ -104,6 +105,7 @@ enum Verb {
     Diff(diff::Diff),
     Month(month::Month),
     Ir(ir::Ir),
+    Lsp(lsp::Lsp),
     Simulate(simulate::Simulate),
     Backup(backup::Backup),
     Restore(restore::Restore),
@@ -152,6 +154,7 @@ fn run(verb: &Verb, out: &mut Out) -> Result<Exit, Failure> {
         Verb::Diff(diff) => diff.run(out),
         Verb::Month(month) => month.run(out),
         Verb::Ir(ir) => ir.run(out),
+        Verb::Lsp(lsp) => lsp.run(out),
         Verb::Simulate(simulate) => simulate.run(out),
         Verb::Backup(backup) => backup.run(out),
         Verb::Restore(restore) => restore.run(out),

@@ -22,6 +22,7 @@ pub mod invoices;
 pub mod ledger;
 pub mod link;
 pub mod live;
+mod lsp;
 pub mod monitor;
 pub mod ocpp;
 pub mod outbox;

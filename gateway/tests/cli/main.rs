@@ -16,6 +16,7 @@ mod store_support;
 
 mod exchange;
 mod export;
+mod lsp;
 mod people;
 mod plugin;
 mod serve;
