@@ -15,6 +15,8 @@ use harness::Case;
 use scenario::{Cut, session_json, tariff_text};
 use std::borrow::Cow;
 use std::hint::black_box;
+use takst_dsl::editor::Document;
+use takst_dsl::lint::lint;
 use takst_dsl::{Compiled, SourceFile, compile};
 use takst_engine::document::inputs;
 use takst_engine::session::{Reading, State, StateFrom};
@@ -34,6 +36,7 @@ pub const CASES: &[Case] = &[
     Case { name: "reading-after-10", prepare: || one_more_reading(10) },
     Case { name: "reading-after-10000", prepare: || one_more_reading(10_000) },
     Case { name: "check-1000-lines", prepare: check },
+    Case { name: "edit-1000-lines", prepare: edit },
 ];
 
 /// A list that must be right.
@@ -132,5 +135,17 @@ fn check() -> Box<dyn FnMut()> {
     Box::new(move || {
         let main = SourceFile { name: "long.tariff".into(), text: black_box(&text).clone() };
         black_box(compile(main, &mut |_| Err("there is no other list".into())));
+    })
+}
+
+// What an editor waits for after a key: the whole list checked again, with advice, and its places counted.
+fn edit() -> Box<dyn FnMut()> {
+    let text = long_list::long_list();
+    checked("long.tariff", &text);
+    Box::new(move || {
+        let document = Document::new(black_box(&text).clone());
+        let main = SourceFile { name: "long.tariff".into(), text: document.text().to_owned() };
+        let compiled = compile(main, &mut |_| Err("there is no other list".into()));
+        black_box((lint(&compiled), document));
     })
 }
