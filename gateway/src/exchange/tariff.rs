@@ -251,10 +251,10 @@ impl<'a> Work<'a> {
                  `parking time` is the same",
             ),
             ChargeKind::PaymentFee => {
-                no("{there} has no fee per bill; a `flat fee` per session is the nearest")
+                no("{there} has no fee per bill; a `flat fee` per session is the nearest");
             }
             ChargeKind::ConnectedTime if stepped => {
-                no("{there} counts charging and parking apart, so steps of both together cannot be said")
+                no("{there} counts charging and parking apart, so steps of both together cannot be said");
             }
             ChargeKind::ChargingTime if stepped && parks && !charge.steps_without_parking => no(
                 "{there} does not round charging time up in a session that pays for parking; say `steps only without parking time`",

@@ -399,7 +399,7 @@ fn add_step(charge: &Charge, lines: &mut Vec<Line>) {
         })
     };
     let counts = |line: &&Line| charge.step.is_some() || !is_free(charge, line);
-    let Some(last) = lines.iter().filter(counts).next_back() else { return };
+    let Some(last) = lines.iter().rfind(counts) else { return };
     let Some(step) = charge.step.or_else(|| of_case(last)) else { return };
     let sum: i128 = lines.iter().filter(counts).map(|l| l.quantity).sum();
     let excess = (step - sum.rem_euclid(step)).rem_euclid(step);

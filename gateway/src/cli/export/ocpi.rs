@@ -20,7 +20,7 @@ use takst_engine::units::Day;
 /// with that day's prices. A group is said with --group, for a tariff over there is for whom it is given to.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  takst export ocpi city.tariff --party NL*ABC > tariff.json
+  takst export ocpi city.tariff --party NL-ABC > tariff.json
   takst export ocpi city.tariff --group members --version 2.3.0
   takst export ocpi spot.tariff --date 2025-10-26 --prices spot-fi.json")]
 pub struct Ocpi {
@@ -32,8 +32,8 @@ pub struct Ocpi {
     /// The version of OCPI
     #[arg(long, value_name = "2.2.1|2.3.0", default_value = "2.2.1", value_parser = version)]
     version: Version,
-    /// Country and party id of the operator, as in NL*ABC
-    #[arg(long, value_name = "COUNTRY*PARTY", value_parser = party)]
+    /// Country and party id of the operator, as in NL-ABC
+    #[arg(long, value_name = "COUNTRY-PARTY", value_parser = party)]
     party: Option<(String, String)>,
     /// This day alone: spot prices, public holidays and yearly days can be said then
     #[arg(long, value_name = "DATE", value_parser = date, conflicts_with_all = ["from", "until"])]
@@ -64,7 +64,7 @@ fn party(text: &str) -> Result<(String, String), String> {
     });
     let upper = |(country, party): (&str, &str)| (country.to_uppercase(), party.to_uppercase());
     parts.map(upper).ok_or_else(|| {
-        "write two letters for the country and up to three for the party, as in NL*ABC".to_owned()
+        "write two letters for the country and up to three for the party, as in NL-ABC".to_owned()
     })
 }
 

@@ -346,7 +346,7 @@ impl Writer<'_> {
         let mut notes = Vec::new();
         if self.sent.party.is_none() {
             notes.push(
-                "partners want to know whose tariff it is: say it with --party, as in --party NL*ABC"
+                "partners want to know whose tariff it is: say it with --party, as in --party NL-ABC"
                     .to_owned(),
             );
         }
