@@ -95,6 +95,7 @@ pub(super) fn wants(rule: Rule) -> Vec<Want> {
         Rule::string | Rule::strings | Rule::tax_name => vec![Want::Text],
         Rule::zone => vec![Want::Zone],
         Rule::area => vec![Want::Area],
+        Rule::running_value => plain(&["keep prices", "change prices"]),
         Rule::keep_prices => plain(&["keep prices"]),
         Rule::change_prices => plain(&["change prices"]),
         Rule::quarter => plain(&["15 min"]),
