@@ -394,7 +394,8 @@ fn every_code_in_the_sources_is_in_a_table() {
     let mut all = Vec::new();
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut all);
     let tables: usize = all.iter().map(|text| text.matches("pub const CODES: &[(&str, &str)]").count()).sum();
-    assert_eq!(tables, 4, "a table is not known here");
+    // One is of advice, which has a document of its own (`tests/lints.rs`).
+    assert_eq!(tables, 5, "a table is not known here");
     let mut seen = BTreeSet::new();
     for text in &all {
         for word in text.split('"').filter(|word| word.len() == 4 && word.starts_with(['E', 'W'])) {
