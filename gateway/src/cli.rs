@@ -1,6 +1,7 @@
 //! The command line: one verb, one file. What is read and worked out lives in the other crates.
 
 mod backup;
+mod chart;
 mod check;
 mod completions;
 mod demo;

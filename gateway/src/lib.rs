@@ -12,6 +12,7 @@ mod cli;
 mod clock;
 pub mod demo;
 pub mod desk;
+mod draw;
 pub mod exchange;
 pub mod export;
 pub mod feeds;

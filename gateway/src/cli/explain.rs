@@ -1,24 +1,27 @@
 //! `takst explain`.
 
+use super::chart;
 use super::failure::{Exit, Failure};
 use super::layout::{columns, ends, fit, left, places, right, wrap};
 use super::out::Out;
 use super::price::{SessionInputs, plug, pricing, standing};
-use super::receipt::{Dates, Sheet, belongs, quantity_places, span};
+use super::receipt::{Dates, Sheet, belongs, quantity_places, session_times, span};
 use super::tariffs;
+use crate::draw::session::{Lane, Picture, lanes, word};
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
 use takst_engine::calendar_time::local_text;
 use takst_engine::document::{ChargeDoc, Document, LineDoc, inputs};
 use takst_engine::explain::{Explained, Figure, explain};
-use takst_engine::session::State;
-use takst_engine::units::Instant;
+use takst_engine::units::{HOUR_MS, Instant};
 use takst_engine::{Prepared, Pricing};
 
-/// Say why a session costs what it costs: slice by slice, with the tariff line that won
+/// Say why a session costs what it costs: drawn on the clock, then slice by slice, with the tariff line that won
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  takst explain spot.tariff --session 210.json --prices spot-fi.json")]
+#[command(after_help = "Examples:
+  takst explain spot.tariff --session 210.json --prices spot-fi.json
+  takst explain spot.tariff --session 210.json --prices spot-fi.json --svg 210.svg")]
 pub struct Explain {
     /// The tariff file
     #[arg(value_name = "TARIFF")]
@@ -28,7 +31,13 @@ pub struct Explain {
     /// Opening counters
     #[arg(long, value_name = "FILE")]
     standing: Option<PathBuf>,
+    /// Write the session as a picture
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
 }
+
+// Pixels across a picture.
+const WIDTH: i64 = 760;
 
 #[derive(Serialize)]
 struct Explanation<'a> {
@@ -83,6 +92,9 @@ impl Explain {
         let document = explained.bill.document(&pricing, &session, inputs);
         let work =
             Work { pricing: &pricing, prepared: &prepared, explained: &explained, document: &document };
+        if let Some(path) = &self.svg {
+            super::files::write(path, &work.picture().file())?;
+        }
         if out.json() {
             let slices = document.lines.iter().map(|line| SliceDoc {
                 line,
@@ -113,15 +125,39 @@ impl Work<'_> {
         local_text(&self.pricing.prepared().tariff().zone, at)
     }
 
+    fn lanes(&self) -> Vec<Lane> {
+        lanes(self.document, &self.prepared.tariff().file)
+    }
+
+    // The session as a picture, on full hours.
+    fn picture(&self) -> Picture<'_> {
+        let (document, states) = (self.document, &self.explained.states);
+        let start = states.first().map_or(0, |span| span.from.0).div_euclid(HOUR_MS) * HOUR_MS;
+        let end = states.last().map_or(start, |span| span.to.0);
+        let end = (end + HOUR_MS - 1).div_euclid(HOUR_MS) * HOUR_MS;
+        let total = match document.status {
+            "pending" => "total not known yet".to_owned(),
+            _ => format!("{} {}", document.currency, document.total),
+        };
+        let kwh = places(&document.energy_kwh, 0, 3);
+        let about = format!("{}, {kwh} kWh, {total}", session_times(document));
+        Picture {
+            heading: Some((format!("{}: session {}", document.tariff.name, document.session), about)),
+            width: WIDTH,
+            zone: &self.prepared.tariff().zone,
+            from: Instant(start),
+            to: Instant(end.max(start + HOUR_MS)),
+            prices: Vec::new(),
+            price_unit: String::new(),
+            states,
+            lanes: self.lanes(),
+            handles: None,
+        }
+    }
+
     fn states(&self) -> Vec<StateDoc> {
         let document = |span: &takst_engine::explain::StateSpan| StateDoc {
-            state: match span.state {
-                State::Waiting => "waiting",
-                State::Charging => "charging",
-                State::Idle => "idle",
-                State::Paused => "paused",
-                State::Feeding => "feeding",
-            },
+            state: word(span.state),
             from: self.time(span.from),
             to: self.time(span.to),
         };
@@ -159,6 +195,15 @@ impl Work<'_> {
 
     fn show(&self, sheet: Sheet, out: &mut Out) -> Result<(), Failure> {
         let dates = Dates::of(self.document);
+        let zone = &self.prepared.tariff().zone;
+        let drawn = chart::session(out.glyphs(), sheet.width, zone, &self.explained.states, &self.lanes());
+        for line in &drawn {
+            let text = if line.faint { sheet.faint(&line.text) } else { line.text.clone() };
+            out.line(&text)?;
+        }
+        if !drawn.is_empty() {
+            out.line("")?;
+        }
         let mut heading = dates.first().to_owned();
         for state in self.states() {
             let at = dates.heading(&state.from);

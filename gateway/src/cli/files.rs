@@ -57,6 +57,15 @@ pub fn text(path: &Path) -> Result<String, Failure> {
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
+/// Writes a file.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text)
+        .map_err(|error| Failure::Io(format!("`{}` cannot be written: {error}", path.display())))
+}
+
 /// The message for a file that cannot be read.
 pub fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
     let shown = shown(path);

@@ -1,5 +1,6 @@
 //! Where results go: standard output, plain or coloured, as text or JSON; messages go to standard error.
 
+use super::chart::Glyphs;
 use super::failure::Failure;
 use super::layout::wrap;
 use super::{Colour, Format};
@@ -41,6 +42,7 @@ pub struct Out {
     format: Format,
     colour: bool,
     colour_messages: bool,
+    glyphs: Glyphs,
     width: usize,
     // Of standard error, where that is a terminal.
     message_width: Option<usize>,
@@ -66,6 +68,7 @@ impl Out {
             format,
             colour: when(anstream::AutoStream::choice(&std::io::stdout())),
             colour_messages: when(anstream::AutoStream::choice(&std::io::stderr())),
+            glyphs: glyphs(terminal, &|name| std::env::var(name).ok()),
             width: width.unwrap_or(80).clamp(WIDTHS.0, WIDTHS.1),
             // Room for the indent of the lines that follow.
             message_width: columns().filter(|_| messages).map(|width| width.max(WIDTHS.0) - 2),
@@ -80,6 +83,11 @@ impl Out {
     /// Columns for text.
     pub fn width(&self) -> usize {
         self.width
+    }
+
+    /// What charts are drawn with.
+    pub fn glyphs(&self) -> Glyphs {
+        self.glyphs
     }
 
     /// Whether standard output takes colour.
@@ -171,6 +179,16 @@ pub fn paint(colour: bool, look: Look, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
+// A file or another program takes everything. A terminal takes block characters where its character set is said to be Unicode.
+fn glyphs(terminal: bool, set: &dyn Fn(&str) -> Option<String>) -> Glyphs {
+    let dumb = set("TERM").is_some_and(|name| name == "dumb");
+    // The first that is set counts.
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(set).find(|value| !value.is_empty());
+    let locale = locale.map(|locale| locale.to_ascii_lowercase());
+    let unicode = locale.is_some_and(|locale| locale.contains("utf-8") || locale.contains("utf8"));
+    if terminal && (dumb || !(unicode || cfg!(windows))) { Glyphs::Plain } else { Glyphs::Blocks }
+}
+
 fn check(written: std::io::Result<()>) -> Result<(), Failure> {
     written.map_err(|error| {
         if error.kind() == ErrorKind::BrokenPipe {
@@ -179,4 +197,23 @@ fn check(written: std::io::Result<()>) -> Result<(), Failure> {
         }
         Failure::Io(format!("cannot write the result: {error}"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn charts_are_drawn_with_what_the_terminal_can_show() {
+        let with = |terminal, set: &[(&str, &str)]| {
+            glyphs(terminal, &|name| {
+                set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        assert_eq!(with(false, &[("LANG", "C")]), Glyphs::Blocks);
+        assert_eq!(with(true, &[("LANG", "de_AT.UTF-8")]), Glyphs::Blocks);
+        assert_eq!(with(true, &[("LC_ALL", "C"), ("LANG", "de_AT.UTF-8")]), Glyphs::Plain);
+        assert_eq!(with(true, &[("LC_ALL", ""), ("LC_CTYPE", "C.utf8")]), Glyphs::Blocks);
+        assert_eq!(with(true, &[("TERM", "dumb"), ("LANG", "C.UTF-8")]), Glyphs::Plain);
+    }
 }

@@ -11,8 +11,8 @@ use takst_engine::session::Plug;
 use takst_engine::tariff::Tariff;
 use takst_engine::{Pricing, Standing};
 
-pub use dates::{Dates, clock, date_minute, lasted, long_date, long_month, span, with_dates};
-use dates::{hours, session_times};
+use dates::hours;
+pub use dates::{Dates, clock, date_minute, lasted, long_date, long_month, session_times, span, with_dates};
 use fold::{Folded, Row, fold};
 
 /// The paper: how wide, and whether there is colour.

@@ -1,5 +1,6 @@
 //! `takst table`.
 
+mod draw;
 mod json;
 
 use super::failure::{Exit, Failure};
@@ -7,8 +8,9 @@ use super::layout::{columns, ends, fit, left, places, right, rule, wrap};
 use super::out::{Look, Out};
 use super::price::{book, pricing};
 use super::receipt::{Sheet, basis, clock, long_date};
-use super::tariffs;
 use super::whom::{Whom, date};
+use super::{files, tariffs};
+use crate::draw::drawable;
 use clap::Args;
 use json::{
     DiscountDoc, Document, PartDoc, SliceDoc, TariffDoc, TermDoc, TermSliceDoc, TermTierDoc, TierDoc,
@@ -24,10 +26,12 @@ use takst_engine::{Prepared, PriceError};
 
 /// Show what a day costs before charging: the total price per kWh, tax and fees in, slice by slice
 ///
-/// Fees that are not paid per kWh follow below: start fee, idle fee with its grace and hours, prices per time.
+/// The day is drawn first where its price changes, with the cheapest hours marked and the hours in which fees by time run. Fees
+/// that are not paid per kWh follow below: start fee, idle fee with its grace and hours, prices per time.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   takst table spot.tariff --date 2025-10-26 --prices spot-fi.json
+  takst table spot.tariff --date 2025-10-26 --prices spot-fi.json --svg day.svg --cheapest 4
   takst table city.tariff --date 2025-03-10 --group members --plug DC --power 50")]
 pub struct Table {
     /// The tariff file
@@ -41,6 +45,12 @@ pub struct Table {
     /// Price feeds; may be given more than once
     #[arg(long, value_name = "FILE", num_args = 1..)]
     prices: Vec<PathBuf>,
+    /// How many hours in a row are looked for as the cheapest
+    #[arg(long, value_name = "HOURS", default_value = "3", value_parser = draw::hours)]
+    cheapest: i64,
+    /// Write the day as a picture
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
 }
 
 impl Table {
@@ -54,6 +64,9 @@ impl Table {
         let sheet = Sheet { width: out.width(), colour: out.colour(), exact: false };
         let work =
             Work { table: &table, prepared: &prepared, tariff: prepared.tariff(), sheet, options: self };
+        if let Some(path) = &self.svg {
+            files::write(path, &work.picture().file())?;
+        }
         if out.json() {
             out.document(&work.document())?;
         } else {
@@ -228,19 +241,10 @@ impl<'a> Work<'a> {
         let title = ends(&self.tariff.name, &long_date(&first), width);
         let title = self.sheet.strong(&title);
         out.line(&title)?;
-        let plug = self.options.whom.plug().map(str::to_owned);
-        let power = self.options.whom.power().map(|power| format!("{} kW", plain(power, 6)));
-        let group = self.group().map(|group| format!("group {group}"));
-        let charger = self.options.whom.charger().map(|charger| format!("charger {charger}"));
-        let who = [Some(self.tariff.zone.name.clone()), group, plug, power, charger];
-        let who = who.into_iter().flatten().collect::<Vec<_>>().join(", ");
-        let taxes = basis(self.tariff).map_or("", |_| ", all taxes in");
-        let lowered = self.table.discounts.iter().any(|discount| discount.in_prices);
-        let discounts = if lowered { ", discounts off" } else { "" };
-        let unit = format!("{} per kWh{taxes}{discounts}", self.tariff.currency.code);
-        let about = self.sheet.faint(&ends(&who, &unit, width));
+        let about = self.sheet.faint(&ends(&self.who(), &self.unit(), width));
         out.line(&about)?;
         out.line(&rule(width))?;
+        self.chart(out)?;
         self.slices(&self.table.slices, out)?;
         for tier in &self.table.tiers {
             out.line("")?;
@@ -258,6 +262,24 @@ impl<'a> Work<'a> {
             self.discount(discount, out)?;
         }
         Ok(())
+    }
+
+    // The clock, and for whom.
+    fn who(&self) -> String {
+        let plug = self.options.whom.plug().map(str::to_owned);
+        let power = self.options.whom.power().map(|power| format!("{} kW", plain(power, 6)));
+        let group = self.group().map(|group| format!("group {group}"));
+        let charger = self.options.whom.charger().map(|charger| format!("charger {charger}"));
+        let who = [Some(self.tariff.zone.name.clone()), group, plug, power, charger];
+        who.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    // What the prices are.
+    fn unit(&self) -> String {
+        let taxes = basis(self.tariff).map_or("", |_| ", all taxes in");
+        let lowered = self.table.discounts.iter().any(|discount| discount.in_prices);
+        let discounts = if lowered { ", discounts off" } else { "" };
+        format!("{} per kWh{taxes}{discounts}", self.tariff.currency.code)
     }
 
     // `02:00 – 03:00`, with the offset on a day on which the clock changes.
@@ -296,7 +318,8 @@ impl<'a> Work<'a> {
         let parts_fit = labels.len() > 1 && fixed + part_widths.iter().sum::<usize>() <= self.sheet.width;
         let bar_room =
             self.sheet.width.saturating_sub(fixed + 2 + if parts_fit { part_widths.iter().sum() } else { 0 });
-        let most = slices.iter().filter_map(|slice| value(slice.total)).max().unwrap_or_default();
+        let known = || slices.iter().filter_map(|slice| value(slice.total));
+        let bounds = (known().min().unwrap_or_default(), known().max().unwrap_or_default());
         if parts_fit {
             let heads: String = labels
                 .iter()
@@ -322,11 +345,9 @@ impl<'a> Work<'a> {
             }
             if slices.len() > 1 && bar_room >= 8 {
                 line.push_str("  ");
-                line.push_str(&self.sheet.faint(&bar(
-                    value(slice.total).unwrap_or_default(),
-                    most,
-                    bar_room.min(24),
-                )));
+                let price = value(slice.total);
+                let bar = price.map(|price| out.glyphs().bar(price, bounds, bar_room.min(24)));
+                line.push_str(&self.sheet.faint(&bar.unwrap_or_default()));
             }
             out.line(line.trim_end())?;
         }
@@ -397,17 +418,9 @@ fn shown(price: Known) -> String {
 
 fn value(price: Known) -> Option<Decimal> {
     match price {
-        Known::Price(price) => places(&price.to_plain(), 0, 12).parse().ok(),
+        Known::Price(price) => drawable(&price.to_plain()),
         Known::Pending | Known::ByPower => None,
     }
-}
-
-fn bar(value: Decimal, most: Decimal, room: usize) -> String {
-    if value <= Decimal::ZERO || most <= Decimal::ZERO {
-        return String::new();
-    }
-    let length = (value * Decimal::from(room) / most).round();
-    "▪".repeat(usize::try_from(length.mantissa()).unwrap_or(0).min(room))
 }
 
 fn plain(value: i64, decimals: u32) -> String {

@@ -14,6 +14,7 @@ mod run;
 #[path = "../store_support/mod.rs"]
 mod store_support;
 
+mod drawn;
 mod exchange;
 mod export;
 mod lsp;
