@@ -1,14 +1,18 @@
 //! `takst diff`.
 
+mod histogram;
+mod json;
+
 use super::failure::{Exit, Failure};
-use super::layout::{ends, fit, left, right, rule};
+use super::layout::{columns, ends, fit, left, right, rule};
 use super::out::{Look, Out};
 use super::price::{book, count_u64, each_from_zero, pricing, standing};
 use super::receipt::basis;
 use super::stream::{self, Chunk, Progress};
 use super::{files, tariffs};
 use clap::Args;
-use serde::Serialize;
+use histogram::{Histogram, Row};
+use json::report;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use takst_engine::bill::{Bill, Source};
@@ -18,7 +22,8 @@ use takst_engine::{Prepared, Pricer, Pricing, Session, Standing};
 
 /// Show what a price change would have done to real sessions
 ///
-/// Every session is priced under both tariffs. Totals are with all taxes; only sessions that have a final bill under both
+/// Every session is priced under both tariffs: in all, by group, by charge, how many sessions change by how much, and those that
+/// change most. Totals are with all taxes; only sessions that have a final bill under both
 /// count. The file of sessions is read once, line by line, whatever its size.
 #[derive(Args, Debug)]
 #[command(
@@ -42,9 +47,11 @@ pub struct Diff {
     /// starts at zero. Without it each session does
     #[arg(long, value_name = "FILE")]
     standing: Option<PathBuf>,
+    /// How many of the sessions that change most are listed, each way
+    #[arg(long, value_name = "NUMBER", default_value_t = 5, value_parser = clap::value_parser!(u16).range(..=1000))]
+    top: u16,
 }
 
-const TOP: usize = 5;
 const SHOWN_FAILURES: usize = 20;
 const KEPT_FAILURES: usize = 1000;
 // A file with a group of its own for every session must not fill the memory.
@@ -87,6 +94,9 @@ struct Sums {
     energy: i128,
     groups: BTreeMap<String, Pair>,
     charges: BTreeMap<String, Pair>,
+    histogram: Histogram,
+    // So many of these.
+    top: usize,
     cheaper: Vec<Moved>,
     dearer: Vec<Moved>,
     previews: u64,
@@ -95,8 +105,25 @@ struct Sums {
 }
 
 impl Sums {
+    fn new(top: usize) -> Self {
+        Self { top, ..Self::default() }
+    }
+
     fn add(&mut self, other: Self) {
-        let Self { whole, energy, groups, charges, cheaper, dearer, previews, failed, failures } = other;
+        let Self {
+            whole,
+            energy,
+            groups,
+            charges,
+            histogram,
+            top: _,
+            cheaper,
+            dearer,
+            previews,
+            failed,
+            failures,
+        } = other;
+        self.histogram.join(histogram);
         self.whole.add(whole);
         self.energy += energy;
         for (known, more) in [(&mut self.groups, groups), (&mut self.charges, charges)] {
@@ -117,69 +144,10 @@ impl Sums {
     // Largest change first; the earlier line on a tie.
     fn keep_top(&mut self) {
         self.cheaper.sort_by_key(|moved| (moved.by(), moved.line));
-        self.cheaper.truncate(TOP);
+        self.cheaper.truncate(self.top);
         self.dearer.sort_by_key(|moved| (-moved.by(), moved.line));
-        self.dearer.truncate(TOP);
+        self.dearer.truncate(self.top);
     }
-}
-
-#[derive(Serialize)]
-struct Report<'a> {
-    old: TariffDoc<'a>,
-    new: TariffDoc<'a>,
-    currency: &'a str,
-    sessions: u64,
-    previews: u64,
-    failed: u64,
-    energy_kwh: String,
-    total: Change,
-    groups: Vec<Named<'a>>,
-    charges: Vec<Named<'a>>,
-    cheaper: Vec<MovedDoc<'a>>,
-    dearer: Vec<MovedDoc<'a>>,
-    failures: Vec<FailureDoc<'a>>,
-}
-
-#[derive(Serialize)]
-struct TariffDoc<'a> {
-    name: &'a str,
-    file: &'a str,
-    version: &'a str,
-    prices_include_vat: bool,
-}
-
-#[derive(Serialize)]
-struct Change {
-    old: String,
-    new: String,
-    difference: String,
-}
-
-#[derive(Serialize)]
-struct Named<'a> {
-    label: &'a str,
-    sessions: u64,
-    #[serde(flatten)]
-    change: Change,
-}
-
-#[derive(Serialize)]
-struct MovedDoc<'a> {
-    line: u64,
-    session: &'a str,
-    #[serde(flatten)]
-    change: Change,
-}
-
-#[derive(Serialize)]
-struct FailureDoc<'a> {
-    line: u64,
-    error: &'a str,
-}
-
-fn change(old: i128, new: i128, digits: u8) -> Change {
-    let text = |amount| print_decimal(amount, u32::from(digits), false);
-    Change { old: text(old), new: text(new), difference: text(new - old) }
 }
 
 impl Diff {
@@ -200,8 +168,9 @@ impl Diff {
         each_from_zero(out, &[old.tariff(), new.tariff()], standing.as_ref());
         let input = stream::open(&self.sessions)?;
         let mut progress = Progress::new("sessions");
-        let mut sums = Sums::default();
-        let work = Work { old: &old_pricing, new: &new_pricing };
+        let top = usize::from(self.top);
+        let mut sums = Sums::new(top);
+        let work = Work { old: &old_pricing, new: &new_pricing, top };
         stream::in_order(
             input,
             // Counters pass from one session to the next, so then there is only one worker.
@@ -251,11 +220,12 @@ impl Counters {
 struct Work<'a> {
     old: &'a Pricing<'a>,
     new: &'a Pricing<'a>,
+    top: usize,
 }
 
 impl Work<'_> {
     fn compare(&self, chunk: &Chunk, counters: &mut Counters) -> Sums {
-        let mut sums = Sums::default();
+        let mut sums = Sums::new(self.top);
         let mut pricers = (Pricer::new(self.old), Pricer::new(self.new));
         for (number, text) in chunk.lines() {
             let compared =
@@ -296,6 +266,7 @@ impl Work<'_> {
             sums.charges.entry(name).or_default().add(pair);
         }
         let moved = Moved { line, session: session.id, old: old.total, new: new.total };
+        sums.histogram.add(moved.by());
         match moved.by() {
             0 => {}
             by if by < 0 => sums.cheaper.push(moved),
@@ -357,50 +328,6 @@ fn label(source: Source, tariff: &Tariff) -> String {
     known.unwrap_or_default()
 }
 
-fn report<'a>(old: &'a Prepared, new: &'a Prepared, sums: &'a Sums) -> Report<'a> {
-    let digits = old.tariff().currency.digits;
-    let tariff = |prepared: &'a Prepared| TariffDoc {
-        name: &prepared.tariff().name,
-        file: &prepared.tariff().file,
-        version: prepared.version(),
-        prices_include_vat: prepared.tariff().includes_vat,
-    };
-    let named = |names: &'a BTreeMap<String, Pair>| {
-        let named = names.iter();
-        named
-            .map(|(label, pair)| Named {
-                label,
-                sessions: pair.sessions,
-                change: change(pair.old, pair.new, digits),
-            })
-            .collect()
-    };
-    let moved = |all: &'a [Moved]| {
-        let all = all.iter();
-        all.map(|moved| MovedDoc {
-            line: moved.line,
-            session: &moved.session,
-            change: change(moved.old.into(), moved.new.into(), digits),
-        })
-        .collect()
-    };
-    Report {
-        old: tariff(old),
-        new: tariff(new),
-        currency: &old.tariff().currency.code,
-        sessions: sums.whole.sessions,
-        previews: sums.previews,
-        failed: sums.failed,
-        energy_kwh: print_decimal(sums.energy, 6, true),
-        total: change(sums.whole.old, sums.whole.new, digits),
-        groups: named(&sums.groups),
-        charges: named(&sums.charges),
-        cheaper: moved(&sums.cheaper),
-        dearer: moved(&sums.dearer),
-        failures: sums.failures.iter().map(|(line, error)| FailureDoc { line: *line, error }).collect(),
-    }
-}
-
 fn taxes_in(tariff: &Tariff, text: &str) -> String {
     basis(tariff).map_or_else(|| text.to_owned(), |_| format!("{text}, all taxes in"))
 }
@@ -460,6 +387,7 @@ fn show(old: &Prepared, new: &Prepared, sums: &Sums, out: &mut Out) -> Result<()
             out.line(&row(label, pair))?;
         }
     }
+    changes(&sums.histogram, currency.digits, out)?;
     for (heading, moved) in [("Cheaper by most", &sums.cheaper), ("Dearer by most", &sums.dearer)] {
         if moved.is_empty() {
             continue;
@@ -483,6 +411,47 @@ fn show(old: &Prepared, new: &Prepared, sums: &Sums, out: &mut Out) -> Result<()
         out.line("")?;
         let text = out.paint(Look::Warn, &rest.join("; "));
         out.line(&text)?;
+    }
+    Ok(())
+}
+
+// How many sessions became cheaper or dearer by how much.
+fn changes(histogram: &Histogram, digits: u8, out: &mut Out) -> Result<(), Failure> {
+    let rows = histogram.rows();
+    let most = rows.iter().map(|row| row.sessions).max().unwrap_or(0);
+    if histogram.cheaper() + histogram.dearer() == 0 {
+        return Ok(());
+    }
+    let print = |amount: i128| {
+        let text = print_decimal(amount, u32::from(digits), false);
+        if amount > 0 { format!("+{text}") } else { text }
+    };
+    let words = |row: &Row| match (row.from, row.to) {
+        (Some(0), _) => "no change".to_owned(),
+        (Some(from), Some(to)) if from == to => print(from),
+        (Some(from), Some(to)) => format!("{} to {}", print(from), print(to)),
+        (None, Some(to)) => format!("{} or less", print(to)),
+        (Some(from), None) => format!("{} or more", print(from)),
+        (None, None) => String::new(),
+    };
+    let names: Vec<String> = rows.iter().map(words).collect();
+    let name = names.iter().map(|name| columns(name)).max().unwrap_or(0);
+    let count = |row: &Row| super::layout::grouped(row.sessions);
+    let counts = rows.iter().map(|row| columns(&count(row))).max().unwrap_or(0);
+    let heading = format!(
+        "Sessions by change: {} cheaper, {} dearer, {} the same",
+        super::layout::grouped(histogram.cheaper()),
+        super::layout::grouped(histogram.dearer()),
+        super::layout::grouped(histogram.unchanged)
+    );
+    out.line("")?;
+    let heading = out.paint(Look::Faint, &heading);
+    out.line(&heading)?;
+    let room = out.width().saturating_sub(name + counts + 4).min(40);
+    for (row, text) in rows.iter().zip(&names) {
+        let bar = out.glyphs().bar(row.sessions.into(), (0.into(), most.into()), room);
+        let line = format!("{}  {}  {bar}", right(text, name), right(&count(row), counts));
+        out.line(line.trim_end())?;
     }
     Ok(())
 }

@@ -154,3 +154,34 @@ fn a_session_is_drawn_with_what_the_car_did_and_what_it_cost() {
         assert!(drawn.contains(part), "{part}\n{drawn}");
     }
 }
+
+#[test]
+fn a_histogram_counts_every_session_once() {
+    let folder = folder(&SPOT.replace("energy: spot", "energy: 0.40 EUR/kWh"), 1_780_264_800_000, &["0"]);
+    let new = SPOT
+        .replace("energy: spot", "energy:\n  0.45 EUR/kWh up to 20 kWh of energy\n  0.30 EUR/kWh otherwise");
+    std::fs::write(folder.path().join("b.tariff"), new).unwrap();
+    let line = |kwh: u32| {
+        json!({
+            "id": format!("s{kwh}"), "plugged_in": "2026-06-01T10:00:00Z", "unplugged": "2026-06-01T14:00:00Z",
+            "readings": [{"at": "2026-06-01T10:00:00Z", "import_kwh": "0"}, {"at": "2026-06-01T14:00:00Z", "import_kwh": kwh.to_string()}],
+        })
+        .to_string()
+    };
+    let lines: Vec<String> = (0..80).map(line).collect();
+    std::fs::write(folder.path().join("s.jsonl"), lines.join("\n")).unwrap();
+    let ran = run(&folder, "diff a.tariff b.tariff --sessions s.jsonl --top 2");
+    crate::run::snapshot("diff-histogram", &ran.out);
+    let json = run(&folder, "diff a.tariff b.tariff --sessions s.jsonl --top 2 --format json").json();
+    let rows = json["histogram"].as_array().unwrap();
+    assert_eq!(rows.iter().map(|row| row["sessions"].as_u64().unwrap()).sum::<u64>(), 80);
+    // 0.05 dearer for each of the first 20 kWh, 0.10 cheaper for each beyond: the same at 0 and at 30.
+    assert_eq!(json["changed"], json!({"cheaper": 49, "dearer": 29, "unchanged": 2}));
+    assert!(rows.contains(&json!({"from": "0.00", "to": "0.00", "sessions": 2})), "{rows:?}");
+    assert_eq!(
+        (json["cheaper"].as_array().unwrap().len(), &json["dearer"][0]["session"]),
+        (2, &json!("s20"))
+    );
+    let none = run(&folder, "diff a.tariff a.tariff --sessions s.jsonl");
+    assert!(!none.out.contains("Sessions by change"), "{}", none.out);
+}
