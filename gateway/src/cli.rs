@@ -23,15 +23,16 @@ mod month;
 mod out;
 mod pki;
 mod place;
+mod play;
 mod plugin;
-mod price;
+pub(crate) mod price;
 pub(crate) mod receipt;
 mod restore;
 mod serve;
 mod simulate;
 mod stream;
 mod table;
-mod tariffs;
+pub(crate) mod tariffs;
 mod test;
 mod whom;
 
@@ -100,6 +101,7 @@ enum Verb {
     Fmt(fmt::Fmt),
     Test(test::Test),
     Lint(lint::Lint),
+    Play(play::Play),
     Price(price::Price),
     Explain(explain::Explain),
     Table(table::Table),
@@ -149,6 +151,7 @@ fn run(verb: &Verb, out: &mut Out) -> Result<Exit, Failure> {
         Verb::Fmt(fmt) => fmt.run(out),
         Verb::Test(test) => test.run(out),
         Verb::Lint(lint) => lint.run(out),
+        Verb::Play(play) => play.run(out),
         Verb::Price(price) => price.run(out),
         Verb::Explain(explain) => explain.run(out),
         Verb::Table(table) => table.run(out),

@@ -28,6 +28,7 @@ pub mod monitor;
 pub mod ocpp;
 pub mod outbox;
 pub mod pki;
+mod play;
 pub mod plugins;
 mod prices;
 pub mod receipts;

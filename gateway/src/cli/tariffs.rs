@@ -83,8 +83,11 @@ pub fn check(path: &Path) -> Result<Checked, Failure> {
     Ok(Checked::Compiled(Box::new(compiled)))
 }
 
-// A list that another one is based on.
-fn base(place: &Path) -> Result<SourceFile, String> {
+/// A list that another one is based on.
+///
+/// # Errors
+/// Says why it cannot be read.
+pub fn base(place: &Path) -> Result<SourceFile, String> {
     let bytes = files::bytes(place, parse::MAX_FILE).map_err(|failure| failure.to_string())?;
     let text = parse::decode(&bytes).map_err(|found| format!("`{}`: {}", place.display(), found.message))?;
     Ok(SourceFile { name: place.display().to_string(), text: text.to_owned() })

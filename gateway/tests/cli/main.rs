@@ -7,6 +7,8 @@
     reason = "a test that fails panics; counts are small"
 )]
 
+#[path = "../run/browser.rs"]
+mod browser;
 #[path = "../net_support/plug.rs"]
 mod plug;
 #[path = "../run/mod.rs"]
@@ -19,6 +21,7 @@ mod exchange;
 mod export;
 mod lsp;
 mod people;
+mod play;
 mod plugin;
 mod serve;
 mod shown;

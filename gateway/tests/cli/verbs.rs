@@ -109,7 +109,9 @@ fn wrong_use_ends_with_2() {
 fn help_version_and_completions() {
     let version = takst(&["--version"]);
     assert_eq!((version.code, version.out.trim()), (0, concat!("takst ", env!("CARGO_PKG_VERSION"))));
-    for verb in ["check", "fmt", "test", "price", "explain", "table", "diff", "ir", "month", "completions"] {
+    for verb in
+        ["check", "fmt", "test", "play", "price", "explain", "table", "diff", "ir", "month", "completions"]
+    {
         let ran = takst(&[verb, "--help"]);
         assert_eq!(ran.code, 0);
         let last = ran.out.trim_end().rsplit("Example").next().unwrap();
