@@ -181,7 +181,7 @@ impl Picture<'_> {
     }
 
     fn lanes_top(&self) -> i64 {
-        self.states_top() + self.head() + self.states_height() + if self.handles.is_some() { 34 } else { 14 }
+        self.states_top() + self.head() + self.states_height() + if self.handles.is_some() { 42 } else { 14 }
     }
 
     fn clock_top(&self) -> i64 {
@@ -315,7 +315,7 @@ impl Picture<'_> {
                 aria-valuemax=(full_power(power)) aria-valuetext={ (power_text) " kW" } {
                 rect.reach x=(middle - Px::whole(22)) width="44" y=(level - Px::whole(14)) height="28" {}
                 rect.knob x=(middle - Px::whole(13)) width="26" y=(level - Px::whole(4)) height="8" rx="4" {}
-                @if axis.x(full) - start < Px::whole(48) || high < Px::whole(26) {
+                @if axis.x(full) - start < Px::whole(40) || high < Px::whole(26) {
                     text.label x=(middle + Px::whole(18)) y=(level + Px::whole(4)) { (power_text) " kW" }
                 } @else {
                     text.on-bar.middle x=(middle) y=(level + Px::whole(19)) { (power_text) " kW" }
