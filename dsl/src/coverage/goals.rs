@@ -120,7 +120,7 @@ fn reaches(tariff: &Tariff, root: NodeId, leaves: &BTreeSet<u32>) -> bool {
             Some(Node::Leaf(leaf)) if leaves.contains(leaf) => return true,
             Some(Node::Fact { yes, no, .. }) => todo.extend([*yes, *no]),
             Some(Node::Measure { children, .. } | Node::Days(children) | Node::Minutes { children, .. }) => {
-                todo.extend(children)
+                todo.extend(children);
             }
             _ => {}
         }

@@ -440,10 +440,8 @@ fn begins(words: &str, typed: &str) -> bool {
 
 /// The last word that opens a condition: names behind a comma belong to it too.
 fn last_keyword(before: &str) -> Option<&str> {
-    let words = before.split(|c: char| c.is_whitespace() || matches!(c, ',' | ':' | '(' | ')'));
-    words
-        .filter(|word| ["for", "in", "at", "plan", "after", "on", "during", "via", "with"].contains(word))
-        .last()
+    let mut words = before.split(|c: char| c.is_whitespace() || matches!(c, ',' | ':' | '(' | ')'));
+    words.rfind(|word| ["for", "in", "at", "plan", "after", "on", "during", "via", "with"].contains(word))
 }
 
 /// What prices of a charge are divided by.

@@ -153,9 +153,8 @@ fn with(mut all: Vec<Want>, words: &[&'static str]) -> Vec<Want> {
 
 /// The money words of a currency: its code, and what its hundredth is called.
 pub(super) fn money_words(code: &str) -> Vec<&str> {
-    let fits = |word: &str| {
-        crate::resolve::currency::hundredth(word).is_some_and(|codes| codes.iter().any(|it| *it == code))
-    };
+    let fits =
+        |word: &str| crate::resolve::currency::hundredth(word).is_some_and(|codes| codes.contains(&code));
     let mut words = vec![code];
     words.extend(MONEY.iter().copied().filter(|word| fits(word)).take(1));
     words

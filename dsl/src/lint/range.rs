@@ -42,7 +42,7 @@ pub(super) fn leaves(tariff: &Tariff, root: NodeId) -> Vec<u32> {
             }
             Some(Node::Fact { yes, no, .. }) => todo.extend([*yes, *no]),
             Some(Node::Measure { children, .. } | Node::Days(children) | Node::Minutes { children, .. }) => {
-                todo.extend(children)
+                todo.extend(children);
             }
             Some(Node::Hole) | None => {}
         }
