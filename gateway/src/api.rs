@@ -97,16 +97,6 @@ pub trait House: Send + Sync + 'static {
         session: &'a str,
     ) -> Later<'a, Result<crate::billing::Difference, Problem>>;
 
-    /// Gives money back for a session: charges by kind or label, or all of its bill. The document of the credit note.
-    fn give_back<'a>(
-        &'a self,
-        org: &'a OrgId,
-        session: &'a str,
-        charges: Option<Vec<String>>,
-        reason: &'a str,
-        by: &'a str,
-    ) -> Later<'a, Result<String, Problem>>;
-
     /// Corrects the bills that an alert about changed prices lists (`true`; sessions that could not be corrected, with why), or leaves
     /// them as they are. The alert is over then.
     fn decide_alert<'a>(
@@ -127,6 +117,16 @@ pub trait House: Send + Sync + 'static {
         reason: &'a str,
         by: &'a str,
     ) -> Later<'a, Result<Option<String>, Problem>>;
+
+    /// Gives the money of a session's bill back, or that of some of its charges; the document of the credit note.
+    fn refund<'a>(
+        &'a self,
+        org: &'a OrgId,
+        session: &'a str,
+        charges: Option<Vec<String>>,
+        reason: &'a str,
+        by: &'a str,
+    ) -> Later<'a, Result<String, Problem>>;
 
     /// The receipt of a bill as text or as a page.
     fn receipt(&self, bill: &crate::store::Bill, page: bool) -> Result<String, Problem>;
@@ -221,7 +221,7 @@ pub fn router(api: Api) -> Router {
         .route("/sessions/{id}/never", post(sessions::never))
         .route("/sessions/{id}/correction", get(corrections::show).post(corrections::order))
         .route("/sessions/{id}/correction/dismiss", post(corrections::dismiss))
-        .route("/sessions/{id}/refund", post(corrections::give_back))
+        .route("/sessions/{id}/refund", post(corrections::refund))
         .route("/bills", get(bills::list))
         .route("/bills/{id}", get(bills::one))
         .route("/bills/{id}/receipt", get(bills::receipt))

@@ -14,9 +14,9 @@ use crate::hub::Hub;
 use crate::ledger::Checker;
 use crate::live::{self, Live};
 use crate::monitor::Monitor;
-use crate::outbox::{self, NoProviders, Outbox, Providers};
+use crate::outbox::{self, Outbox, Providers};
 use crate::pki::Signer;
-use crate::plugins::{self, Fetcher, Plugins, Workshop};
+use crate::plugins::{self, Door, Fetcher, Paying, Plugins, Workshop};
 use crate::serve::{self, Serve, ServeError, Stop, Task, traces};
 use crate::store::{Error, OpenError, OrgId, Retention, Store};
 use crate::teach::Teacher;
@@ -26,6 +26,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use takst_engine::units::{DAY_MS, Instant};
+use takst_plugins::Setup;
+use takst_plugins::http::transport::Transport;
 
 // Events are for those who look on; what a bill or an incident needs is kept with it.
 const EVENTS_KEPT_MS: i64 = 90 * DAY_MS;
@@ -34,6 +36,21 @@ const COMMANDS_KEPT_MS: i64 = 365 * DAY_MS;
 const LOOSE_FACTS_KEPT_MS: i64 = 90 * DAY_MS;
 
 const RENEWALS_LOOKED_AT_EVERY: Duration = Duration::from_secs(600);
+/// Between two looks at which older versions of plugins are still needed.
+const VERSIONS_LOOKED_AT_EVERY: Duration = Duration::from_secs(1_800);
+
+/// What a gateway is given in place of its own; nothing, mostly.
+#[derive(Default)]
+pub struct Given {
+    /// Payment providers in place of the plugins of the set-up.
+    pub providers: Option<Arc<dyn Providers>>,
+    /// How requests of plugins go out.
+    pub transport: Option<Arc<dyn Transport>>,
+    /// How often sources of prices are asked.
+    pub pace: plugins::Options,
+    /// How the outbox waits and tries.
+    pub outbox: outbox::Options,
+}
 
 /// What a gateway is made from.
 #[derive(Debug)]
@@ -85,43 +102,37 @@ pub struct Gateway {
 }
 
 impl Plan {
-    /// Starts the gateway without a payment provider: bills stay open.
+    /// Starts the gateway.
     ///
     /// # Errors
     /// See [`StartError`].
     pub async fn start(self) -> Result<Gateway, StartError> {
-        self.start_with(Arc::new(NoProviders)).await
+        self.start_with(Given::default()).await
     }
 
-    /// Starts the gateway with these payment providers.
+    /// Starts the gateway with some of its parts given.
     ///
     /// # Errors
     /// See [`StartError`].
-    pub async fn start_with(self, providers: Arc<dyn Providers>) -> Result<Gateway, StartError> {
-        self.start_paced(providers, plugins::Options::default()).await
-    }
-
-    /// [`Self::start_with`] where sources of prices are asked at another pace.
-    ///
-    /// # Errors
-    /// See [`StartError`].
-    pub async fn start_paced(
-        self,
-        providers: Arc<dyn Providers>,
-        pace: plugins::Options,
-    ) -> Result<Gateway, StartError> {
+    pub async fn start_with(self, given: Given) -> Result<Gateway, StartError> {
+        let Given { providers, transport, pace, outbox } = given;
         let store = serve::open_store(&self.data, self.database.as_deref()).await?;
-        let workshop = Arc::new(Workshop::new(Some(self.data.join("plugins").join("cache")))?);
+        let of_plugins = self.data.join("plugins");
+        let mut host = Setup { cache: Some(of_plugins.join("cache")), ..Setup::default() };
+        host.transport = transport.unwrap_or(host.transport);
+        let workshop = Arc::new(Workshop::with(host)?);
         let judge: Arc<dyn crate::setup::Judge> = workshop.clone();
         let (house, taken) = House::open(self.source, store.clone(), Some(judge), now()).await?;
-        let plugins = Arc::new(Plugins::new(workshop, Arc::clone(&house), store.clone()));
+        let plugins = Plugins::new(workshop, Arc::clone(&house), store.clone());
+        let plugins = Arc::new(plugins.keep_in(of_plugins.join("versions")));
         let org = house.org().clone();
         let hub = Hub::new();
         let books = Books::default();
         let chargers = Arc::new(Chargers { hub: hub.clone(), house: Arc::clone(&house) });
         let live = Live::new(store.clone(), house.clone(), books.clone(), chargers, self.live);
         let billing = Billing::new(store.clone(), house.clone(), house.clone(), billing::Options::default());
-        let outbox = Outbox::new(store.clone(), providers, outbox::Options::default());
+        let providers = providers.unwrap_or_else(|| Arc::new(Paying::new(Arc::clone(&plugins), org.clone())));
+        let outbox = Outbox::new(store.clone(), providers, outbox);
         // Whatever was being asked when the last program ended: nobody knows what became of it.
         outbox.take_up(&org, now()).await?;
         let people = People {
@@ -158,11 +169,13 @@ impl Plan {
             plugins: Arc::clone(&plugins),
         };
         let api = Api { store: store.clone(), access: Arc::new(access), house: Arc::new(reception) };
-        let router = api::router(api.clone()).merge(web::router(api));
+        let door = Door::new(Arc::clone(&plugins), outbox.clone(), store.clone(), org.clone());
+        let router = api::router(api.clone()).merge(web::router(api)).merge(door.router());
         let router = router
             .layer(axum::middleware::map_response(web::guarded))
             .layer(axum::middleware::from_fn(traces::traced));
         let mut tasks = tasks(&store, &house, &clerk, &live, &billing, &hub);
+        tasks.push(draining(Arc::clone(&plugins), store.clone(), org.clone()));
         let fetcher = Fetcher::new(plugins, Arc::clone(&house), store.clone(), pace);
         let (live, billing) = (live.clone(), billing.clone());
         tasks.push(fetching(fetcher, pace, org.clone(), live, billing));
@@ -191,6 +204,22 @@ impl Plan {
             Serve { options, store: store.clone(), hub, desk: clerk, router, tasks, reload: Some(reload) };
         Ok(Gateway { server: server.start().await?, store, house, taken })
     }
+}
+
+// Lets go of versions of plugins that nobody is bound to.
+fn draining(plugins: Arc<Plugins>, store: Store, org: OrgId) -> Task {
+    Task::new("plugin versions", move |mut stop: Stop| async move {
+        loop {
+            let bound = async { store.read().await?.bound_code(&org).await };
+            match bound.await {
+                Ok(bound) => plugins.drain(&bound.into_iter().collect()),
+                Err(error) => tracing::warn!(%error, "older versions of plugins could not be looked at"),
+            }
+            if ends_within(&mut stop, VERSIONS_LOOKED_AT_EVERY).await {
+                return;
+            }
+        }
+    })
 }
 
 // Has prices fetched, and tells those who wait for them.
@@ -306,6 +335,7 @@ fn tasks(
                     events: before(EVENTS_KEPT_MS),
                     commands: before(COMMANDS_KEPT_MS),
                     loose_facts: before(LOOSE_FACTS_KEPT_MS),
+                    plugin_events: before(EVENTS_KEPT_MS),
                 };
                 match old.sweep(kept.org(), &retention, 500).await {
                     Ok(swept) => tracing::debug!(?swept, "what had served its time was let go"),

@@ -3,18 +3,25 @@
 //!
 //! ```text
 //! set-up ──▶ Workshop (loads code, asks a plugin about its settings) ──▶ Plugins (those in force, how they stand)
-//!                                                                          └─ Fetcher: plan (what to ask for when) ──▶ feeds::intake
+//!                                                                          ├─ Fetcher: plan (what to ask for when) ──▶ feeds::intake
+//!                                                                          ├─ Paying: payment providers ◀── outbox
+//!                                              /plugins/NAME/... ──▶ Door ─┴─▶ hints ──▶ outbox
 //! ```
 
+mod door;
 mod fetch;
+mod kept;
 mod plan;
+mod providers;
 mod room;
 pub mod shipped;
 mod space;
 mod workshop;
 
+pub use door::Door;
 pub use fetch::{Fetcher, Options};
 pub use plan::{Came, Next, Source, Terms, Times, Tried, Which, days, late_at, next, today_and_tomorrow};
+pub use providers::Paying;
 pub use room::{Plugins, Standing, State, Trouble, Used};
 pub use space::Space;
 pub use workshop::Workshop;

@@ -83,6 +83,8 @@ pub async fn guarded(mut response: Response) -> Response {
     set(axum::http::header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(axum::http::header::X_FRAME_OPTIONS, "DENY");
     set(axum::http::header::REFERRER_POLICY, "no-referrer");
+    // A page of a plugin that opens ours in another window has no hand in it.
+    set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     set(CACHE_CONTROL, "no-store");
     response
 }

@@ -106,33 +106,33 @@ pub(super) async fn dismiss(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What is given back.
+/// What is given back, and why.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct GivenBack {
-    /// Why, for the driver: it stands on the credit note.
+pub struct Refund {
+    /// For the credit note, the audit log and whoever asks later.
     pub reason: String,
-    /// Charges by their kind or label, as in `["energy"]`; all of the bill when left out.
+    /// Charges of the bill by their kind or label, as in `start fee`; without them all of it.
     pub charges: Option<Vec<String>>,
 }
 
-/// Gives money back for a session, by a credit note of the bill's series. It goes to the payments that were made, as far as more was paid
-/// than is owed. The credit note is the answer.
+/// Gives money back: a credit note for the bill of a session, or for some of its charges. What was paid beyond what is owed then goes back the way it came. The
+/// credit note's document is the answer.
 #[utoipa::path(post, path = "/api/v1/sessions/{id}/refund", tag = "bills", params(("id" = String, Path)),
-    request_body = GivenBack, responses((status = 201, body = Object, description = "the credit note"),
-        (status = 409, body = Problem, description = "there is no bill, no such charge, or nothing left to give back"), (status = "4XX", body = Problem)))]
-pub(super) async fn give_back(
+    request_body = Refund, responses((status = 201, body = Object, description = "the credit note"),
+        (status = 409, body = Problem, description = "there is no bill, or nothing of this is left to give back"), (status = "4XX", body = Problem)))]
+pub(super) async fn refund(
     State(api): State<Api>,
     caller: Caller,
     Named(id): Named<String>,
-    Body(wanted): Body<GivenBack>,
+    Body(wanted): Body<Refund>,
 ) -> Result<Response, Problem> {
     caller.wants(Wish::Decide)?;
     words::reason(&wanted.reason).map_err(Problem::bad)?;
     if wanted.charges.as_ref().is_some_and(Vec::is_empty) {
         return Err(Problem::bad("`charges` is empty").help("leave it out to give all of the bill back"));
     }
-    let document = api.house.give_back(&caller.org, &id, wanted.charges, &wanted.reason, &caller.who).await?;
+    let document = api.house.refund(&caller.org, &id, wanted.charges, &wanted.reason, &caller.who).await?;
     Ok((StatusCode::CREATED, [(CONTENT_TYPE, "application/json")], document).into_response())
 }
 

@@ -258,7 +258,7 @@ impl api::House for Reception {
         })
     }
 
-    fn give_back<'a>(
+    fn refund<'a>(
         &'a self,
         org: &'a OrgId,
         session: &'a str,
@@ -268,7 +268,9 @@ impl api::House for Reception {
     ) -> Later<'a, Result<String, Problem>> {
         Box::pin(async move {
             let decision = Decision { by: by.to_owned(), reason: reason.to_owned() };
-            Ok(self.billing.refund(org, session, charges, decision, now()).await?.document)
+            let credit = self.billing.refund(org, session, charges, decision, now()).await?;
+            self.outbox.wake();
+            Ok(credit.document)
         })
     }
 

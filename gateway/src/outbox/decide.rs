@@ -107,7 +107,8 @@ impl Outbox {
     }
 
     /// Somebody says that something happened to a payment or instrument of this plugin: it is looked at now. A hint only: what is
-    /// believed is what the look brings. How many intents were woken.
+    /// believed is what the look brings. `theirs` is the provider's name for it; `ours` our reference, for what has no name there yet.
+    /// How many intents were woken.
     ///
     /// # Errors
     /// When the storage fails.
@@ -115,19 +116,33 @@ impl Outbox {
         &self,
         org: &OrgId,
         plugin: &str,
-        reference: &str,
+        (theirs, ours): (&str, Option<&str>),
         now: Instant,
     ) -> Result<usize, Error> {
-        let rows = self.inner.store.read().await?.intents_of_theirs(org, plugin, reference).await?;
+        let mut reader = self.inner.store.read().await?;
+        let mut rows = reader.intents_of_theirs(org, plugin, theirs).await?;
+        if let Some(ours) = ours.filter(|_| rows.is_empty()) {
+            rows = reader.intents_about(org, ours).await?;
+            rows.retain(|row| row.plugin == plugin);
+        }
+        drop(reader);
         // All that is open, else the one that would tell the whole truth: the charge.
         let open: Vec<&Intent> = rows.iter().filter(|row| row.finished_at.is_none()).collect();
         let charge =
             || rows.iter().filter(|row| matches!(row.kind, IntentKind::Charge | IntentKind::Save)).collect();
         let woken: Vec<&Intent> = if open.is_empty() { charge() } else { open };
         for row in &woken {
-            let unit = self.unit(org, &row.id, now);
+            let (unit, owner) = (self.unit(org, &row.id, now), org.clone());
             let lane = Lane::debtor(org, &row.debtor);
-            let hinted = async move |tx: &mut Tx| unit.happened(tx, &Event::Hint).await;
+            let hinted = async move |tx: &mut Tx| {
+                let row = unit.happened(tx, &Event::Hint).await?;
+                // What is over is bound to no version any more: whoever is there now looks at it.
+                if row.finished_at.is_some() && row.sha256.is_some() {
+                    let free = Intent { version: None, sha256: None, ..row };
+                    tx.update_intent(&owner, &free).await?;
+                }
+                Ok(())
+            };
             self.inner.store.write(lane, hinted).await?;
         }
         self.wake();

@@ -1,18 +1,24 @@
 //! The plugins in force, as the set-up says, and how each of them stands.
 
+use super::kept::Kept;
 use super::space::Space;
 use super::workshop::Workshop;
 use crate::clock::now;
 use crate::house::House;
 use crate::setup::PluginFile;
 use crate::store::Store;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use takst_engine::units::Instant;
+use takst_plugins::manifest::{Capability, HostName, Target};
+use takst_plugins::model::calls::{Answer as CallAnswer, Call};
 use takst_plugins::model::prices::{Document, Wanted};
 use takst_plugins::plugin::Metrics;
 use takst_plugins::{Context, Done, Failed, Plugin};
+
+const RECEIVE: &str = "calls.receive";
 
 /// The last thing that went wrong.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -94,8 +100,19 @@ pub struct Plugins {
     workshop: Arc<Workshop>,
     house: Arc<House>,
     store: Store,
+    kept: Kept,
     made: Mutex<Made>,
+    older: Mutex<Older>,
     told: Mutex<BTreeMap<String, Told>>,
+}
+
+// Versions that were in force once and that payments may be bound to.
+#[derive(Default)]
+struct Older {
+    // By name and sha256.
+    all: BTreeMap<(String, String), Plugin>,
+    // What nobody was bound to at the last look, by sha256: gone at the next.
+    doubtful: BTreeSet<String>,
 }
 
 impl Plugins {
@@ -103,7 +120,14 @@ impl Plugins {
     #[must_use]
     pub fn new(workshop: Arc<Workshop>, house: Arc<House>, store: Store) -> Self {
         let made = Mutex::new(Made { of: Arc::default(), all: Arc::default() });
-        Self { workshop, house, store, made, told: Mutex::default() }
+        let (older, told) = (Mutex::default(), Mutex::default());
+        Self { workshop, house, store, kept: Kept::default(), made, older, told }
+    }
+
+    /// Keeps code that payments are bound to in this folder, so that they can go on with it after an upgrade and a restart.
+    #[must_use]
+    pub fn keep_in(self, folder: PathBuf) -> Self {
+        Self { kept: Kept::new(folder), ..self }
     }
 
     // The code has been loaded when the set-up was checked, so this is quick.
@@ -129,10 +153,85 @@ impl Plugins {
             }
             all.insert(name.clone(), plugin);
         }
+        self.set_aside(&made.all, &all);
         self.workshop.keep_only(&wanted);
         self.told.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| all.contains_key(name));
         *made = Made { of: wanted, all: Arc::new(all) };
         Arc::clone(&made.all)
+    }
+
+    // Another version that had a name stays for those who are bound to it, with its own settings, secrets and grant.
+    fn set_aside(
+        &self,
+        before: &BTreeMap<String, Result<Plugin, String>>,
+        now: &BTreeMap<String, Result<Plugin, String>>,
+    ) {
+        let mut older = self.older.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, plugin) in before {
+            let Ok(plugin) = plugin else { continue };
+            let sha256 = &plugin.code().sha256;
+            let goes_on =
+                now.get(name).is_some_and(|now| now.as_ref().is_ok_and(|now| now.code().sha256 == *sha256));
+            if !goes_on && plugin.able(Capability::PaymentProvider).is_ok() {
+                older.all.insert((name.clone(), sha256.clone()), plugin.clone());
+            }
+        }
+    }
+
+    /// The plugin of this name, for something that is bound to its version from then on: its code is kept.
+    #[must_use]
+    pub fn get_kept(&self, name: &str) -> Option<Plugin> {
+        let plugin = self.get(name).ok()?;
+        if let Some(file) = self.house.plugins().get(name)
+            && let Err(why) = self.kept.keep(&plugin.code().sha256, file)
+        {
+            // In this process it is there all the same; after an upgrade and a restart it is missed.
+            tracing::warn!(plugin = name, why, "the code of a plugin could not be kept");
+        }
+        Some(plugin)
+    }
+
+    /// The plugin of this name with exactly this code: the one in force, one that was in force before, or one that was kept. The latter has
+    /// the settings and secrets that the name has now.
+    #[must_use]
+    pub fn version(&self, name: &str, sha256: &str) -> Option<Plugin> {
+        let of_it = |plugin: &Plugin| plugin.code().sha256 == sha256;
+        if let Some(plugin) = self.get(name).ok().filter(of_it) {
+            return Some(plugin);
+        }
+        let older = || self.older.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (name.to_owned(), sha256.to_owned());
+        if let Some(plugin) = older().all.get(&key) {
+            return Some(plugin.clone());
+        }
+        let file = Arc::clone(self.house.plugins().get(name)?);
+        let read = self.kept.read(sha256).and_then(|package| {
+            let Some(package) = package else { return Ok(None) };
+            let space = Space::new(self.store.clone(), self.house.org().clone(), name);
+            self.workshop.plugin(&file.with_code(package), Arc::new(space)).map(Some)
+        });
+        let plugin = read.unwrap_or_else(|why| {
+            tracing::error!(plugin = name, why, "an older version of a plugin cannot be loaded");
+            None
+        })?;
+        tracing::info!(plugin = name, version = %plugin.code().manifest.version, "payments go on with an older version of a plugin");
+        older().all.insert(key, plugin.clone());
+        Some(plugin)
+    }
+
+    /// Lets go of older versions that nobody is bound to, at the second look that finds it so. `bound`: the sha256 of those that are.
+    pub fn drain(&self, bound: &BTreeSet<String>) {
+        let in_force: BTreeSet<String> =
+            self.in_force().values().flatten().map(|plugin| plugin.code().sha256.clone()).collect();
+        let mut older = self.older.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = older.all.keys().map(|(_, sha256)| sha256.clone()).chain(self.kept.all());
+        let free: BTreeSet<String> =
+            all.filter(|sha256| !bound.contains(sha256) && !in_force.contains(sha256)).collect();
+        let doubtful = std::mem::replace(&mut older.doubtful, free.clone());
+        for sha256 in free.intersection(&doubtful) {
+            older.all.retain(|(_, known), _| known != sha256);
+            self.kept.remove(sha256);
+        }
     }
 
     /// The plugin of this name.
@@ -158,14 +257,49 @@ impl Plugins {
         Ok(done)
     }
 
+    /// Hands a call from outside to a plugin.
+    ///
+    /// # Errors
+    /// It takes none; what came of the call is inside.
+    pub async fn receive(&self, name: &str, call: Call) -> Result<Done<CallAnswer>, String> {
+        let calls = self.get(name)?.calls().map_err(|error| error.to_string())?;
+        let done = calls.receive(&Context::default(), call).await;
+        self.note(name, RECEIVE, &done);
+        Ok(done)
+    }
+
+    /// The pages of a plugin may talk to these origins: the hosts that the plugin itself may call, without those inside a network.
+    #[must_use]
+    pub fn origins(&self, name: &str) -> Vec<String> {
+        let Some(file) = self.house.plugins().get(name).cloned() else { return Vec::new() };
+        let target = |host: &HostName, port| host.resolve(port, &file.settings);
+        let asked: Vec<Target> =
+            file.manifest.http.iter().filter_map(|rule| target(&rule.host, rule.port)).collect();
+        let granted = file.grant.http.iter().filter(|rule| !rule.plain && rule.addresses.is_empty());
+        let granted = granted.filter_map(|rule| target(&rule.host, rule.port));
+        let both = granted
+            .filter(|granted| {
+                asked.iter().any(|asked| (&asked.host, asked.port) == (&granted.host, granted.port))
+            })
+            .map(|target| match target.port {
+                443 => format!("https://{}", target.host),
+                port => format!("https://{}:{port}", target.host),
+            });
+        let all: BTreeSet<String> = both.collect();
+        all.into_iter().collect()
+    }
+
     // Keeps and counts what came of a call.
-    fn note<T>(&self, name: &str, function: &'static str, done: &Done<T>) {
+    pub(super) fn note<T>(&self, name: &str, function: &'static str, done: &Done<T>) {
         let (result, trouble) = match &done.result {
             Ok(_) => ("ok", None),
             Err(failed) => {
-                let result = if matches!(failed, Failed::Said(_)) { "error" } else { "stopped" };
+                let said = matches!(failed, Failed::Said(_));
                 let code = failed.code().to_owned();
-                (result, Some(Trouble { at: now(), code, detail: failed.to_string() }))
+                let trouble = Trouble { at: now(), code, detail: failed.to_string() };
+                // What anybody can bring about from outside says nothing of how it stands.
+                let trouble = Some(trouble).filter(|_| !(said && function == RECEIVE));
+                (if said { "error" } else { "stopped" }, trouble)
             }
         };
         for warning in &done.warnings {

@@ -45,6 +45,12 @@ impl Shipped {
         Manifest::read(&format!("{}/plugin.toml", self.folder), self.text)
     }
 
+    /// The text of its manifest.
+    #[must_use]
+    pub fn text(&self) -> &'static str {
+        self.text
+    }
+
     /// What tells its code from that of another program, in hex.
     #[must_use]
     pub fn sha256(&self) -> String {

@@ -34,8 +34,15 @@ impl Workshop {
     /// # Errors
     /// When the machine has no threads or no support for WebAssembly, or the folder cannot be used.
     pub fn new(cache: Option<PathBuf>) -> Result<Self, HostError> {
-        let host = Host::new(Setup { cache, ..Setup::default() })?;
-        Ok(Self { host, codes: Mutex::default() })
+        Self::with(Setup { cache, ..Setup::default() })
+    }
+
+    /// Starts a host that is made of this.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with(setup: Setup) -> Result<Self, HostError> {
+        Ok(Self { host: Host::new(setup)?, codes: Mutex::default() })
     }
 
     /// A plugin that can be called, with this space. It takes up to seconds when its code is new here.

@@ -50,6 +50,8 @@ pub struct PluginFile {
     pub name: String,
     /// Its manifest.
     pub manifest: Manifest,
+    /// The text of its manifest.
+    pub text: Arc<str>,
     /// Its code.
     pub wasm: Wasm,
     /// What tells its code from another, in hex.
@@ -78,7 +80,7 @@ impl fmt::Debug for PluginFile {
 /// Plugins are the same when they do the same: when files were written again does not count.
 impl PartialEq for PluginFile {
     fn eq(&self, other: &Self) -> bool {
-        let Self { name, manifest, wasm: _, sha256, grant, settings, secrets, stamps: _ } = self;
+        let Self { name, manifest, text: _, wasm: _, sha256, grant, settings, secrets, stamps: _ } = self;
         (name, manifest, sha256) == (&other.name, &other.manifest, &other.sha256)
             && (grant, settings, secrets) == (&other.grant, &other.settings, &other.secrets)
     }
@@ -94,6 +96,18 @@ impl PluginFile {
     #[must_use]
     pub fn is_shipped(&self) -> bool {
         matches!(self.wasm, Wasm::Shipped(_))
+    }
+
+    /// With other code under the same name: its settings and secrets, and what it may. One that is in the program and has no
+    /// grant of its own may what its manifest asks for.
+    #[must_use]
+    pub fn with_code(&self, package: Package) -> Self {
+        let Package { text, manifest, wasm, signature: _ } = package;
+        let all = self.is_shipped() && self.grant == Grant::all(&self.manifest);
+        let grant = if all { Grant::all(&manifest) } else { self.grant.clone() };
+        let sha256 = sha256(&wasm);
+        let wasm = Wasm::Own(wasm.into());
+        Self { manifest, text: text.into(), wasm, sha256, grant, ..self.clone() }
     }
 }
 
@@ -137,6 +151,25 @@ pub(crate) fn load(
             }
         }
         all.insert(file.name.clone(), Arc::new(file));
+    }
+    for item in &raw.sellers.items {
+        let Some(name) = &item.it.payments else { continue };
+        match all.get(name.as_str()) {
+            Some(file) => able(file, Capability::PaymentProvider, item.at(&["payments"]), report),
+            // One that cannot be loaded has been told of.
+            None if raw.plugins.has(name) => {}
+            None => {
+                report
+                    .warning(
+                        "S083",
+                        item.at(&["payments"]),
+                        format!("there is no plugin `{name}` to be paid through"),
+                    )
+                    .advise(format!(
+                        "add it: `[[plugin]]` with `id = \"{name}\"`; until then its bills wait"
+                    ));
+            }
+        }
     }
     for item in &raw.feeds.items {
         let Feed { plugin, second, .. } = &item.it;
@@ -205,14 +238,14 @@ fn one(
                 report.error("S085", item.at(&["package"]), message).advise(trust(&error));
                 return None;
             }
-            read.map(|Package { manifest, wasm, .. }| {
+            read.map(|Package { text, manifest, wasm, .. }| {
                 let sha256 = sha256(&wasm);
-                (manifest, Wasm::Own(wasm.into()), sha256)
+                (manifest, text.into(), Wasm::Own(wasm.into()), sha256)
             })
         }
         (None, None) => in_the_program(used.as_deref().unwrap_or(id), used.is_none(), report),
     };
-    let (manifest, wasm, sha256) = match read {
+    let (manifest, text, wasm, sha256) = match read {
         Ok(read) => read,
         Err((message, help)) => {
             let key = ways.first().copied().unwrap_or("id");
@@ -231,10 +264,11 @@ fn one(
     let secrets = looked_up(item, secrets, &manifest, (folder, environment), &mut stamps, report);
     let settings = settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     let name = id.to_string();
-    Some(PluginFile { name, manifest, wasm, sha256, grant: granted, settings, secrets, stamps })
+    Some(PluginFile { name, manifest, text, wasm, sha256, grant: granted, settings, secrets, stamps })
 }
 
-type Read = (Manifest, Wasm, String);
+// Manifest and its text, code, and its hash.
+type Read = (Manifest, Arc<str>, Wasm, String);
 
 fn in_the_program(id: &str, by_name: bool, report: &mut Report) -> Result<Read, Wrong> {
     let Some(found) = shipped::find(id) else {
@@ -254,7 +288,7 @@ fn in_the_program(id: &str, by_name: bool, report: &mut Report) -> Result<Read, 
     };
     let manifest =
         found.manifest().map_err(|error| (error.to_string(), "build the program anew".to_owned()))?;
-    Ok((manifest, Wasm::Shipped(found), found.sha256()))
+    Ok((manifest, found.text().into(), Wasm::Shipped(found), found.sha256()))
 }
 
 // The bytes of a file of a plugin.
@@ -284,7 +318,7 @@ fn of_folder(folder: &Path, stamps: &mut Vec<Stamp>) -> Result<Read, Wrong> {
     })?;
     let wasm = bytes(&folder.join(WASM), LARGEST, stamps)?;
     let sha256 = sha256(&wasm);
-    Ok((manifest, Wasm::Own(wasm.into()), sha256))
+    Ok((manifest, about.into(), Wasm::Own(wasm.into()), sha256))
 }
 
 fn of_package(path: &Path, stamps: &mut Vec<Stamp>) -> Result<Package, Wrong> {

@@ -18,7 +18,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 /// All tables, in the order they are written.
-pub(super) const TABLES: [&str; 43] = [
+pub(super) const TABLES: [&str; 44] = [
     "org",
     "sequence",
     "setup_version",
@@ -58,6 +58,7 @@ pub(super) const TABLES: [&str; 43] = [
     "outbox",
     "outbox_queue",
     "plugin_value",
+    "plugin_event",
     "event",
     "driver",
     "person",

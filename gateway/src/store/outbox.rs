@@ -312,6 +312,15 @@ impl Reader {
         all(&self.rows(org, &sql, values).await?)
     }
 
+    /// The code (sha256) of plugins that something unfinished was asked with.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn bound_code(&mut self, org: &OrgId) -> Result<Vec<String>, Error> {
+        let sql = "SELECT DISTINCT sha256 FROM outbox WHERE org = $1 AND finished_at IS NULL AND sha256 IS NOT NULL";
+        self.rows(org, sql, args![]).await?.iter().map(|row| row.get(0)).collect()
+    }
+
     /// How many intents are in each state, by plugin.
     ///
     /// # Errors

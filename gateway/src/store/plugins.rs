@@ -1,4 +1,4 @@
-//! What plugins keep: names and values, each plugin its own.
+//! What plugins keep: names and values, each plugin its own. And what was told at their addresses.
 
 use super::error::Error;
 use super::record::{OrgId, hex, key};
@@ -6,6 +6,8 @@ use super::sql::{Reader, args};
 use super::tx::Tx;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
+use sha2::{Digest as _, Sha256};
+use takst_engine::units::Instant;
 
 impl Tx {
     /// Keeps a value under a name of a plugin, in place of the one before; with none, the name goes.
@@ -29,9 +31,33 @@ impl Tx {
                    ON CONFLICT (org, plugin, name) DO UPDATE SET value = excluded.value, size = excluded.size";
         self.run(org, sql, args![plugin, hex_name, BASE64.encode(value), size]).await.map(drop)
     }
+
+    /// Notes an event that was told at a plugin's address, by the other side's name for it. Whether it is new.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note_plugin_event(
+        &mut self,
+        org: &OrgId,
+        plugin: &str,
+        event: &str,
+        now: Instant,
+    ) -> Result<bool, Error> {
+        let sql = "INSERT INTO plugin_event (org, plugin, id, at) VALUES ($1, $2, $3, $4) ON CONFLICT (org, plugin, id) DO NOTHING";
+        Ok(self.run(org, sql, args![key(plugin), event_key(event), now]).await? == 1)
+    }
 }
 
 impl Reader {
+    /// Whether an event was noted: [`Tx::note_plugin_event`].
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_plugin_event(&mut self, org: &OrgId, plugin: &str, event: &str) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM plugin_event WHERE org = $1 AND plugin = $2 AND id = $3";
+        Ok(self.row(org, sql, args![key(plugin), event_key(event)]).await?.is_some())
+    }
+
     /// The value of a name of a plugin.
     ///
     /// # Errors
@@ -80,6 +106,11 @@ impl Reader {
         let row = self.row(org, sql, args![key(plugin)]).await?;
         row.map_or(Ok(0), |row| row.get(0))
     }
+}
+
+// However long a name is, and whatever is in it.
+fn event_key(event: &str) -> String {
+    hex(&Sha256::digest(event.as_bytes()))
 }
 
 // A name from its hex digits.

@@ -17,6 +17,8 @@ pub struct Retention {
     pub commands: Option<Instant>,
     /// Facts that belong to no session: heartbeats, states of empty connectors.
     pub loose_facts: Option<Instant>,
+    /// Events that were told at plugins' addresses.
+    pub plugin_events: Option<Instant>,
 }
 
 /// How many rows a sweep let go of.
@@ -30,6 +32,8 @@ pub struct Swept {
     pub commands: u64,
     /// Facts.
     pub loose_facts: u64,
+    /// Events of plugins.
+    pub plugin_events: u64,
 }
 
 const FRAMES: &str = "DELETE FROM frame WHERE org = $1 AND (charger, seq) IN
@@ -40,6 +44,8 @@ const COMMANDS: &str = "DELETE FROM command WHERE org = $1 AND id IN
     (SELECT id FROM command WHERE org = $1 AND finished_at IS NOT NULL AND finished_at < $2 ORDER BY finished_at LIMIT $3)";
 const LOOSE_FACTS: &str = "DELETE FROM station_fact WHERE org = $1 AND session IS NULL AND (charger, id) IN
     (SELECT charger, id FROM station_fact WHERE org = $1 AND session IS NULL AND received_at < $2 ORDER BY received_at LIMIT $3)";
+const PLUGIN_EVENTS: &str = "DELETE FROM plugin_event WHERE org = $1 AND (plugin, id) IN
+    (SELECT plugin, id FROM plugin_event WHERE org = $1 AND at < $2 ORDER BY at LIMIT $3)";
 
 impl Store {
     /// Lets go of rows whose time is up, `batch` at a time, so that other writers wait for a few milliseconds
@@ -48,12 +54,13 @@ impl Store {
     /// # Errors
     /// As [`Store::write`]; what was let go of before stays so.
     pub async fn sweep(&self, org: &OrgId, retention: &Retention, batch: i64) -> Result<Swept, Error> {
-        let Retention { frames, events, commands, loose_facts } = retention.clone();
+        let Retention { frames, events, commands, loose_facts, plugin_events } = retention.clone();
         Ok(Swept {
             frames: self.sweep_table(org, FRAMES, frames, batch).await?,
             events: self.sweep_table(org, EVENTS, events, batch).await?,
             commands: self.sweep_table(org, COMMANDS, commands, batch).await?,
             loose_facts: self.sweep_table(org, LOOSE_FACTS, loose_facts, batch).await?,
+            plugin_events: self.sweep_table(org, PLUGIN_EVENTS, plugin_events, batch).await?,
         })
     }
 

@@ -66,7 +66,7 @@ async fn schedule(mut store: Store, place: &Place, seed: u64, told: &mut Told) -
             0 => {
                 let theirs = fake.truth().payments.values().next().map(|kept| kept.theirs.clone());
                 if let Some(theirs) = theirs {
-                    outbox.hint(&org, PLUGIN, &theirs, now).await.unwrap();
+                    outbox.hint(&org, PLUGIN, (&theirs, None), now).await.unwrap();
                 }
             }
             1 => {

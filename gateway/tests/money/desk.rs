@@ -105,7 +105,10 @@ async fn a_payer_pays_by_himself_and_a_hint_wakes_it(place: Place) {
     fake.truth().proceed(&payment.id);
     // Nothing is looked at before its time, unless somebody hints.
     assert_eq!(outbox.look(at(1)).await.unwrap(), 0);
-    assert_eq!(outbox.hint(&org(), PLUGIN, shown.theirs.as_deref().unwrap(), at(1)).await.unwrap(), 1);
+    assert_eq!(
+        outbox.hint(&org(), PLUGIN, (shown.theirs.as_deref().unwrap(), None), at(1)).await.unwrap(),
+        1
+    );
     outbox.look(at(1)).await.unwrap();
     let paid = store.read().await.unwrap().payment(&org(), &payment.id).await.unwrap().unwrap();
     assert_eq!((paid.status, paid.captured), (PaymentStatus::Paid, 500));
@@ -113,7 +116,7 @@ async fn a_payer_pays_by_himself_and_a_hint_wakes_it(place: Place) {
 
     // Money that moves at the provider by itself is booked, and a person is told.
     fake.truth().payments.get_mut(&payment.id).unwrap().refunded = 50;
-    outbox.hint(&org(), PLUGIN, paid.theirs.as_deref().unwrap(), at(3)).await.unwrap();
+    outbox.hint(&org(), PLUGIN, (paid.theirs.as_deref().unwrap(), None), at(3)).await.unwrap();
     outbox.look(at(3)).await.unwrap();
     let moved = store.read().await.unwrap().payment(&org(), &payment.id).await.unwrap().unwrap();
     assert_eq!(moved.refunded, 50);
@@ -200,7 +203,7 @@ async fn a_card_is_saved_and_a_payment_cancelled(place: Place) {
     assert_eq!((shown.status, shown.theirs.as_deref()), (InstrumentStatus::ActionNeeded, Some("card-d1")));
     let ready = |saved: &mut ProviderInstrument| (saved.ready, saved.next) = (true, None);
     ready(fake.truth().instruments.get_mut("card-d1").unwrap());
-    outbox.hint(&org(), PLUGIN, "card-d1", at(1)).await.unwrap();
+    outbox.hint(&org(), PLUGIN, ("card-d1", None), at(1)).await.unwrap();
     outbox.look(at(1)).await.unwrap();
     let shown = store.read().await.unwrap().instrument(&org(), &saved.id).await.unwrap().unwrap();
     assert_eq!((shown.status, shown.label.as_deref()), (InstrumentStatus::Ready, Some("Visa 4242")));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use takst_engine::session as engine;
 use takst_gateway::api::Role;
 use takst_gateway::api::access::new_key;
-use takst_gateway::gateway::{Gateway, Plan};
+use takst_gateway::gateway::{Gateway, Given, Plan};
 use takst_gateway::house::Source;
 use takst_gateway::store::*;
 use takst_gateway::{live, serve};
@@ -69,7 +69,8 @@ impl Office {
             open: false,
             live: live::Options::default(),
         };
-        let gateway = plan.start_with(providers).await.unwrap();
+        let given = Given { providers: Some(providers), ..Given::default() };
+        let gateway = plan.start_with(given).await.unwrap();
         let address = gateway.server.addresses()[0];
         let mut office = Self { gateway, address, key: String::new(), _dir: dir };
         office.key = office.key_of(Role::Owner).await;

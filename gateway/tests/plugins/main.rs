@@ -14,9 +14,17 @@ mod store_support;
 #[path = "../net_support/plug.rs"]
 mod plug;
 
+#[path = "../../../plugins/tests/peer.rs"]
+mod peer;
+
+mod bound;
+mod calls;
 mod fetching;
 mod scene;
 mod server;
 mod serving;
 mod set_up;
+mod shop;
 mod space;
+mod stripe;
+mod vipps;

@@ -11,9 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use takst_gateway::api::Role;
 use takst_gateway::api::access::new_key;
-use takst_gateway::gateway::{Gateway, Plan};
+use takst_gateway::gateway::{Gateway, Given, Plan};
 use takst_gateway::house::Source;
-use takst_gateway::outbox::NoProviders;
 use takst_gateway::plugins::Options;
 use takst_gateway::{live, serve};
 
@@ -108,7 +107,7 @@ async fn start(place: &Place, server: &server::Server) -> (Gateway, Asker) {
         live: live::Options::default(),
     };
     let pace = Options { every: Duration::from_millis(100), retry: Some(Duration::from_millis(300)) };
-    let started = plan.start_paced(Arc::new(NoProviders), pace).await;
+    let started = plan.start_with(Given { pace, ..Given::default() }).await;
     let gateway = started.unwrap_or_else(|error| panic!("{error}"));
     let (row, key) = new_key("test", Role::Owner, "test").unwrap();
     let main = takst_gateway::store::OrgId::new("main");

@@ -615,6 +615,10 @@ async fn retention_lets_go_of_what_is_old_and_nothing_else(place: Place) {
                         finished_at: (number % 5 != 0).then(|| at(number)),
                     };
                     tx.add_command(&org, &command).await?;
+                    assert!(
+                        tx.note_plugin_event(&org, "stripe", &format!("evt_{number}"), at(number)).await?
+                    );
+                    assert!(!tx.note_plugin_event(&org, "stripe", &format!("evt_{number}"), at(99)).await?);
                 }
                 Ok(())
             })
@@ -625,16 +629,29 @@ async fn retention_lets_go_of_what_is_old_and_nothing_else(place: Place) {
     assert_eq!(nothing, Swept::default());
     let before = Some(at(20));
     let swept = store
-        .sweep(&city, &Retention { frames: before, events: before, commands: before, loose_facts: before }, 7)
+        .sweep(
+            &city,
+            &Retention {
+                frames: before,
+                events: before,
+                commands: before,
+                loose_facts: before,
+                plugin_events: before,
+            },
+            7,
+        )
         .await
         .unwrap();
-    assert_eq!(swept, Swept { frames: 20, events: 20, commands: 16, loose_facts: 10 });
+    assert_eq!(swept, Swept { frames: 20, events: 20, commands: 16, loose_facts: 10, plugin_events: 20 });
     let mut reader = store.read().await.unwrap();
     for (owner, frames, events, facts, commands) in [(&city, 30, 30, 40, 34), (&other, 50, 50, 50, 50)] {
         assert_eq!(reader.frames(owner, "C1", &FrameSearch::default(), 1000).await.unwrap().len(), frames);
         assert_eq!(reader.events_after(owner, 0, 1000).await.unwrap().len(), events);
         assert_eq!(reader.facts(owner, "C1", None, 1000).await.unwrap().len(), facts);
         assert_eq!(reader.commands(owner, "C1", None, 1000).await.unwrap().len(), commands);
+        assert_eq!(reader.has_plugin_event(owner, "stripe", "evt_3").await.unwrap(), owner == &other);
+        assert!(reader.has_plugin_event(owner, "stripe", "evt_20").await.unwrap());
+        assert!(!reader.has_plugin_event(owner, "vipps", "evt_20").await.unwrap());
     }
 }
 

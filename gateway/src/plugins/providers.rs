@@ -1,0 +1,309 @@
+//! Payment providers that are plugins: the outbox's questions in the words of the plugin interface, and the answers back. What is known of a
+//! call that did not return is what the host says of it.
+
+use super::room::Plugins;
+use crate::outbox::provider::{
+    Answer, ChargeRequest, Fault, Money, Operation, Outcome, PaymentProvider, ProviderInstrument,
+    ProviderPayment, SaveRequest, Status,
+};
+use crate::outbox::{Pin, Providers};
+use crate::store::OrgId;
+use std::sync::Arc;
+use takst_plugins::capability::Payments;
+use takst_plugins::model::payments::{self as wit, PaymentState};
+use takst_plugins::model::{self, Options};
+use takst_plugins::{Context, Done, Failed, Plugin};
+
+/// Of texts for people, in characters.
+const LONGEST_TEXT: usize = 500;
+/// Of a short word.
+const LONGEST_CODE: usize = 60;
+/// Of a provider's name for a thing, and of an address.
+const LONGEST_NAME: usize = 500;
+const LONGEST_ADDRESS: usize = 4_000;
+
+/// The plugins of a gateway as payment providers.
+pub struct Paying {
+    plugins: Arc<Plugins>,
+    org: OrgId,
+}
+
+impl Paying {
+    /// These plugins, which are this organisation's.
+    #[must_use]
+    pub fn new(plugins: Arc<Plugins>, org: OrgId) -> Self {
+        Self { plugins, org }
+    }
+
+    fn provider(&self, plugin: &Plugin) -> Option<Arc<dyn PaymentProvider>> {
+        let payments =
+            plugin.payments().inspect_err(|why| tracing::error!(%why, "nobody is paid through it"));
+        let (plugins, name) = (Arc::clone(&self.plugins), plugin.name().to_owned());
+        Some(Arc::new(Provider { plugins, name, payments: payments.ok()? }))
+    }
+}
+
+impl Providers for Paying {
+    fn current(&self, org: &OrgId, plugin: &str) -> Option<(Pin, Arc<dyn PaymentProvider>)> {
+        if *org != self.org {
+            return None;
+        }
+        let found = self.plugins.get_kept(plugin)?;
+        let pin = Pin {
+            plugin: plugin.to_owned(),
+            version: found.code().manifest.version.to_string(),
+            sha256: found.code().sha256.clone(),
+        };
+        Some((pin, self.provider(&found)?))
+    }
+
+    fn pinned(&self, org: &OrgId, pin: &Pin) -> Option<Arc<dyn PaymentProvider>> {
+        let found = (*org == self.org).then(|| self.plugins.version(&pin.plugin, &pin.sha256))??;
+        self.provider(&found)
+    }
+}
+
+struct Provider {
+    plugins: Arc<Plugins>,
+    name: String,
+    payments: Payments,
+}
+
+impl Provider {
+    fn heard<T, U>(
+        &self,
+        function: &'static str,
+        done: Done<T>,
+        read: impl FnOnce(T) -> Result<U, Fault>,
+    ) -> Result<U, Fault> {
+        self.plugins.note(&self.name, function, &done);
+        match done.result {
+            Ok(value) => read(value),
+            Err(Failed::Said(error)) => Err(fault(error)),
+            Err(Failed::Stopped(stop)) => {
+                Err(Fault::new(outcome(stop.outcome), stop.kind.code(), text(&stop.detail, LONGEST_TEXT)))
+            }
+        }
+    }
+}
+
+impl PaymentProvider for Provider {
+    fn save<'a>(&'a self, key: &'a str, request: &'a SaveRequest) -> Answer<'a, ProviderInstrument> {
+        let SaveRequest { payer, reference, return_to, at_most, description } = request.clone();
+        let (at_most, more) = (at_most.map(to_wit), Options::new());
+        let request = wit::SaveRequest { payer, reference, return_to, at_most, description, more };
+        Box::pin(async move {
+            let done = self.payments.save(&Context::default(), key, request).await;
+            self.heard("payments.save", done, instrument)
+        })
+    }
+
+    fn saved<'a>(&'a self, reference: &'a str) -> Answer<'a, ProviderInstrument> {
+        Box::pin(async move {
+            let done = self.payments.saved(&Context::default(), reference).await;
+            self.heard("payments.saved", done, instrument)
+        })
+    }
+
+    fn charge<'a>(&'a self, key: &'a str, request: &'a ChargeRequest) -> Answer<'a, ProviderPayment> {
+        let ChargeRequest { amount, instrument, payer, description, reference, return_to, capture } =
+            request.clone();
+        let (amount, more) = (to_wit(amount), Options::new());
+        let request = wit::ChargeRequest {
+            amount,
+            instrument,
+            payer,
+            description,
+            reference,
+            return_to,
+            capture,
+            more,
+        };
+        Box::pin(async move {
+            let done = self.payments.charge(&Context::default(), key, request).await;
+            self.heard("payments.charge", done, payment)
+        })
+    }
+
+    fn capture<'a>(
+        &'a self,
+        key: &'a str,
+        reference: &'a str,
+        amount: &'a Money,
+    ) -> Answer<'a, ProviderPayment> {
+        Box::pin(async move {
+            let amount = to_wit(amount.clone());
+            let done = self.payments.capture(&Context::default(), key, reference, amount).await;
+            self.heard("payments.capture", done, payment)
+        })
+    }
+
+    fn refund<'a>(
+        &'a self,
+        key: &'a str,
+        reference: &'a str,
+        amount: &'a Money,
+        reason: &'a str,
+    ) -> Answer<'a, ProviderPayment> {
+        Box::pin(async move {
+            let amount = to_wit(amount.clone());
+            let done = self.payments.refund(&Context::default(), key, reference, amount, reason).await;
+            self.heard("payments.refund", done, payment)
+        })
+    }
+
+    fn cancel<'a>(&'a self, key: &'a str, reference: &'a str) -> Answer<'a, ProviderPayment> {
+        Box::pin(async move {
+            let done = self.payments.cancel(&Context::default(), key, reference).await;
+            self.heard("payments.cancel", done, payment)
+        })
+    }
+
+    fn status<'a>(&'a self, reference: &'a str) -> Answer<'a, ProviderPayment> {
+        Box::pin(async move {
+            let done = self.payments.status(&Context::default(), reference).await;
+            self.heard("payments.status", done, payment)
+        })
+    }
+
+    fn lookup<'a>(
+        &'a self,
+        key: &'a str,
+        operation: Operation,
+        ours: &'a str,
+        theirs: Option<&'a str>,
+    ) -> Answer<'a, Option<ProviderPayment>> {
+        Box::pin(async move {
+            let operation = match operation {
+                Operation::Save => wit::Operation::Save,
+                Operation::Charge => wit::Operation::Charge,
+                Operation::Capture => wit::Operation::Capture,
+                Operation::Refund => wit::Operation::Refund,
+                Operation::Cancel => wit::Operation::Cancel,
+            };
+            let theirs = theirs.map(str::to_owned);
+            let done = self.payments.lookup(&Context::default(), key, operation, ours, theirs).await;
+            self.heard("payments.lookup", done, |found| found.map(payment).transpose())
+        })
+    }
+}
+
+fn to_wit(money: Money) -> model::Money {
+    model::Money { minor: money.minor, currency: money.currency }
+}
+
+fn from_wit(money: model::Money) -> Money {
+    Money { minor: money.minor, currency: money.currency }
+}
+
+fn outcome(outcome: model::Outcome) -> Outcome {
+    match outcome {
+        model::Outcome::Refused => Outcome::Refused,
+        model::Outcome::NotDone => Outcome::NotDone,
+        model::Outcome::Unknown => Outcome::Unknown,
+    }
+}
+
+fn fault(error: model::Error) -> Fault {
+    let model::Error { code, outcome: known, detail, retry_after } = error;
+    Fault {
+        code: text(&code, LONGEST_CODE),
+        outcome: outcome(known),
+        detail: text(&detail, LONGEST_TEXT),
+        retry_after,
+    }
+}
+
+fn payment(said: wit::Payment) -> Result<ProviderPayment, Fault> {
+    let wit::Payment { reference, state, captured, refunded, next, failure, more: _ } = said;
+    let status = match state {
+        PaymentState::Pending => Status::Pending,
+        PaymentState::ActionNeeded => Status::ActionNeeded,
+        PaymentState::Authorized => Status::Authorized,
+        PaymentState::Paid => Status::Paid,
+        PaymentState::Failed => Status::Failed,
+        PaymentState::Cancelled => Status::Cancelled,
+        PaymentState::Expired => Status::Expired,
+    };
+    Ok(ProviderPayment {
+        reference: name(reference)?,
+        status,
+        captured: from_wit(captured),
+        refunded: from_wit(refunded),
+        next: next.and_then(address),
+        failure: failure.map(fault),
+    })
+}
+
+fn instrument(said: wit::Instrument) -> Result<ProviderInstrument, Fault> {
+    let wit::Instrument { reference, ready, label, next, failure, more: _ } = said;
+    Ok(ProviderInstrument {
+        reference: name(reference)?,
+        ready,
+        label: text(&label, LONGEST_TEXT),
+        next: next.and_then(address),
+        failure: failure.map(fault),
+    })
+}
+
+// What something is asked for by later must be kept as it is, or not at all: whatever it was, it may have been done.
+fn name(reference: String) -> Result<String, Fault> {
+    if reference.chars().any(char::is_control) || reference.chars().count() > LONGEST_NAME {
+        let words = "the plugin gave a name for it that cannot be kept";
+        return Err(Fault::new(Outcome::Unknown, "odd-reference", words));
+    }
+    Ok(reference)
+}
+
+// Where a browser may be sent: to pages only.
+fn address(next: String) -> Option<String> {
+    let page = ["https://", "http://"].iter().any(|scheme| next.starts_with(scheme));
+    let plain = next.chars().all(|c| c.is_ascii_graphic()) && next.len() <= LONGEST_ADDRESS;
+    if page && plain {
+        return Some(next);
+    }
+    tracing::warn!("a plugin named an address to go to that is none of a page");
+    None
+}
+
+// For people: in one line, and not without end.
+fn text(text: &str, most: usize) -> String {
+    text.chars().take(most).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_plugin_says_is_kept_as_it_is_or_not_at_all() {
+        let said = |reference: &str, next: &str| wit::Payment {
+            reference: reference.into(),
+            state: PaymentState::ActionNeeded,
+            captured: model::Money { minor: 0, currency: "NOK".into() },
+            refunded: model::Money { minor: 0, currency: "NOK".into() },
+            next: Some(next.into()),
+            failure: None,
+            more: Vec::new(),
+        };
+        let fine = payment(said("pi_1", "https://pay.example/1?a=b")).unwrap();
+        assert_eq!((fine.reference.as_str(), fine.status), ("pi_1", Status::ActionNeeded));
+        assert_eq!(fine.next.as_deref(), Some("https://pay.example/1?a=b"));
+        for odd in ["javascript:alert(1)", "https://a b", "//x", "", "https://x/\r\nset-cookie: a"] {
+            assert_eq!(payment(said("pi_1", odd)).unwrap().next, None, "{odd}");
+        }
+        for odd in ["pi\0", "pi\n1", &"x".repeat(501)] {
+            let error = payment(said(odd, "https://x")).unwrap_err();
+            assert_eq!((error.outcome, error.code.as_str()), (Outcome::Unknown, "odd-reference"));
+        }
+        let error = model::Error {
+            code: "card\u{0}declined".into(),
+            outcome: model::Outcome::Refused,
+            detail: "é".repeat(501),
+            retry_after: Some(7),
+        };
+        let error = fault(error);
+        assert_eq!((error.code.as_str(), error.outcome), ("card declined", Outcome::Refused));
+        assert_eq!((error.detail.chars().count(), error.retry_after), (500, Some(7)));
+    }
+}
