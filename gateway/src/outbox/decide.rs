@@ -169,6 +169,10 @@ impl Outbox {
         let (owner, plugin, by) = (org.clone(), plugin.to_owned(), by.to_owned());
         let lane = Lane::debtor(org, &debtor);
         let unit = async move |tx: &mut Tx| {
+            // A correction or another payment that is being written at the same moment is seen, or waits.
+            if let Some(session) = &row.session {
+                tx.lock_session(&owner, session).await?;
+            }
             let filter = match &row.session {
                 Some(session) => PaymentFilter { session: Some(session.clone()), ..PaymentFilter::default() },
                 None => PaymentFilter { bill: Some(row.id.clone()), ..PaymentFilter::default() },
@@ -217,6 +221,14 @@ impl Outbox {
         let row = reader.payment(org, payment).await?.ok_or_else(missing)?;
         let charge = reader.intents_about(org, payment).await?;
         drop(reader);
+        let cancels = || charge.iter().filter(|intent| intent.kind == IntentKind::Cancel);
+        if cancels().any(|cancel| cancel.finished_at.is_none()) {
+            return Err(Error::refused(
+                "the payment is being cancelled already; wait for the provider's answer",
+            ));
+        }
+        // One that the provider refused may be asked for again.
+        let nth = cancels().count() + 1;
         let charge =
             charge.into_iter().find(|intent| intent.kind == IntentKind::Charge).ok_or_else(missing)?;
         if charge.state == IntentState::Waiting && !charge.called {
@@ -226,7 +238,7 @@ impl Outbox {
             return Err(Error::refused(format!("the payment is {}", row.status.as_str())));
         }
         let wanted = Wanted {
-            source: format!("cancel:{payment}"),
+            source: if nth == 1 { format!("cancel:{payment}") } else { format!("cancel:{payment}:{nth}") },
             debtor: row.debtor.clone(),
             plugin: row.plugin.clone(),
             subject: row.id.clone(),

@@ -141,8 +141,10 @@ async fn credit(
 ) -> Result<Credited, Error> {
     let mut credited = Credited { asked: 0, left: bill.total.saturating_neg() };
     let Some(session) = bill.session.clone() else { return Ok(credited) };
+    let owed: i64 = tx.session_bills(org, &session).await?.iter().map(|bill| bill.total).sum();
     let of_session = PaymentFilter { session: Some(session), ..PaymentFilter::default() };
-    // The newest first.
+    // What each payment still has, or will have once it is through; the newest first.
+    let mut kept = Vec::new();
     for payment in tx.payments(org, &of_session, None, 1_000).await? {
         let never = matches!(
             payment.status,
@@ -151,14 +153,20 @@ async fn credit(
                 | PaymentStatus::Expired
                 | PaymentStatus::GivenUp
         );
-        if (never && payment.captured == 0) || payment.currency != bill.currency || credited.left == 0 {
+        if (never && payment.captured == 0) || payment.currency != bill.currency {
             continue;
         }
         let planned = planned(&tx.intents_about(org, &payment.id).await?)?;
         // What a payment still under way will have taken is not known; the refund waits for it and gives back no more.
         let expected = if payment.captured > 0 { payment.captured } else { payment.amount };
-        let amount = expected.saturating_sub(planned.max(payment.refunded)).clamp(0, credited.left);
-        if amount == 0 {
+        kept.push((expected.saturating_sub(planned.max(payment.refunded)).max(0), payment));
+    }
+    // Only what was paid beyond what is owed goes back: the bill that is credited may never have been paid.
+    let paid = kept.iter().fold(0_i64, |sum, (has, _)| sum.saturating_add(*has));
+    let beyond = paid.saturating_sub(owed.max(0)).clamp(0, credited.left);
+    for (has, payment) in kept {
+        let amount = has.min(beyond.saturating_sub(credited.asked));
+        if amount <= 0 {
             continue;
         }
         let wanted = Wanted {

@@ -261,6 +261,15 @@ impl Tx {
         self.must_session(org, session, sql, args![session, hold, reason, by, at]).await
     }
 
+    /// Holds a session's row until the commit: what others write about it waits, and what they wrote before is seen. Whether there is one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lock_session(&mut self, org: &OrgId, session: &str) -> Result<bool, Error> {
+        let sql = "UPDATE session SET billing = billing WHERE org = $1 AND id = $2";
+        Ok(self.run(org, sql, args![session]).await? == 1)
+    }
+
     /// Notes how far the billing of a session has come.
     ///
     /// # Errors

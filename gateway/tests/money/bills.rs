@@ -1,7 +1,7 @@
 //! From a session to its bill, the ledger and the money: one commit, one charge, one refund.
 
 use crate::billing_support::{billing, decision, events, feed, made, plain, take, time};
-use crate::fake::{Fake, Installed, PLUGIN};
+use crate::fake::{Fake, Installed, Mode, PLUGIN};
 use crate::made::{balances, intents, options, payments};
 use crate::store_support::*;
 use std::sync::Arc;
@@ -100,6 +100,48 @@ async fn a_bill_is_booked_charged_and_given_back(place: Place) {
     assert_eq!((checked.entries, checked.faults), (5, vec![]));
 }
 both!(a_bill_is_booked_charged_and_given_back);
+
+async fn what_was_never_paid_is_not_given_back(place: Place) {
+    let store = open(&place).await;
+    let payments_on = Some(PLUGIN.to_owned());
+    let house = Arc::new(Paying { house: crate::billing_support::House::default(), payments: payments_on });
+    let bills = paying(&store, &house);
+    let cheap = house.house.add(made("energy: 0.50 EUR/kWh"));
+    let dear = house.house.add(made("energy: 0.75 EUR/kWh"));
+    let now = time("2023-09-26T08:00:00Z");
+    crate::billing_support::add(&store, &plain("d-1", "5", "2023-09-25T10:00:00Z", 3), &cheap, "a", true)
+        .await;
+    bills.bill_due(&org(), now).await.unwrap();
+    // The first charge is taken, the second declined.
+    let fake = Fake::scripted(&[Mode::Fine, Mode::Decline, Mode::Fine]);
+    let outbox = Outbox::new(store.clone(), Installed::of(&fake), options());
+    outbox.look(now).await.unwrap();
+    let price = async |version: &str| {
+        bills.reprice(&org(), "a", Some(version.to_owned()), decision("another list"), now).await.unwrap();
+        outbox.look(now).await.unwrap();
+        let mut all: Vec<_> = payments(&store, &org())
+            .await
+            .into_iter()
+            .map(|payment| (payment.amount, payment.status, payment.captured, payment.refunded))
+            .collect();
+        all.sort_by_key(|row| row.0);
+        all
+    };
+    let taken = (300, PaymentStatus::Paid, 300, 0);
+    let declined = (150, PaymentStatus::Failed, 0, 0);
+    assert_eq!(price(&dear).await, [declined, taken]);
+    // The old list again: 300 are owed, and 300 were paid.
+    assert_eq!(price(&cheap).await, [declined, taken]);
+    assert_eq!(balances(&store, &org()).await[&(AccountKind::Receivable, "driver:d-1".to_owned())], 0);
+    // All of it back: what was paid goes back, once.
+    bills.refund(&org(), "a", None, decision("broken"), now).await.unwrap();
+    outbox.look(now).await.unwrap();
+    let all = payments(&store, &org()).await;
+    let refunded: Vec<i64> = all.iter().map(|payment| payment.refunded).collect();
+    assert_eq!((refunded.iter().sum::<i64>(), refunded.len()), (300, 2), "{all:?}");
+    assert_eq!(balances(&store, &org()).await[&(AccountKind::Clearing, PLUGIN.to_owned())], 0);
+}
+both!(what_was_never_paid_is_not_given_back);
 
 async fn without_a_provider_nothing_is_charged(place: Place) {
     let store = open(&place).await;

@@ -212,6 +212,8 @@ async fn a_card_is_saved_and_a_payment_cancelled(place: Place) {
     let payment = outbox.pay(&org(), &bill, PLUGIN, (None, "d1"), at(2)).await.unwrap();
     outbox.look(at(2)).await.unwrap();
     outbox.cancel(&org(), &payment.id, decision(), at(3)).await.unwrap();
+    let twice = outbox.cancel(&org(), &payment.id, decision(), at(3)).await.unwrap_err();
+    assert!(twice.to_string().contains("is being cancelled already"), "{twice}");
     work(&store, &outbox, at(3)).await;
     let over = store.read().await.unwrap().payment(&org(), &payment.id).await.unwrap().unwrap();
     assert_eq!((over.status, over.captured), (PaymentStatus::Cancelled, 0));
