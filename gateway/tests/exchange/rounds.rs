@@ -37,7 +37,8 @@ fn list(seed: u64) -> String {
         if charge != "energy" && rng.bool() {
             continue;
         }
-        let stepped = charge != "flat fee" && rng.u8(0..3) == 0;
+        // Energy without steps goes out with the finest there is, 1 Wh, which is more than none.
+        let stepped = charge == "energy" || (charge != "flat fee" && rng.u8(0..3) == 0);
         let unit =
             if charge == "energy" { ["100 Wh", "1 kWh", "1 Wh"] } else { ["5 min", "15 min", "100 s"] };
         let alone =
