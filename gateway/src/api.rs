@@ -20,12 +20,14 @@ mod payments;
 mod plugins;
 mod prices;
 mod problem;
+mod reminders;
 mod sessions;
 mod setup;
 mod tariffs;
 pub mod words;
 
 pub use access::{Access, Caller, Role};
+pub(crate) use ledger::money;
 use problem::Named;
 pub use problem::{Body, Finding, Params, Problem, Text};
 pub use setup::{Changed, Wanted};
@@ -178,6 +180,21 @@ pub trait House: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// The plugins that can be paid through, by their names here, each with what it is.
+    fn paying(&self, _org: &OrgId) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// The plugins that send messages, by their names here.
+    fn messengers(&self, _org: &OrgId) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The address under which drivers reach the gateway.
+    fn web_address(&self, _org: &OrgId) -> Option<String> {
+        None
+    }
+
     /// The plugin that a seller is paid through.
     fn paid_through(&self, _org: &OrgId, _seller: &str) -> Option<String> {
         None
@@ -258,6 +275,8 @@ pub fn router(api: Api) -> Router {
         .route("/payments/{id}", get(payments::one))
         .route("/payments/{id}/cancel", post(payments::cancel))
         .route("/drivers/{id}/instruments", get(payments::instruments).post(payments::save))
+        .route("/reminders", get(reminders::list).post(reminders::create))
+        .route("/reminders/{id}/cancel", post(reminders::cancel))
         .route("/outbox", get(outbox::list))
         .route("/outbox/{id}", get(outbox::one))
         .route("/outbox/{id}/retry", post(outbox::retry))

@@ -15,6 +15,7 @@ use crate::ledger::Checker;
 use crate::live::{self, Live};
 use crate::monitor::Monitor;
 use crate::outbox::{self, Outbox, Providers};
+use crate::pay;
 use crate::pki::Signer;
 use crate::plugins::{self, Door, Fetcher, Paying, Plugins, Workshop};
 use crate::serve::{self, Serve, ServeError, Stop, Task, traces};
@@ -170,7 +171,8 @@ impl Plan {
         };
         let api = Api { store: store.clone(), access: Arc::new(access), house: Arc::new(reception) };
         let door = Door::new(Arc::clone(&plugins), outbox.clone(), store.clone(), org.clone());
-        let router = api::router(api.clone()).merge(web::router(api)).merge(door.router());
+        let router = api::router(api.clone()).merge(web::router(api.clone()));
+        let router = router.merge(pay::router(api)).merge(door.router());
         let router = router
             .layer(axum::middleware::map_response(web::guarded))
             .layer(axum::middleware::from_fn(traces::traced));

@@ -27,6 +27,7 @@ mod lsp;
 pub mod monitor;
 pub mod ocpp;
 pub mod outbox;
+pub mod pay;
 pub mod pki;
 mod play;
 pub mod plugins;

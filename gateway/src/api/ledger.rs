@@ -55,7 +55,7 @@ impl Wanted {
 }
 
 /// An amount with the digits of its currency.
-pub(super) fn money(minor: i64, code: &str) -> String {
+pub(crate) fn money(minor: i64, code: &str) -> String {
     words::money(minor, currency::currency(code).map_or(2, |currency| currency.digits))
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     bills, campaigns, chargers, corrections, events, incidents, keys, ledger, orders, outbox, payments,
-    plugins, prices, sessions, setup, tariffs,
+    plugins, prices, reminders, sessions, setup, tariffs,
 };
 use axum::Json;
 use utoipa::openapi::RefOr;
@@ -20,6 +20,7 @@ use utoipa::{Modify, OpenApi};
         setup::whole, setup::section, setup::put_single, setup::patch_single, setup::thing, setup::put, setup::patch,
         setup::remove, setup::erase, tariffs::list, tariffs::one, tariffs::put, tariffs::remove,
         payments::list, payments::one, payments::of_bill, payments::pay, payments::cancel, payments::instruments, payments::save,
+        reminders::list, reminders::create, reminders::cancel,
         outbox::list, outbox::one, outbox::retry, outbox::give_up, outbox::plugins,
         plugins::list,
         ledger::accounts, ledger::entries, ledger::add, ledger::take_back, ledger::check,

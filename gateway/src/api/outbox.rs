@@ -31,7 +31,7 @@ pub struct Wanted {
 pub struct IntentDoc {
     /// Its id.
     pub id: String,
-    /// `charge`, `capture`, `refund`, `cancel`, `save`.
+    /// `charge`, `capture`, `refund`, `cancel`, `save`, `message`.
     #[schema(value_type = String)]
     pub kind: IntentKind,
     /// How far it has come.
@@ -77,6 +77,17 @@ pub struct IntentDoc {
     pub request: Value,
 }
 
+// What a message says is for its reader: a link in it opens a bill.
+fn shown(row: &Intent) -> Value {
+    let mut request: Value = serde_json::from_str(&row.request).unwrap_or_default();
+    if row.kind == IntentKind::Message
+        && let Some(fields) = request.as_object_mut()
+    {
+        fields.remove("text");
+    }
+    request
+}
+
 fn document(api: &Api, org: &OrgId, row: Intent) -> IntentDoc {
     let text = |at| api.text(org, None, at);
     IntentDoc {
@@ -84,7 +95,7 @@ fn document(api: &Api, org: &OrgId, row: Intent) -> IntentDoc {
         since: text(row.since),
         created: text(row.created_at),
         finished: row.finished_at.map(text),
-        request: serde_json::from_str(&row.request).unwrap_or_default(),
+        request: shown(&row),
         id: row.id,
         kind: row.kind,
         state: row.state,

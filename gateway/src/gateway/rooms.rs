@@ -28,6 +28,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use takst_engine::PriceBook;
+use takst_plugins::manifest::Capability;
 
 /// How long a command about costs may take.
 const SHOWN_WITHIN: Duration = Duration::from_secs(20);
@@ -372,6 +373,22 @@ impl api::House for Reception {
 
     fn plugins(&self, org: &OrgId) -> Vec<Standing> {
         if org == self.house.org() { self.plugins.standing() } else { Vec::new() }
+    }
+
+    fn paying(&self, org: &OrgId) -> Vec<(String, String)> {
+        match org == self.house.org() {
+            true => self.plugins.able(Capability::PaymentProvider),
+            false => Vec::new(),
+        }
+    }
+
+    fn messengers(&self, org: &OrgId) -> Vec<String> {
+        let able = (org == self.house.org()).then(|| self.plugins.able(Capability::Notifier));
+        able.into_iter().flatten().map(|(name, _)| name).collect()
+    }
+
+    fn web_address(&self, org: &OrgId) -> Option<String> {
+        (org == self.house.org()).then(|| self.house.web_address())?
     }
 
     fn paid_through(&self, org: &OrgId, seller: &str) -> Option<String> {

@@ -32,6 +32,12 @@ impl House {
         Arc::clone(&self.state().loaded.plugins)
     }
 
+    /// The address under which drivers reach the gateway.
+    #[must_use]
+    pub fn web_address(&self) -> Option<String> {
+        self.state().loaded.setup.document().organisation.web_address.clone()
+    }
+
     /// The feeds that plugins fetch.
     #[must_use]
     pub fn fetched_feeds(&self) -> Vec<Fetched> {

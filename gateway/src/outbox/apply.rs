@@ -99,6 +99,10 @@ impl Unit {
         match heard {
             Heard::Payment(said) => self.payment(tx, row, said).await,
             Heard::Instrument(said) => self.instrument(tx, row, said).await,
+            Heard::Message(name) => {
+                let row = Intent { theirs: Some(name.clone()).filter(|name| !name.is_empty()), ..row };
+                Ok(self.step(tx, row, &Event::Told(Told::Done)).await?.0)
+            }
             Heard::Nothing => {
                 // What it had taken on it no longer knows: only for an instrument without a name does that stay open.
                 let event = match (errand, row.state) {
@@ -343,7 +347,7 @@ impl Unit {
             }
             // Money that is owed and does not move: somebody must see to it.
             IntentKind::Capture | IntentKind::Refund => self.raise(tx, row, &fault.code, &fault.detail).await,
-            IntentKind::Cancel => Ok(()),
+            IntentKind::Cancel | IntentKind::Message => Ok(()),
         }
     }
 

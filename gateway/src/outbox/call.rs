@@ -2,7 +2,7 @@
 
 use super::intent::Request;
 use super::provider::{Fault, Operation, Outcome, PaymentProvider, ProviderInstrument, ProviderPayment};
-use crate::store::{Intent, IntentKind};
+use crate::store::Intent;
 use futures_util::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -25,6 +25,8 @@ pub(super) enum Heard {
     Payment(ProviderPayment),
     /// How the instrument stands.
     Instrument(ProviderInstrument),
+    /// The message was taken over, and is called so.
+    Message(String),
     /// The provider knows nothing of it.
     Nothing,
     /// It did not work.
@@ -61,7 +63,10 @@ async fn ask(
         let words = "the payment has no name at the provider yet";
         theirs.ok_or_else(|| Fault::new(Outcome::NotDone, "no-reference", words))
     };
-    let found = |payment: Option<ProviderPayment>| payment.map_or(Heard::Nothing, Heard::Payment);
+    let lookup = async |operation| {
+        let found = provider.lookup(key, operation, &intent.subject, theirs).await?;
+        Ok::<Heard, Fault>(found.map_or(Heard::Nothing, Heard::Payment))
+    };
     Ok(match (errand, request) {
         (Errand::Call, Request::Charge(charge)) => Heard::Payment(provider.charge(key, charge).await?),
         (Errand::Call, Request::Capture(amount)) => {
@@ -72,6 +77,10 @@ async fn ask(
         }
         (Errand::Call, Request::Cancel) => Heard::Payment(provider.cancel(key, needed()?).await?),
         (Errand::Call, Request::Save(save)) => Heard::Instrument(provider.save(key, save).await?),
+        (Errand::Call, Request::Message(message)) => Heard::Message(provider.send(key, message).await?),
+        (Errand::LookUp | Errand::Look, Request::Message(_)) => {
+            provider.sent(key).await?.map_or(Heard::Nothing, Heard::Message)
+        }
         (Errand::Look, Request::Save(_)) if theirs.is_some() => {
             Heard::Instrument(provider.saved(needed()?).await?)
         }
@@ -92,18 +101,9 @@ async fn ask(
             }
         }
         (Errand::Look, _) => Heard::Payment(provider.status(needed()?).await?),
-        (Errand::LookUp, _) => {
-            found(provider.lookup(key, operation(intent.kind), &intent.subject, theirs).await?)
-        }
+        (Errand::LookUp, Request::Charge(_)) => lookup(Operation::Charge).await?,
+        (Errand::LookUp, Request::Capture(_)) => lookup(Operation::Capture).await?,
+        (Errand::LookUp, Request::Refund(_)) => lookup(Operation::Refund).await?,
+        (Errand::LookUp, Request::Cancel) => lookup(Operation::Cancel).await?,
     })
-}
-
-fn operation(kind: IntentKind) -> Operation {
-    match kind {
-        IntentKind::Charge => Operation::Charge,
-        IntentKind::Capture => Operation::Capture,
-        IntentKind::Refund => Operation::Refund,
-        IntentKind::Cancel => Operation::Cancel,
-        IntentKind::Save => Operation::Save,
-    }
 }

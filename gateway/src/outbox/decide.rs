@@ -3,13 +3,14 @@
 use super::Outbox;
 use super::intent::{self, Request, Wanted};
 use super::machine::Event;
+use super::owed::{Owed, is_open};
 use super::plan::{self, New, key_of};
 use super::provider::{Money, SaveRequest};
 use crate::billing::from_json;
 use crate::ledger::debtor;
 use crate::store::{
     AuditEntry, Error, Instrument, InstrumentStatus, Intent, IntentKind, IntentState, Lane, OrgId, Payment,
-    PaymentFilter, PaymentStatus, Tx, new_id,
+    Tx, new_id,
 };
 use serde_json::json;
 use takst_engine::units::Instant;
@@ -173,27 +174,15 @@ impl Outbox {
             if let Some(session) = &row.session {
                 tx.lock_session(&owner, session).await?;
             }
-            let filter = match &row.session {
-                Some(session) => PaymentFilter { session: Some(session.clone()), ..PaymentFilter::default() },
-                None => PaymentFilter { bill: Some(row.id.clone()), ..PaymentFilter::default() },
-            };
-            let payments = tx.payments(&owner, &filter, None, 1_000).await?;
-            if let Some(open) = payments.iter().find(|payment| is_open(payment.status)) {
+            let owed = Owed::of(tx, &owner, &row).await?;
+            if let Some(open) = owed.open() {
                 return Err(Error::refused(format!(
                     "the payment {} of this bill is {}; wait for it, or cancel it",
                     open.id,
                     open.status.as_str()
                 )));
             }
-            let owed = match &row.session {
-                Some(session) => {
-                    tx.session_bills(&owner, session).await?.iter().map(|bill| bill.total).sum::<i64>()
-                }
-                None => row.total,
-            };
-            let paid: i64 =
-                payments.iter().map(|payment| payment.captured.saturating_sub(payment.refunded)).sum();
-            let left = owed.saturating_sub(paid);
+            let left = owed.left;
             if left <= 0 {
                 return Err(Error::refused("nothing is left to pay of this bill"));
             }
@@ -310,17 +299,6 @@ impl Outbox {
         self.wake();
         Ok(instrument)
     }
-}
-
-/// Whether a payment may still take money by itself.
-fn is_open(status: PaymentStatus) -> bool {
-    matches!(
-        status,
-        PaymentStatus::Waiting
-            | PaymentStatus::Pending
-            | PaymentStatus::ActionNeeded
-            | PaymentStatus::Authorized
-    )
 }
 
 async fn audit(

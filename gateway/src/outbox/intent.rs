@@ -1,7 +1,7 @@
 //! An intent with what it asks for, and its state for the machine.
 
 use super::machine::State;
-use super::provider::{ChargeRequest, Money, SaveRequest};
+use super::provider::{ChargeRequest, MessageRequest, Money, SaveRequest};
 use crate::store::{self, Error, Intent, IntentKind, IntentState, new_id};
 use serde::{Deserialize, Serialize};
 use takst_engine::units::Instant;
@@ -19,6 +19,8 @@ pub enum Request {
     Cancel,
     /// Save a card.
     Save(SaveRequest),
+    /// Send a message.
+    Message(MessageRequest),
 }
 
 /// Give money back.
@@ -49,6 +51,7 @@ impl Request {
             IntentKind::Refund => Self::Refund(read(intent)?),
             IntentKind::Cancel => Self::Cancel,
             IntentKind::Save => Self::Save(read(intent)?),
+            IntentKind::Message => Self::Message(read(intent)?),
         })
     }
 
@@ -61,6 +64,7 @@ impl Request {
             Self::Refund(_) => IntentKind::Refund,
             Self::Cancel => IntentKind::Cancel,
             Self::Save(_) => IntentKind::Save,
+            Self::Message(_) => IntentKind::Message,
         }
     }
 
@@ -73,6 +77,7 @@ impl Request {
             Self::Refund(request) => serde_json::to_string(request),
             Self::Cancel => return "{}".to_owned(),
             Self::Save(request) => serde_json::to_string(request),
+            Self::Message(request) => serde_json::to_string(request),
         }
         // Plain records always become JSON.
         .unwrap_or_default()

@@ -134,6 +134,19 @@ pub struct SaveRequest {
     pub description: String,
 }
 
+/// A message to a driver. Where it goes to is looked up when it is sent: it stands in one place only.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct MessageRequest {
+    /// `sms`.
+    pub kind: String,
+    /// The driver's key.
+    pub driver: String,
+    /// What it says.
+    pub text: String,
+    /// Its language, as in `nb`.
+    pub language: String,
+}
+
 /// One of the things that can be asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Operation {
@@ -163,7 +176,7 @@ pub struct Pin {
 /// What comes of a call.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Fault>>;
 
-/// A payment provider. `key` is the same for every attempt at one thing: the provider does it once. A call that panics or
+/// A payment provider, or whoever sends messages. `key` is the same for every attempt at one thing: the provider does it once. A call that panics or
 /// is not answered in time counts as [`Outcome::Unknown`].
 pub trait PaymentProvider: Send + Sync + 'static {
     /// Saves a card or makes an agreement.
@@ -200,6 +213,18 @@ pub trait PaymentProvider: Send + Sync + 'static {
         ours: &'a str,
         theirs: Option<&'a str>,
     ) -> Answer<'a, Option<ProviderPayment>>;
+    /// Sends a message; the sender's name for it.
+    fn send<'a>(&'a self, _key: &'a str, _message: &'a MessageRequest) -> Answer<'a, String> {
+        Box::pin(async { Err(no_messages()) })
+    }
+    /// Whether the message of this key was sent: the sender's name for it.
+    fn sent<'a>(&'a self, _key: &'a str) -> Answer<'a, Option<String>> {
+        Box::pin(async { Err(no_messages()) })
+    }
+}
+
+fn no_messages() -> Fault {
+    Fault::new(Outcome::Refused, "no-messages", "this plugin sends no messages")
 }
 
 /// The installed providers.

@@ -21,6 +21,7 @@ use axum::routing::any;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use takst_engine::units::Instant;
 use takst_plugins::model::calls::{Answer, Call, Event};
 use takst_plugins::{Failed, Kind};
 
@@ -149,15 +150,19 @@ impl Door {
             }
             // Behind what it causes: that may happen twice, and must not be forgotten.
             if !id.is_empty() {
-                let (org, plugin) = (self.org.clone(), plugin.to_owned());
-                let lane = Lane::plugin(&org, &plugin);
-                let note = async move |tx: &mut crate::store::Tx| {
-                    tx.note_plugin_event(&org, &plugin, &name, at).await.map(drop)
-                };
-                self.store.write(lane, note).await?;
+                self.note(plugin, &name, at).await?;
             }
         }
         Ok(())
+    }
+
+    async fn note(&self, plugin: &str, event: &str, at: Instant) -> Result<(), Error> {
+        let (org, plugin, event) = (self.org.clone(), plugin.to_owned(), event.to_owned());
+        let lane = Lane::plugin(&org, &plugin);
+        let note = async move |tx: &mut crate::store::Tx| {
+            tx.note_plugin_event(&org, &plugin, &event, at).await.map(drop)
+        };
+        self.store.write(lane, note).await
     }
 
     fn response(&self, plugin: &str, answer: Answer) -> Response {

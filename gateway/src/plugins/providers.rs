@@ -1,17 +1,19 @@
-//! Payment providers that are plugins: the outbox's questions in the words of the plugin interface, and the answers back. What is known of a
+//! Payment providers, and senders of messages, that are plugins: the outbox's questions in the words of the plugin interface, and the answers back. What is known of a
 //! call that did not return is what the host says of it.
 
 use super::room::Plugins;
 use crate::outbox::provider::{
-    Answer, ChargeRequest, Fault, Money, Operation, Outcome, PaymentProvider, ProviderInstrument,
-    ProviderPayment, SaveRequest, Status,
+    Answer, ChargeRequest, Fault, MessageRequest, Money, Operation, Outcome, PaymentProvider,
+    ProviderInstrument, ProviderPayment, SaveRequest, Status,
 };
 use crate::outbox::{Pin, Providers};
 use crate::store::OrgId;
 use std::sync::Arc;
-use takst_plugins::capability::Payments;
+use takst_plugins::capability::{Messages, Payments};
+use takst_plugins::model::messages as wit_messages;
 use takst_plugins::model::payments::{self as wit, PaymentState};
 use takst_plugins::model::{self, Options};
+use takst_plugins::plugin::NotAble;
 use takst_plugins::{Context, Done, Failed, Plugin};
 
 /// Of texts for people, in characters.
@@ -35,11 +37,8 @@ impl Paying {
         Self { plugins, org }
     }
 
-    fn provider(&self, plugin: &Plugin) -> Option<Arc<dyn PaymentProvider>> {
-        let payments =
-            plugin.payments().inspect_err(|why| tracing::error!(%why, "nobody is paid through it"));
-        let (plugins, name) = (Arc::clone(&self.plugins), plugin.name().to_owned());
-        Some(Arc::new(Provider { plugins, name, payments: payments.ok()? }))
+    fn provider(&self, plugin: Plugin) -> Arc<dyn PaymentProvider> {
+        Arc::new(Provider { plugins: Arc::clone(&self.plugins), org: self.org.clone(), plugin })
     }
 }
 
@@ -54,36 +53,43 @@ impl Providers for Paying {
             version: found.code().manifest.version.to_string(),
             sha256: found.code().sha256.clone(),
         };
-        Some((pin, self.provider(&found)?))
+        Some((pin, self.provider(found)))
     }
 
     fn pinned(&self, org: &OrgId, pin: &Pin) -> Option<Arc<dyn PaymentProvider>> {
         let found = (*org == self.org).then(|| self.plugins.version(&pin.plugin, &pin.sha256))??;
-        self.provider(&found)
+        Some(self.provider(found))
     }
 }
 
 struct Provider {
     plugins: Arc<Plugins>,
-    name: String,
-    payments: Payments,
+    org: OrgId,
+    plugin: Plugin,
+}
+
+// Nothing was asked of it.
+fn cannot(why: &NotAble) -> Fault {
+    Fault::new(Outcome::NotDone, "not-able", why.to_string())
 }
 
 impl Provider {
+    fn payments(&self) -> Result<Payments, Fault> {
+        self.plugin.payments().map_err(|why| cannot(&why))
+    }
+
+    fn messages(&self) -> Result<Messages, Fault> {
+        self.plugin.messages().map_err(|why| cannot(&why))
+    }
+
     fn heard<T, U>(
         &self,
         function: &'static str,
         done: Done<T>,
         read: impl FnOnce(T) -> Result<U, Fault>,
     ) -> Result<U, Fault> {
-        self.plugins.note(&self.name, function, &done);
-        match done.result {
-            Ok(value) => read(value),
-            Err(Failed::Said(error)) => Err(fault(error)),
-            Err(Failed::Stopped(stop)) => {
-                Err(Fault::new(outcome(stop.outcome), stop.kind.code(), text(&stop.detail, LONGEST_TEXT)))
-            }
-        }
+        self.plugins.note(self.plugin.name(), function, &done);
+        done.result.map_err(failed).and_then(read)
     }
 }
 
@@ -93,14 +99,14 @@ impl PaymentProvider for Provider {
         let (at_most, more) = (at_most.map(to_wit), Options::new());
         let request = wit::SaveRequest { payer, reference, return_to, at_most, description, more };
         Box::pin(async move {
-            let done = self.payments.save(&Context::default(), key, request).await;
+            let done = self.payments()?.save(&Context::default(), key, request).await;
             self.heard("payments.save", done, instrument)
         })
     }
 
     fn saved<'a>(&'a self, reference: &'a str) -> Answer<'a, ProviderInstrument> {
         Box::pin(async move {
-            let done = self.payments.saved(&Context::default(), reference).await;
+            let done = self.payments()?.saved(&Context::default(), reference).await;
             self.heard("payments.saved", done, instrument)
         })
     }
@@ -120,7 +126,7 @@ impl PaymentProvider for Provider {
             more,
         };
         Box::pin(async move {
-            let done = self.payments.charge(&Context::default(), key, request).await;
+            let done = self.payments()?.charge(&Context::default(), key, request).await;
             self.heard("payments.charge", done, payment)
         })
     }
@@ -133,7 +139,7 @@ impl PaymentProvider for Provider {
     ) -> Answer<'a, ProviderPayment> {
         Box::pin(async move {
             let amount = to_wit(amount.clone());
-            let done = self.payments.capture(&Context::default(), key, reference, amount).await;
+            let done = self.payments()?.capture(&Context::default(), key, reference, amount).await;
             self.heard("payments.capture", done, payment)
         })
     }
@@ -147,21 +153,21 @@ impl PaymentProvider for Provider {
     ) -> Answer<'a, ProviderPayment> {
         Box::pin(async move {
             let amount = to_wit(amount.clone());
-            let done = self.payments.refund(&Context::default(), key, reference, amount, reason).await;
+            let done = self.payments()?.refund(&Context::default(), key, reference, amount, reason).await;
             self.heard("payments.refund", done, payment)
         })
     }
 
     fn cancel<'a>(&'a self, key: &'a str, reference: &'a str) -> Answer<'a, ProviderPayment> {
         Box::pin(async move {
-            let done = self.payments.cancel(&Context::default(), key, reference).await;
+            let done = self.payments()?.cancel(&Context::default(), key, reference).await;
             self.heard("payments.cancel", done, payment)
         })
     }
 
     fn status<'a>(&'a self, reference: &'a str) -> Answer<'a, ProviderPayment> {
         Box::pin(async move {
-            let done = self.payments.status(&Context::default(), reference).await;
+            let done = self.payments()?.status(&Context::default(), reference).await;
             self.heard("payments.status", done, payment)
         })
     }
@@ -182,8 +188,37 @@ impl PaymentProvider for Provider {
                 Operation::Cancel => wit::Operation::Cancel,
             };
             let theirs = theirs.map(str::to_owned);
-            let done = self.payments.lookup(&Context::default(), key, operation, ours, theirs).await;
+            let done = self.payments()?.lookup(&Context::default(), key, operation, ours, theirs).await;
             self.heard("payments.lookup", done, |found| found.map(payment).transpose())
+        })
+    }
+
+    fn send<'a>(&'a self, key: &'a str, message: &'a MessageRequest) -> Answer<'a, String> {
+        Box::pin(async move {
+            let MessageRequest { kind, driver, text, language } = message.clone();
+            let messages = self.messages()?;
+            let to = self.plugins.phone(&self.org, &driver).await;
+            let to = to.map_err(|why| Fault::new(Outcome::NotDone, "storage", why.to_string()))?;
+            let to = to.ok_or_else(|| {
+                Fault::new(
+                    Outcome::Refused,
+                    "no-phone",
+                    "the driver's telephone number is not known any more",
+                )
+            })?;
+            let (subject, more) = (String::new(), Options::new());
+            let message = wit_messages::Message { kind, to, subject, text, language, more };
+            let done = messages.send(&Context::default(), key, message).await;
+            self.heard("messages.send", done, |receipt| name(receipt.reference))
+        })
+    }
+
+    fn sent<'a>(&'a self, key: &'a str) -> Answer<'a, Option<String>> {
+        Box::pin(async move {
+            let done = self.messages()?.lookup(&Context::default(), key).await;
+            self.heard("messages.lookup", done, |found| {
+                found.map(|receipt| name(receipt.reference)).transpose()
+            })
         })
     }
 }
@@ -201,6 +236,16 @@ fn outcome(outcome: model::Outcome) -> Outcome {
         model::Outcome::Refused => Outcome::Refused,
         model::Outcome::NotDone => Outcome::NotDone,
         model::Outcome::Unknown => Outcome::Unknown,
+    }
+}
+
+// What is known of a call that did not return is for the host to say: it knows whether anything was sent.
+fn failed(failed: Failed) -> Fault {
+    match failed {
+        Failed::Said(error) => fault(error),
+        Failed::Stopped(stop) => {
+            Fault::new(outcome(stop.outcome), stop.kind.code(), text(&stop.detail, LONGEST_TEXT))
+        }
     }
 }
 
@@ -274,6 +319,22 @@ fn text(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use takst_plugins::{Kind, Stop};
+
+    #[test]
+    fn a_call_that_was_stopped_is_as_sure_as_the_host_is() {
+        for (kind, known, is) in [
+            (Kind::Trap, model::Outcome::Unknown, ("trap", Outcome::Unknown)),
+            (Kind::Time, model::Outcome::Unknown, ("time", Outcome::Unknown)),
+            (Kind::Trap, model::Outcome::NotDone, ("trap", Outcome::NotDone)),
+            (Kind::Busy, model::Outcome::NotDone, ("busy", Outcome::NotDone)),
+        ] {
+            let stop = Stop { kind, outcome: known, detail: "it\u{1b}broke".into() };
+            let fault = failed(Failed::Stopped(stop));
+            assert_eq!((fault.code.as_str(), fault.outcome), is);
+            assert_eq!((fault.detail.as_str(), fault.retry_after), ("it broke", None));
+        }
+    }
 
     #[test]
     fn what_a_plugin_says_is_kept_as_it_is_or_not_at_all() {

@@ -6,7 +6,7 @@ use super::workshop::Workshop;
 use crate::clock::now;
 use crate::house::House;
 use crate::setup::PluginFile;
-use crate::store::Store;
+use crate::store::{self, OrgId, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -243,6 +243,24 @@ impl Plugins {
             Some(plugin) => plugin.clone(),
             None => Err(format!("there is no plugin `{name}` in the set-up")),
         }
+    }
+
+    /// A driver's telephone number, where it is known.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn phone(&self, org: &OrgId, driver: &str) -> Result<Option<String>, store::Error> {
+        let person = self.store.read().await?.person(org, driver).await?;
+        Ok(person.and_then(|person| person.phone))
+    }
+
+    /// The plugins that can and may do this, by their names here, each with what it is.
+    #[must_use]
+    pub fn able(&self, capability: Capability) -> Vec<(String, String)> {
+        let all = self.in_force();
+        let able = all.iter().filter_map(|(name, plugin)| Some((name, plugin.as_ref().ok()?)));
+        let able = able.filter(|(_, plugin)| plugin.able(capability).is_ok());
+        able.map(|(name, plugin)| (name.clone(), plugin.code().manifest.id.clone())).collect()
     }
 
     /// Asks a source of prices for a day.

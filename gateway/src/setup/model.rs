@@ -25,6 +25,8 @@ defaulted! {
         id: Id = Id::of_word("main"),
         /// For people.
         name: Option<String> = None,
+        /// The address under which drivers' browsers reach this gateway, as in `https://charge.example.com`.
+        web_address: Option<String> = None,
         /// The zone of times that belong to no site.
         time_zone: Zone = Zone(chrono_tz::Tz::UTC),
         /// What becomes of a charger that nobody knows and no site takes. `accept` needs a site.

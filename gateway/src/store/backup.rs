@@ -18,7 +18,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 /// All tables, in the order they are written.
-pub(super) const TABLES: [&str; 44] = [
+pub(super) const TABLES: [&str; 45] = [
     "org",
     "sequence",
     "setup_version",
@@ -57,6 +57,7 @@ pub(super) const TABLES: [&str; 44] = [
     "payment",
     "outbox",
     "outbox_queue",
+    "reminder",
     "plugin_value",
     "plugin_event",
     "event",

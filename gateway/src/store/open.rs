@@ -21,6 +21,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "money", include_str!("../../migrations/0004_money.sql")),
     (5, "plugins", include_str!("../../migrations/0005_plugins.sql")),
     (6, "calls", include_str!("../../migrations/0006_calls.sql")),
+    (7, "reminders", include_str!("../../migrations/0007_reminders.sql")),
 ];
 
 /// The version of the schema that this program writes.

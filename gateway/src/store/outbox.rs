@@ -19,6 +19,8 @@ words! {
         Cancel = "cancel",
         /// Save a card or make an agreement.
         Save = "save",
+        /// Send a message to a person.
+        Message = "message",
     }
 }
 

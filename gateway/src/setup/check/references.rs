@@ -10,6 +10,7 @@ use super::missing;
 use std::collections::HashMap;
 
 pub(super) fn check(raw: &Raw, report: &mut Report) {
+    web_address(raw, report);
     for item in &raw.sites.items {
         let Site { seller, address, .. } = &item.it;
         missing(seller, &raw.sellers, item.at(&["seller"]), report);
@@ -75,6 +76,23 @@ fn groups_exist(
 ) {
     for (group, node) in groups.iter().zip(node.map(super::super::node::Node::list).unwrap_or_default()) {
         missing(group, &raw.groups, node.at, report);
+    }
+}
+
+// Links are made of it.
+fn web_address(raw: &Raw, report: &mut Report) {
+    let Some(item) = &raw.organisation else { return };
+    let Some(address) = &item.it.web_address else { return };
+    let host = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"));
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+    if !host.is_some_and(|host| !host.is_empty() && host.chars().all(is_plain)) {
+        report
+            .error(
+                "S019",
+                item.at(&["web_address"]),
+                format!("\"{}\" is no address to make links of", shown(address)),
+            )
+            .advise("write how drivers reach this gateway, without a path: \"https://charge.example.com\"");
     }
 }
 

@@ -1,0 +1,195 @@
+//! Reminders: the message, the page, the payment on the click.
+
+use crate::scene::main;
+use crate::shop::*;
+use crate::store_support::*;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::routing::post;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use takst_gateway::api::Role;
+use takst_gateway::api::access::new_key;
+use takst_gateway::store::{Lane, Tx};
+
+pub const SMS: &str = r#"
+[[plugin]]
+id = "sms"
+settings = { address = "https://sms.example.com", from = "Takst", auth_value = "-", country_code = "47" }
+secrets = { incoming = { file = "incoming" } }
+"#;
+
+pub type Messages = Arc<Mutex<Vec<Value>>>;
+
+/// An SMS gateway; what was sent through it, with the key of each.
+pub async fn sms_gateway(shop: &Shop) -> Messages {
+    async fn take(
+        State(all): State<Messages>,
+        headers: HeaderMap,
+        Json(mut message): Json<Value>,
+    ) -> Json<Value> {
+        message["key"] = headers["idempotency-key"].to_str().unwrap().into();
+        let mut all = all.lock().unwrap();
+        all.push(message);
+        Json(json!({ "id": format!("m-{}", all.len()) }))
+    }
+    let messages = Messages::default();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    shop.detour.lead("sms.example.com", &format!("http://{}", listener.local_addr().unwrap()));
+    let router = Router::new().route("/", post(take)).with_state(messages.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    messages
+}
+
+/// With both providers, an SMS gateway, and a driver whose number is known.
+pub fn all_files() -> Vec<(String, String)> {
+    let mut files = files("vipps", &format!("{STRIPE}{VIPPS}{SMS}"));
+    let head = "[organisation]\nweb_address = \"https://charge.example.com\"\n";
+    files.iter_mut().filter(|(name, _)| name == "takst.toml").for_each(|(_, text)| text.insert_str(0, head));
+    let people = "[[person]]\ndriver = \"d-1\"\nphone = \"+4791234567\"\nlanguage = \"nb\"\n";
+    files.push(("people.toml".to_owned(), people.to_owned()));
+    files.push(("incoming".to_owned(), "secret-of-sms".to_owned()));
+    files
+}
+
+async fn page(shop: &Shop, link: &str) -> Came {
+    let path = link.strip_prefix("https://charge.example.com").unwrap();
+    http(shop.address, "GET", path, &[], b"").await
+}
+
+async fn click(shop: &Shop, link: &str, bill: &str, with: &str) -> Came {
+    let path = link.strip_prefix("https://charge.example.com").unwrap();
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    http(shop.address, "POST", path, &form, format!("bill={bill}&with={with}").as_bytes()).await
+}
+
+async fn approves(reference: &str) {
+    let headers = [
+        ("authorization", "Bearer test"),
+        ("ocp-apim-subscription-key", "test-subscription"),
+        ("merchant-serial-number", "123456"),
+        ("content-type", "application/json"),
+    ];
+    at_peer(vipps(), "POST", &format!("/epayment/v1/test/payments/{reference}/approve"), &headers, "{}")
+        .await;
+}
+
+async fn a_driver_is_reminded_once_and_pays_once(place: Place) {
+    // Nothing is looked at by itself for ten minutes.
+    let shop = Shop::open(&place, &all_files(), slow()).await;
+    let messages = sms_gateway(&shop).await;
+    shop.charge("O-1", "CARD-1").await;
+    let bill = shop.bill("O-1").await["id"].as_str().unwrap().to_owned();
+    let made = shop.ask("POST", "/api/v1/reminders", json!({ "bills": [bill] })).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let reminder = made.json();
+    let link = reminder["link"].as_str().unwrap().to_owned();
+    assert_eq!((&reminder["left"], &reminder["status"]), (&json!("20.00"), &json!("open")), "{reminder}");
+    let again = shop.ask("POST", "/api/v1/reminders", json!({ "bills": [bill, bill] })).await;
+    assert_eq!((again.status, &again.json()["id"]), (200, &reminder["id"]), "{again:?}");
+    let all = shop.until("/api/v1/reminders?debtor=driver:d-1", |all| all[0]["message"] == "done").await;
+    assert_eq!(all.as_array().unwrap().len(), 1);
+    let sent = messages.lock().unwrap().clone();
+    assert_eq!(sent.len(), 1, "{sent:?}");
+    let text = sent[0]["text"].as_str().unwrap();
+    assert_eq!(sent[0]["to"], "+4791234567");
+    assert!(text.contains("20.00 NOK") && text.contains("ikke betalt") && text.ends_with(&link), "{text}");
+    // Who he is stands in one place: not in what is asked of others.
+    let rows = shop.get("/api/v1/outbox").await.to_string();
+    assert!(!rows.contains("91234567"), "{rows}");
+    assert!(!rows.contains("/pay/"), "whoever may look at the outbox may not open bills by that: {rows}");
+
+    let shown = page(&shop, &link).await;
+    assert_eq!(shown.status, 200, "{shown:?}");
+    for part in ["lang=\"nb\"", "20.00 NOK", "Betal med Vipps", "Betal med kort", "0.2 kWh", "Oslo"] {
+        assert!(shown.body.contains(part), "{part}: {}", shown.body);
+    }
+    assert!(shown.header("content-security-policy")[0].contains("form-action 'self' https:"));
+    assert_eq!(page(&shop, &format!("{link}x")).await.status, 404);
+    assert_eq!(click(&shop, &link, "other", "vipps").await.status, 404);
+    assert_eq!(click(&shop, &link, &bill, "sms").await.status, 400);
+
+    // A double click, and two windows.
+    let (one, two, three) = tokio::join!(
+        click(&shop, &link, &bill, "vipps"),
+        click(&shop, &link, &bill, "vipps"),
+        click(&shop, &link, &bill, "stripe")
+    );
+    let first = one.header("location")[0].to_owned();
+    for came in [&one, &two, &three] {
+        assert_eq!((came.status, came.header("location")), (303, vec![first.as_str()]), "{came:?}");
+    }
+    let payments = shop.get("/api/v1/payments").await;
+    assert_eq!(payments.as_array().unwrap().len(), 1, "{payments}");
+    let id = payments[0]["id"].as_str().unwrap();
+    // He comes back without having paid; and then he has.
+    if payments[0]["plugin"] == "vipps" {
+        assert_eq!(first, format!("https://landing.vipps.no?token={id}"));
+        let shown = page(&shop, &link).await;
+        assert!(
+            shown.body.contains("En betaling er underveis") && !shown.body.contains("Betalt"),
+            "{shown:?}"
+        );
+        approves(id).await;
+        let shown = page(&shop, &link).await;
+        assert!(shown.body.contains("Betalt. Takk!"), "{shown:?}");
+        assert_eq!(shop.payment("d-1", "paid").await["captured"], "20.00");
+        let all = shop.get("/api/v1/reminders").await;
+        assert_eq!((&all[0]["status"], &all[0]["left"]), (&json!("paid"), &json!("0.00")));
+        assert_eq!(click(&shop, &link, &bill, "vipps").await.header("location").len(), 1);
+        assert_eq!(shop.get("/api/v1/payments").await.as_array().unwrap().len(), 1);
+    }
+    shop.stop().await;
+}
+both!(a_driver_is_reminded_once_and_pays_once);
+
+async fn a_reminder_can_be_taken_back_and_wants_a_role(place: Place) {
+    let shop = Shop::open(&place, &all_files(), quick()).await;
+    let messages = sms_gateway(&shop).await;
+    shop.charge("O-1", "CARD-1").await;
+    shop.charge("O-2", "CARD-2").await;
+    let (one, two) = (shop.bill("O-1").await["id"].clone(), shop.bill("O-2").await["id"].clone());
+    for (wrong, status) in [
+        (json!({ "bills": [] }), 400),
+        (json!({ "bills": [one, two] }), 400),
+        (json!({ "bills": ["nothing"] }), 404),
+        (json!({ "bills": [one], "language": "<b>" }), 400),
+        (json!({ "bills": [one], "notifier": "stripe" }), 400),
+    ] {
+        let came = shop.ask("POST", "/api/v1/reminders", wrong.clone()).await;
+        assert_eq!(came.status, status, "{wrong}: {came:?}");
+    }
+    // Nobody knows how to reach this driver: the link is for whoever asked.
+    let made = shop.post("/api/v1/reminders", json!({ "bills": [two], "language": "fi" })).await;
+    assert_eq!((&made["message"], &made["debtor"]), (&Value::Null, &json!("driver:d-2")), "{made}");
+    let link = made["link"].as_str().unwrap();
+    assert!(page(&shop, link).await.body.contains("Maksettavaa"));
+
+    let (row, key) = new_key("reader", Role::ReadOnly, "test").unwrap();
+    let unit = async move |tx: &mut Tx| tx.add_api_key(&main(), &row).await;
+    shop.gateway.as_ref().unwrap().store.write(Lane::org(&main()), unit).await.unwrap();
+    let reader = Shop::elsewhere(shop.address, key);
+    for (method, path) in [("GET", "/api/v1/reminders"), ("POST", "/api/v1/reminders")] {
+        let came = reader.ask(method, path, json!({ "bills": [one] })).await;
+        assert_eq!(came.status, 403, "{came:?}");
+    }
+
+    let cancel = format!("/api/v1/reminders/{}/cancel", made["id"].as_str().unwrap());
+    let why = json!({ "reason": "he has paid in cash" });
+    assert_eq!(shop.ask("POST", &cancel, why.clone()).await.status, 204);
+    assert_eq!(shop.ask("POST", &cancel, why).await.status, 409);
+    assert_eq!(page(&shop, link).await.status, 404);
+    assert_eq!(click(&shop, link, two.as_str().unwrap(), "vipps").await.status, 404);
+    let log = shop.get("/api/v1/audit").await.to_string();
+    assert!(log.contains("reminder.create") && log.contains("reminder.cancel"), "{log}");
+
+    // Whether a message went out is not known, and this SMS gateway does not tell: a person decides, and nobody gets it twice.
+    shop.detour.meet("/", Trouble::Lost);
+    shop.post("/api/v1/reminders", json!({ "bills": [one] })).await;
+    let all = shop.until("/api/v1/reminders?debtor=driver:d-1", |all| all[0]["message"] == "dead").await;
+    assert!(all[0]["trouble"].as_str().unwrap().contains("status_path"), "{all}");
+    assert_eq!(messages.lock().unwrap().len(), 1);
+    shop.stop().await;
+}
+both!(a_reminder_can_be_taken_back_and_wants_a_role);
