@@ -209,7 +209,7 @@ mod tests {
         // 2026-03-29 00:00 to 24:00 in Oslo.
         let (from, to) = (Instant(1_774_738_800_000), Instant(1_774_738_800_000 + 23 * HOUR_MS));
         let axis = TimeAxis { zone: &zone, from, to, left: Px::whole(0), width: Px::whole(2300) };
-        let labels: Vec<String> = axis.ticks(Px::whole(20)).into_iter().map(|tick| tick.label).collect();
+        let labels: Vec<String> = axis.ticks(Px::whole(80)).into_iter().map(|tick| tick.label).collect();
         assert_eq!(labels.len(), 24);
         assert_eq!(labels[..4], ["00", "01", "03", "04"]);
         assert_eq!(labels[23], "24");
@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(flat.zero(), Px::whole(100));
         let large =
             PriceScale::new([Decimal::from(999_999_999)].into_iter(), Px::whole(0), Px::whole(100), 4);
-        assert_eq!(large.marks().len(), 6);
+        assert_eq!(large.marks().len(), 3, "0, 500000000, 1000000000");
         assert!(drawable("1e9").is_none() && drawable("1000000000").is_none());
     }
 }

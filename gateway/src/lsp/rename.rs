@@ -142,7 +142,7 @@ fn proved(
 ) -> Result<(), String> {
     let Some(text) = changed.get(&list.path) else { return Ok(()) };
     let name = list.compiled.sources.first().map(|source| source.name.clone()).unwrap_or_default();
-    let main = takst_dsl::SourceFile { name: name.clone(), text: text.clone() };
+    let main = takst_dsl::SourceFile { name, text: text.clone() };
     let mut bases = list.compiled.sources.iter().skip(1);
     let after = takst_dsl::compile(main, &mut |base| {
         // The same files in the same order: renaming changes no `based on`.
