@@ -21,6 +21,7 @@ use crate::plugins::{self, Door, Fetcher, Paying, Plugins, Workshop};
 use crate::serve::{self, Serve, ServeError, Stop, Task, traces};
 use crate::store::{Error, OpenError, OrgId, Retention, Store};
 use crate::teach::Teacher;
+use crate::texts::{Of as TextsOf, Texts};
 use crate::web;
 use rooms::{Chargers, Reception};
 use std::path::{Path, PathBuf};
@@ -170,7 +171,16 @@ impl Plan {
             plugins: Arc::clone(&plugins),
         };
         let api = Api { store: store.clone(), access: Arc::new(access), house: Arc::new(reception) };
+        let texts = Texts::new(TextsOf {
+            plugins: Arc::clone(&plugins),
+            outbox: outbox.clone(),
+            store: store.clone(),
+            house: Arc::clone(&house),
+            clerk: Arc::clone(&clerk),
+            live: live.clone(),
+        });
         let door = Door::new(Arc::clone(&plugins), outbox.clone(), store.clone(), org.clone());
+        let door = door.with_texts(texts);
         let router = api::router(api.clone()).merge(web::router(api.clone()));
         let router = router.merge(pay::router(api)).merge(door.router());
         let router = router

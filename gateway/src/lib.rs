@@ -39,6 +39,7 @@ pub mod setup;
 pub mod simulate;
 pub mod store;
 pub mod teach;
+pub mod texts;
 pub mod tls;
 pub mod web;
 

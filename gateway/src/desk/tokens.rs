@@ -192,6 +192,24 @@ impl Clerk {
         });
     }
 
+    /// The price of energy for a token at a charger now, as people read it: `0.30 EUR/kWh`. None where no tariff tells one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn price_now(
+        &self,
+        org: &OrgId,
+        charger: &str,
+        (evse, token): (i64, &str),
+        at: Instant,
+    ) -> Result<Option<String>, Error> {
+        let rules = self.rules(org, charger);
+        let house = self.people.rules.house(org, charger);
+        let spot = Spot { org, charger, evse: Some(evse), at };
+        let terms = self.terms(spot, Some(&Token::plain(token)), &rules, &house).await?;
+        Ok(terms.shown.as_deref().and_then(|shown| price_text(shown, at)))
+    }
+
     /// Whether two tokens are of one group, or the second one may stop everything.
     pub(super) async fn same_group(
         &self,

@@ -7,6 +7,7 @@ use crate::clock::now;
 use crate::outbox::Outbox;
 use crate::serve::limits::{Buckets, neighbourhood};
 use crate::store::{Error, Lane, OrgId, Store};
+use crate::texts::{Came, Texts};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest as _, Path, Request, State};
@@ -54,6 +55,7 @@ pub struct Door {
     outbox: Outbox,
     store: Store,
     org: OrgId,
+    texts: Option<Texts>,
     asked: Buckets<(String, IpAddr)>,
 }
 
@@ -61,7 +63,13 @@ impl Door {
     /// To these plugins, which are this organisation's.
     #[must_use]
     pub fn new(plugins: Arc<Plugins>, outbox: Outbox, store: Store, org: OrgId) -> Self {
-        Self { plugins, outbox, store, org, asked: Buckets::new(AT_ONCE, ONE_MORE_EVERY) }
+        Self { plugins, outbox, store, org, texts: None, asked: Buckets::new(AT_ONCE, ONE_MORE_EVERY) }
+    }
+
+    /// With somebody who answers messages of drivers.
+    #[must_use]
+    pub fn with_texts(self, texts: Texts) -> Self {
+        Self { texts: Some(texts), ..self }
     }
 
     /// The addresses under `/plugins`.
@@ -139,6 +147,17 @@ impl Door {
                 continue;
             }
             let at = now();
+            if kind == "message-in" {
+                // Noted before it is acted on: what a driver wants is done once, or he writes again.
+                if self.note(plugin, &name, at).await?
+                    && let Some(texts) = self.texts.clone().filter(|_| !id.is_empty())
+                {
+                    let (plugin, more) = (plugin.to_owned(), more.clone());
+                    let came = Came { plugin, sender: subject.clone(), name: name.clone(), more };
+                    tokio::spawn(async move { texts.answer(came).await });
+                }
+                continue;
+            }
             match kind.as_str() {
                 "payment" | "instrument" => {
                     let ours =
@@ -156,12 +175,12 @@ impl Door {
         Ok(())
     }
 
-    async fn note(&self, plugin: &str, event: &str, at: Instant) -> Result<(), Error> {
+    // Whether it is new.
+    async fn note(&self, plugin: &str, event: &str, at: Instant) -> Result<bool, Error> {
         let (org, plugin, event) = (self.org.clone(), plugin.to_owned(), event.to_owned());
         let lane = Lane::plugin(&org, &plugin);
-        let note = async move |tx: &mut crate::store::Tx| {
-            tx.note_plugin_event(&org, &plugin, &event, at).await.map(drop)
-        };
+        let note =
+            async move |tx: &mut crate::store::Tx| tx.note_plugin_event(&org, &plugin, &event, at).await;
         self.store.write(lane, note).await
     }
 

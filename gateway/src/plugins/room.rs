@@ -14,6 +14,7 @@ use std::time::Duration;
 use takst_engine::units::Instant;
 use takst_plugins::manifest::{Capability, HostName, Target};
 use takst_plugins::model::calls::{Answer as CallAnswer, Call};
+use takst_plugins::model::messages::Message as SentMessage;
 use takst_plugins::model::prices::{Document, Wanted};
 use takst_plugins::plugin::Metrics;
 use takst_plugins::{Context, Done, Failed, Plugin};
@@ -252,6 +253,17 @@ impl Plugins {
     pub async fn phone(&self, org: &OrgId, driver: &str) -> Result<Option<String>, store::Error> {
         let person = self.store.read().await?.person(org, driver).await?;
         Ok(person.and_then(|person| person.phone))
+    }
+
+    /// Sends a message once, whatever comes of it: for numbers that nobody here is to remember.
+    ///
+    /// # Errors
+    /// It was not sent, or nobody knows; in words.
+    pub async fn send_once(&self, name: &str, key: String, message: SentMessage) -> Result<(), String> {
+        let messages = self.get(name)?.messages().map_err(|error| error.to_string())?;
+        let done = messages.send(&Context::default(), key, message).await;
+        self.note(name, "messages.send", &done);
+        done.result.map(drop).map_err(|failed| failed.to_string())
     }
 
     /// The plugins that can and may do this, by their names here, each with what it is.

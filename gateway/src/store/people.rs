@@ -182,6 +182,15 @@ impl Reader {
         all(&self.rows(org, &sql, args![after.unwrap_or_default(), limit]).await?)
     }
 
+    /// The drivers with a telephone number, and the numbers as they were written.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn phones(&mut self, org: &OrgId) -> Result<Vec<(String, String)>, Error> {
+        let sql = "SELECT driver, phone FROM person WHERE org = $1 AND phone IS NOT NULL ORDER BY driver";
+        self.rows(org, sql, args![]).await?.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+    }
+
     /// Who a driver is, as long as it is known.
     ///
     /// # Errors

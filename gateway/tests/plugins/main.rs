@@ -28,4 +28,5 @@ mod set_up;
 mod shop;
 mod space;
 mod stripe;
+mod texts;
 mod vipps;

@@ -217,6 +217,160 @@ pub fn read(text: &str) -> Command {
     }
 }
 
+// Words by which a language is known, besides those that several have.
+const LANGUAGES: &[(&str, &[&str])] = &[
+    (
+        "nb",
+        &[
+            "lade",
+            "lad",
+            "lading",
+            "ladning",
+            "ladestart",
+            "ladestopp",
+            "oplad",
+            "oplade",
+            "opladning",
+            "ladda",
+            "laddning",
+            "starte",
+            "starta",
+            "begynn",
+            "begynne",
+            "pabegynd",
+            "borja",
+            "stopp",
+            "stoppe",
+            "stoppa",
+            "avslutt",
+            "avslutte",
+            "slutt",
+            "afslut",
+            "avsluta",
+            "sluta",
+            "stolpe",
+            "laderen",
+            "ladestasjon",
+            "ladestander",
+            "laddare",
+            "laddstation",
+            "ved",
+            "vid",
+            "vennligst",
+            "takk",
+            "tak",
+            "tack",
+            "hei",
+            "hej",
+        ],
+    ),
+    (
+        "en",
+        &[
+            "charge", "charging", "begin", "end", "finish", "charger", "number", "the", "please", "thanks",
+            "hi", "hello",
+        ],
+    ),
+    (
+        "fi",
+        &[
+            "lataa",
+            "lataus",
+            "latausta",
+            "lataaminen",
+            "lataamaan",
+            "aloita",
+            "aloitus",
+            "aloittaa",
+            "kaynnista",
+            "paalle",
+            "lopeta",
+            "lopetus",
+            "lopettaa",
+            "pysayta",
+            "seis",
+            "pois",
+            "laturi",
+            "laturin",
+            "laturilla",
+            "kiitos",
+            "moi",
+        ],
+    ),
+    (
+        "nl",
+        &[
+            "laden",
+            "laad",
+            "opladen",
+            "starten",
+            "aan",
+            "stoppen",
+            "beeindig",
+            "beeindigen",
+            "einde",
+            "uit",
+            "laadpaal",
+            "paal",
+            "op",
+            "bij",
+            "bedankt",
+            "hoi",
+        ],
+    ),
+    (
+        "pt",
+        &[
+            "carregar",
+            "carrega",
+            "carregue",
+            "carga",
+            "carregamento",
+            "iniciar",
+            "inicia",
+            "inicie",
+            "inicio",
+            "comecar",
+            "comeca",
+            "comece",
+            "ligar",
+            "parar",
+            "pare",
+            "terminar",
+            "termina",
+            "termine",
+            "fim",
+            "desligar",
+            "carregador",
+            "obrigado",
+            "obrigada",
+            "favor",
+            "em",
+            "ola",
+        ],
+    ),
+];
+
+/// The language of a command, as far as its words tell: "nb" (and what Norwegians, Danes and Swedes understand of each other), "en", "fi", "nl", "pt".
+pub fn language(text: &str) -> Option<&'static str> {
+    let words: Vec<String> = pieces(text)
+        .iter()
+        .flat_map(|piece| match fused(piece).or_else(|| joined(piece)) {
+            Some((first, second)) => vec![plain(&first), plain(&second)],
+            None => vec![plain(piece)],
+        })
+        .collect();
+    let known = |list: &[&str]| words.iter().filter(|word| list.contains(&word.as_str())).count();
+    let mut best = None;
+    for (language, list) in LANGUAGES {
+        let many = known(list);
+        if many > best.map_or(0, |(_, most)| most) {
+            best = Some((*language, many));
+        }
+    }
+    best.map(|(language, _)| language)
+}
+
 /// What stands between spaces, without punctuation around it. Inside of a name `.`, `:`, `-`, `/`, `*` and `#` may belong to it.
 fn pieces(text: &str) -> VecDeque<String> {
     text.split(|c: char| c.is_whitespace() || c.is_control() || ",;!?\"'«»“”„’()<>[]".contains(c))
@@ -284,6 +438,24 @@ mod tests {
 
     fn stop(id: &str) -> Command {
         Command::Stop(Some(id.to_owned()))
+    }
+
+    #[test]
+    fn the_words_tell_the_language() {
+        for (text, is) in [
+            ("Lade start NO-12", Some("nb")),
+            ("ladestart 12", Some("nb")),
+            ("Ladda stoppa NO-12", Some("nb")),
+            ("start charging NO-12", Some("en")),
+            ("Käynnistä lataus 12", Some("fi")),
+            ("Laden stop", Some("nl")),
+            ("start laden 12", Some("nl")),
+            ("Iniciar carregamento NO-12", Some("pt")),
+            ("start 1042", None),
+            ("", None),
+        ] {
+            assert_eq!(language(text), is, "{text}");
+        }
     }
 
     #[test]

@@ -120,6 +120,9 @@ fn event(settings: Settings<'_>, call: &Call) -> Result<Event, Error> {
             if let Command::Start(Some(charger)) | Command::Stop(Some(charger)) = command {
                 say("charger", charger);
             }
+            if let Some(language) = command::language(&text) {
+                say("language", language.to_owned());
+            }
         }
     }
     Ok(Event { kind: "message-in".to_owned(), subject: sender, id, more })
@@ -160,11 +163,19 @@ mod tests {
         );
         assert_eq!(
             event.more,
-            testing::options(&[("sender", "+4791234567"), ("command", "start"), ("charger", "NO-12")])
+            testing::options(&[
+                ("sender", "+4791234567"),
+                ("command", "start"),
+                ("charger", "NO-12"),
+                ("language", "nb")
+            ])
         );
         let stop =
             receive(&[], call(KEY, "", r#"{"id":8,"from":"+4791234567","text":"Lade stopp"}"#)).unwrap();
-        assert_eq!(stop.more, testing::options(&[("sender", "+4791234567"), ("command", "stop")]));
+        assert_eq!(
+            stop.more,
+            testing::options(&[("sender", "+4791234567"), ("command", "stop"), ("language", "nb")])
+        );
         let other =
             receive(&[], call(KEY, "", r#"{"id":9,"from":"+4791234567","text":"Hva koster det?"}"#)).unwrap();
         assert_eq!(
@@ -198,11 +209,17 @@ mod tests {
         )
         .unwrap();
         assert_eq!((form.subject.as_str(), form.id.as_str()), ("+358401234567", "5"));
-        assert_eq!(form.more[1..], testing::options(&[("command", "start"), ("charger", "12")]));
+        assert_eq!(
+            form.more[1..],
+            testing::options(&[("command", "start"), ("charger", "12"), ("language", "fi")])
+        );
         let query =
             receive(&fields, call(&[], "token=in-secret&msisdn=0401234567&content=lataus%20lopeta%2012", ""))
                 .unwrap();
-        assert_eq!(query.more[1..], testing::options(&[("command", "stop"), ("charger", "12")]));
+        assert_eq!(
+            query.more[1..],
+            testing::options(&[("command", "stop"), ("charger", "12"), ("language", "fi")])
+        );
         assert_eq!(query.id.len(), 64, "without an id it is known by what it says");
         let deep =
             [("in_sender", "/inbound/0/from"), ("in_text", "/inbound/0/text"), ("in_id", "/inbound/0/id")];
