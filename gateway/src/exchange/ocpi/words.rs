@@ -109,7 +109,13 @@ pub(super) fn name(days: u8, hours: Option<(u16, u16)>) -> String {
         _ => "some-days",
     };
     let Some((from, until)) = hours else {
-        return if day.ends_with("day") && day != "some-days" { format!("{day}s") } else { day.to_owned() };
+        // The name of a day alone, or of days, is no name.
+        return match day {
+            "" => "every-day-long".to_owned(),
+            "weekday" => "weekdays".to_owned(),
+            "weekend" | "some-days" => day.to_owned(),
+            one => format!("every-{one}"),
+        };
     };
     let length = if from < until { until - from } else { 1440 - from + until };
     let hour = from / 60;
