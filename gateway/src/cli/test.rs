@@ -1,7 +1,7 @@
 //! `takst test`.
 
 use super::failure::{Exit, Failure};
-use super::layout::{columns, count, left, right, wrap};
+use super::layout::{columns, count, fit, left, right, wrap};
 use super::out::{Look, Out};
 use super::tariffs::{self, Checked};
 use clap::Args;
@@ -272,7 +272,8 @@ fn show_coverage(coverage: &CoverageDoc, out: &mut Out) -> Result<(), Failure> {
         let where_it_is = out.paint(Look::Faint, &left(&place(line), width));
         let look = if line.tests == 0 { Look::Warn } else { Look::Faint };
         let often = out.paint(look, &right(&often(line), most));
-        out.line(&format!("    {where_it_is}  {often}  {}", line.text))?;
+        let room = out.width().saturating_sub(8 + width + most);
+        out.line(&format!("    {where_it_is}  {often}  {}", fit(&line.text, room)))?;
     }
     for line in &coverage.unreached {
         out.line("")?;

@@ -285,13 +285,9 @@ impl LanguageServer for Backend {
     async fn code_lens(&self, params: CodeLensParams) -> Result<Option<Vec<CodeLens>>> {
         let uri = params.text_document.uri;
         // Running the tests tells which of them fail: that is shown where they stand.
-        let news = {
-            let mut workspace = self.workspace();
-            let known = workspace.get(&uri).is_some_and(|open| open.known().is_some());
-            let failed = workspace.run(&uri).is_some_and(|ran| ran.results.iter().any(|test| !test.passed()));
-            failed && !known
-        };
-        if news {
+        let failed =
+            self.workspace().run(&uri).is_some_and(|ran| ran.results.iter().any(|test| !test.passed()));
+        if failed {
             self.show(vec![uri.as_str().to_owned()]).await;
         }
         Ok(self.about(&uri, |workspace, open| Some(actions::lenses(workspace, &uri, open))))
