@@ -9,13 +9,13 @@ syntax iskeyword @,48-57,_,-,192-255
 syntax keyword tariffKeyword VAT a ad-hoc after and applies at average-power below beyond by change charge charger
 syntax keyword tariffKeyword chargers charging connected contract cost coupon credit daily day discount drawing driver
 syntax keyword tariffKeyword during each else energy every everyone except excluding exempt expect expired fee feed
-syntax keyword tariffKeyword feed-in first for free from groups higher highest holds holidays hour hourly hours idle
-syntax keyword tariffKeyword in including invoice keep least less list lower mean min month monthly more most net new
-syntax keyword tariffKeyword next none not occupied of on once one-off or otherwise outside paid parking pause payment
-syntax keyword tariffKeyword payout peaks pending per period plan plus power price prices public remove reservation
-syntax keyword tariffKeyword reserved roaming rounded row scope session set site sites spot start steps tariff tax
-syntax keyword tariffKeyword test than this time times to today top total until up used value via wait when while
-syntax keyword tariffKeyword whole with
+syntax keyword tariffKeyword feed-in first flat for free from groups higher highest holds holidays hour hourly hours
+syntax keyword tariffKeyword idle in including invoice keep least less list lower mean min month monthly more most net
+syntax keyword tariffKeyword new next none not occupied of on once one-off only or otherwise outside paid parking pause
+syntax keyword tariffKeyword payment payout peaks pending per period plan plus power price prices public remove
+syntax keyword tariffKeyword reservation reserved roaming rounded row scope session set site sites spot start steps
+syntax keyword tariffKeyword tariff tax test than this time times to today top total until up used value via wait when
+syntax keyword tariffKeyword while whole with without
 syntax keyword tariffUnit A MWh bill cent centavo centavos charger ct day h kW kWh min month ore session öre øre
 
 " Days and months may be joined by a hyphen: `Mon-Fri`.
