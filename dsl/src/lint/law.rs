@@ -167,8 +167,8 @@ pub(super) fn fast_charging_per_kwh(seen: &Seen<'_>, out: &mut Vec<Diagnostic>) 
             let message = format!("a {what} for drivers without a contract at 50 kW and more");
             out.push(advice("L06", Place { source: 0, span: case.span }, message).help(
                 "there the ad hoc price must be per kWh, and only a fee per minute against occupancy may stand beside it \
-                 (Regulation (EU) 2023/1804, Art. 5(4)): take ad-hoc drivers out with `via contract, roaming`, or slow \
-                 chargers with `with 50 kW or more`",
+                 (Regulation (EU) 2023/1804, Art. 5(4)): charge it `via contract, roaming` alone, or make it `free` \
+                 `with 50 kW or more`",
             ));
         }
     }
