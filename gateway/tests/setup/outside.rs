@@ -183,7 +183,7 @@ fn a_bill_that_would_be_another_one_waits_for_a_person() {
         let back = office.ask("POST", &refund(&one), of(json!(["energy"]))).await;
         assert_eq!(
             (back.status, &back.body["kind"], &back.body["total"]),
-            (201, &json!("refund"), &json!("-22.00"))
+            (201, &json!("correction"), &json!("-22.00"))
         );
         assert_eq!(office.ask("POST", &refund(&one), json!({"reason": "again"})).await.status, 409);
         let all = office.ask("POST", &refund(&other), json!({"reason": "the charger was broken"})).await;
