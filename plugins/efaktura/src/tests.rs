@@ -275,10 +275,10 @@ fn how_it_is_and_taking_it_back() {
 }
 
 #[test]
-fn a_wrong_key_and_a_closed_operator_are_not_done() {
+fn a_wrong_key_is_not_done_and_of_a_closed_operator_nobody_knows() {
     let operator = operator();
     operator.borrow_mut().closed = true;
-    assert_eq!(send(&[], "k-1", invoice("F-1")).unwrap_err().outcome, Outcome::NotDone);
+    assert_eq!(send(&[], "k-1", invoice("F-1")).unwrap_err().outcome, Outcome::Unknown);
     testing::secret("api_key", "wrong");
     let error = send(&[], "k-1", invoice("F-1")).unwrap_err();
     assert_eq!(error.outcome, Outcome::NotDone);
