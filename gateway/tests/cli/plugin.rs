@@ -103,6 +103,19 @@ fn a_plugin_is_built_checked_run_and_tested() {
 }
 
 #[test]
+fn what_new_writes_can_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let parent = dir.path().display().to_string();
+    for lang in ["rust", "js", "python", "c"] {
+        let name = format!("my-{lang}");
+        assert_eq!(takst(&["plugin", "new", "--lang", lang, &name, "--in", &parent]).code, 0, "{lang}");
+        let text = std::fs::read_to_string(dir.path().join(&name).join("plugin.toml")).unwrap();
+        let manifest = takst_plugins::manifest::Manifest::read("plugin.toml", &text);
+        assert_eq!(manifest.unwrap_or_else(|errors| panic!("{lang}: {errors}")).id, name);
+    }
+}
+
+#[test]
 fn mistakes_are_said_in_words() {
     let dir = tempfile::tempdir().unwrap();
     let parent = dir.path().display().to_string();

@@ -132,6 +132,7 @@ fn what_cannot_be_said_is_refused_by_name() {
         ),
         (with(r#""reservation":"RESERVATION","min_kwh":5"#), "elements[0].restrictions", "min_kwh"),
         (with(r#""booking":"BOOKING""#), "elements[0].restrictions.booking", "bookings"),
+        (with(r#""max_soc":80"#), "elements[0].restrictions.max_soc", "not known"),
         (with(r#""start_time":"8 o'clock""#), "elements[0].restrictions.start_time", "time of day"),
         (with(r#""day_of_week":["FUNDAY"]"#), "elements[0].restrictions.day_of_week[0]", "no day"),
         (

@@ -419,7 +419,15 @@ fn restrictions(
              bookings elsewhere",
         ));
     }
-    fields.rest(notes);
+    // Elsewhere a field that is not known is told and left; here it says when a price holds.
+    let mut unknown = Vec::new();
+    fields.rest(&mut unknown);
+    wrong.extend(unknown.into_iter().map(|Problem { place, .. }| {
+        Problem::new(
+            place,
+            "this restriction is not known: without it the element would hold when it should not",
+        )
+    }));
     if let Some(why) = never.first() {
         notes.push(at.wrong(format!("{why}, so this element never applies; it is left out")));
         return Ok(None);
