@@ -338,9 +338,6 @@ fn tasks(
         }),
         Task::new("retention", move |mut stop: Stop| async move {
             loop {
-                if ends_within(&mut stop, Duration::from_secs(600)).await {
-                    return;
-                }
                 let before = |ms: i64| Some(Instant(now().0.saturating_sub(ms)));
                 let retention = Retention {
                     frames: before(kept.keep_frames_ms()),
@@ -354,6 +351,9 @@ fn tasks(
                     Err(error) => {
                         tracing::warn!(%error, "old rows could not be let go; the next try is soon");
                     }
+                }
+                if ends_within(&mut stop, Duration::from_secs(600)).await {
+                    return;
                 }
             }
         }),

@@ -18,7 +18,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 /// All tables, in the order they are written.
-pub(super) const TABLES: [&str; 45] = [
+pub(super) const TABLES: [&str; 46] = [
     "org",
     "sequence",
     "setup_version",
@@ -29,7 +29,9 @@ pub(super) const TABLES: [&str; 45] = [
     "connector",
     "station_variable",
     "local_list",
+    // Until 0010.
     "frame",
+    "frame_run",
     "frame_ring",
     "station_fact",
     "session",
@@ -293,7 +295,7 @@ async fn backup_postgres(place: &Place, part: &Path) -> Result<Contents, Error> 
     conn.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", Vec::new()).await?;
     put(&Head { takst_backup: 1, schema: open::schema_version() })?;
     let mut contents = Contents::new();
-    for table in TABLES {
+    for table in present(&mut conn).await? {
         let columns = columns(&mut conn, table).await?;
         let names = columns.iter().map(|(name, _)| name.clone()).collect();
         put(&Line::Table { name: table.to_owned(), columns: names })?;

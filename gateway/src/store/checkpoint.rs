@@ -17,8 +17,9 @@ pub(super) struct Checkpointer {
     writes: u64,
 }
 
-/// Changes after which the log is moved: some ten megabytes.
-const WRITES: u64 = 5000;
+/// Changes after which the log is moved: some tens of megabytes. Running sessions change the same pages with every message, and the last
+/// state of a page is all that is moved.
+const WRITES: u64 = 20_000;
 
 /// Moves what it can without making anybody wait.
 pub(super) const MOVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";

@@ -2,8 +2,8 @@
 
 use super::ahead::parts;
 use super::error::Error;
-use super::record::{OrgId, Record as _, all, key, record, words};
-use super::sql::{Reader, args, places, storable};
+use super::record::{OrgId, key, words};
+use super::sql::{Reader, Row, args, places, storable};
 use super::tx::Tx;
 use std::collections::BTreeMap;
 use takst_engine::units::Instant;
@@ -18,20 +18,19 @@ words! {
     }
 }
 
-record! {
-    /// One frame on the wire.
-    Frame {
-        /// Its place among the frames of the charger; 0 in one that is yet to be kept.
-        seq: i64,
-        /// When it was sent or received.
-        at: Instant,
-        /// By whom.
-        direction: Direction,
-        /// On which connection.
-        connection: Option<String>,
-        /// The text.
-        body: String,
-    }
+/// One frame on the wire.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Frame {
+    /// Its place among the frames of the charger; 0 in one that is yet to be kept.
+    pub seq: i64,
+    /// When it was sent or received.
+    pub at: Instant,
+    /// By whom.
+    pub direction: Direction,
+    /// On which connection.
+    pub connection: Option<String>,
+    /// The text.
+    pub body: String,
 }
 
 /// Which frames to look for. All that is stated must hold.
@@ -47,7 +46,8 @@ pub struct FrameSearch {
     pub before: Option<i64>,
 }
 
-/// Old frames of a charger go so many at once.
+/// So many frames of a charger at most are in one row: what is old goes by the row.
+pub const RUN: usize = 16;
 const AT_ONCE: i64 = 16;
 
 /// Frames of one charger that are to be kept.
@@ -99,20 +99,22 @@ impl Tx {
             let Some(last) = last.get(charger) else {
                 return Err(Error::Corrupt("the ring of frames gave no number".to_owned()));
             };
-            let first = last - count(frames) + 1;
-            rows.extend((first..).zip(frames.iter()).map(|(seq, frame)| {
-                let Frame { seq: _, at, direction, connection, body } = frame.clone();
-                args![charger.clone(), seq, at, direction, connection, body]
-            }));
             let before = last - count(frames);
+            let mut last_seq = before;
+            for run in frames.chunks(RUN) {
+                last_seq += count(run);
+                let times = || run.iter().map(|frame| frame.at);
+                let lines = storable(lines(run));
+                rows.push(args![charger.clone(), last_seq, count(run), times().min(), times().max(), lines]);
+            }
             if last > keep && last / AT_ONCE > before / AT_ONCE {
                 gone.push((charger, last - keep));
             }
         }
-        let head = "INSERT INTO frame (org, charger, seq, at, direction, connection, body)";
+        let head = "INSERT INTO frame_run (org, charger, last_seq, frames, from_at, to_at, lines)";
         self.insert_rows(org, head, rows, "").await?;
         for (charger, until) in gone {
-            let sql = "DELETE FROM frame WHERE org = $1 AND charger = $2 AND seq <= $3";
+            let sql = "DELETE FROM frame_run WHERE org = $1 AND charger = $2 AND last_seq <= $3";
             self.run(org, sql, args![charger.clone(), until]).await?;
         }
         Ok(())
@@ -160,33 +162,91 @@ impl Reader {
         search: &FrameSearch,
         limit: i64,
     ) -> Result<Vec<Frame>, Error> {
-        let FrameSearch { from, until, contains, before } = search.clone();
-        let mut sql = format!(
-            "SELECT {} FROM frame WHERE org = $1 AND charger = $2 AND seq < $3 AND at >= $4 AND at < $5",
-            Frame::COLUMNS
-        );
-        let from = from.map_or(i64::MIN, |at| at.0);
-        let until = until.map_or(i64::MAX, |at| at.0);
-        let mut values = args![key(charger), before.unwrap_or(i64::MAX), from, until, limit];
-        if let Some(text) = contains {
-            sql.push_str(r" AND lower(body) LIKE lower($7) ESCAPE '\'");
-            values.extend(args![pattern(&text)]);
+        let FrameSearch { from, until, contains, before } = search;
+        let wanted = Wanted {
+            from: from.map_or(i64::MIN, |at| at.0),
+            until: until.map_or(i64::MAX, |at| at.0),
+            contains: contains.as_ref().map(|text| text.to_ascii_lowercase()),
+            before: before.unwrap_or(i64::MAX),
+        };
+        let sql = "SELECT last_seq, frames, lines FROM frame_run
+            WHERE org = $1 AND charger = $2 AND last_seq < $3 AND from_at < $4 AND to_at >= $5 ORDER BY last_seq DESC LIMIT $6";
+        let limit = usize::try_from(limit.max(0)).unwrap_or(usize::MAX);
+        let mut found = Vec::new();
+        // The run that `before` is in has its last frame behind it.
+        let mut next = wanted.before.saturating_add(AT_ONCE);
+        while found.len() < limit {
+            let values = args![key(charger), next, wanted.until, wanted.from, RUNS];
+            let runs = self.rows(org, sql, values).await?;
+            let Some(oldest) = runs.last() else { break };
+            next = oldest.get(0)?;
+            for run in &runs {
+                let frames = frames_of(run)?.into_iter().rev();
+                found.extend(frames.filter(|frame| wanted.is(frame)).take(limit - found.len()));
+            }
         }
-        sql.push_str(" ORDER BY seq DESC LIMIT $6");
-        all(&self.rows(org, &sql, values).await?)
+        Ok(found)
     }
 }
 
-/// `text` anywhere, for LIKE. Long texts are cut: SQLite takes no pattern over 50,000 bytes.
-fn pattern(text: &str) -> String {
-    const LONGEST: usize = 1000;
-    let mut pattern = String::from("%");
-    for character in text.chars().take(LONGEST) {
-        if matches!(character, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(character);
+/// Rows that are read at once when frames are looked for.
+const RUNS: i64 = 64;
+
+/// What a frame must be to be found; `contains` in lower case.
+struct Wanted {
+    from: i64,
+    until: i64,
+    contains: Option<String>,
+    before: i64,
+}
+
+impl Wanted {
+    fn is(&self, frame: &Frame) -> bool {
+        frame.seq < self.before
+            && (self.from..self.until).contains(&frame.at.0)
+            && self.contains.as_ref().is_none_or(|text| frame.body.to_ascii_lowercase().contains(text))
     }
-    pattern.push('%');
-    pattern
+}
+
+/// The text of a row: a line for each frame (the migration `0010_runs.sql` says how).
+fn lines(frames: &[Frame]) -> String {
+    let mut text = String::with_capacity(frames.iter().map(|frame| frame.body.len() + 64).sum());
+    for (index, Frame { seq: _, at, direction, connection, body }) in frames.iter().enumerate() {
+        let end = if index == 0 { "" } else { "\n" };
+        let connection = connection.as_deref().unwrap_or_default();
+        text.push_str(&format!("{end}{}\t{}\t{connection}\t", at.0, direction.as_str()));
+        for character in body.chars() {
+            match character {
+                '\\' => text.push_str("\\\\"),
+                '\n' => text.push_str("\\n"),
+                other => text.push(other),
+            }
+        }
+    }
+    text
+}
+
+/// The frames of a row, in their order.
+fn frames_of(row: &Row) -> Result<Vec<Frame>, Error> {
+    let (last_seq, frames, lines): (i64, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let broken = || Error::Corrupt(format!("the raw frames up to number {last_seq} cannot be read"));
+    let first = last_seq - frames + 1;
+    (first..).zip(lines.split('\n')).map(|(seq, line)| frame_of(seq, line).ok_or_else(broken)).collect()
+}
+
+fn frame_of(seq: i64, line: &str) -> Option<Frame> {
+    let mut parts = line.splitn(4, '\t');
+    let at = Instant(parts.next()?.parse().ok()?);
+    let direction = Direction::from_word(parts.next()?)?;
+    let connection = Some(parts.next()?.to_owned()).filter(|text| !text.is_empty());
+    let mut body = String::with_capacity(line.len());
+    let mut characters = parts.next()?.chars();
+    while let Some(character) = characters.next() {
+        body.push(match character {
+            '\\' if characters.next()? == 'n' => '\n',
+            // It was the second of two.
+            other => other,
+        });
+    }
+    Some(Frame { seq, at, direction, connection, body })
 }

@@ -22,6 +22,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "plugins", include_str!("../../migrations/0005_plugins.sql")),
     (6, "calls", include_str!("../../migrations/0006_calls.sql")),
     (7, "reminders", include_str!("../../migrations/0007_reminders.sql")),
+    (10, "runs", include_str!("../../migrations/0010_runs.sql")),
 ];
 
 /// The version of the schema that this program writes.
@@ -54,6 +55,7 @@ pub(super) enum Pools {
 }
 
 const STATEMENTS: usize = 512;
+const ROWS: usize = 1024;
 
 impl Place {
     /// `postgres://...`, `sqlite:PATH` or a path.
@@ -87,13 +89,15 @@ impl Place {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
             .statement_cache_capacity(STATEMENTS)
+            // Rows come from a thread of their own: it need not wait until each few are taken.
+            .row_buffer_size(ROWS)
             .pragma("temp_store", "MEMORY")
             .pragma("cache_size", "-32768")
             // What is erased is not left in the file.
             .pragma("secure_delete", "FAST")
             // Pages of the log after which a commit moves them into the file by itself; `checkpoint.rs` does
             // it before.
-            .pragma("wal_autocheckpoint", "32000")
+            .pragma("wal_autocheckpoint", "64000")
             .disable_statement_logging();
         Ok(Self::Lite { path: PathBuf::from(path), options: Box::new(options) })
     }

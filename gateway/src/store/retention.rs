@@ -24,7 +24,7 @@ pub struct Retention {
 /// How many rows a sweep let go of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Swept {
-    /// Raw frames.
+    /// Rows of raw frames, several of a charger in each.
     pub frames: u64,
     /// Events.
     pub events: u64,
@@ -36,14 +36,14 @@ pub struct Swept {
     pub plugin_events: u64,
 }
 
-const FRAMES: &str = "DELETE FROM frame WHERE org = $1 AND (charger, seq) IN
-    (SELECT charger, seq FROM frame WHERE org = $1 AND at < $2 ORDER BY at LIMIT $3)";
+const FRAMES: &str = "DELETE FROM frame_run WHERE org = $1 AND (charger, last_seq) IN
+    (SELECT charger, last_seq FROM frame_run WHERE org = $1 AND to_at < $2 ORDER BY to_at LIMIT $3)";
 const EVENTS: &str = "DELETE FROM event WHERE org = $1 AND seq IN
     (SELECT seq FROM event WHERE org = $1 AND at < $2 ORDER BY at LIMIT $3)";
 const COMMANDS: &str = "DELETE FROM command WHERE org = $1 AND id IN
     (SELECT id FROM command WHERE org = $1 AND finished_at IS NOT NULL AND finished_at < $2 ORDER BY finished_at LIMIT $3)";
-const LOOSE_FACTS: &str = "DELETE FROM station_fact WHERE org = $1 AND session IS NULL AND (charger, id) IN
-    (SELECT charger, id FROM station_fact WHERE org = $1 AND session IS NULL AND received_at < $2 ORDER BY received_at LIMIT $3)";
+const LOOSE_FACTS: &str = "DELETE FROM station_fact WHERE org = $1 AND session IS NULL AND id IN
+    (SELECT id FROM station_fact WHERE org = $1 AND session IS NULL AND received_at < $2 ORDER BY received_at LIMIT $3)";
 const PLUGIN_EVENTS: &str = "DELETE FROM plugin_event WHERE org = $1 AND (plugin, id) IN
     (SELECT plugin, id FROM plugin_event WHERE org = $1 AND at < $2 ORDER BY at LIMIT $3)";
 

@@ -19,6 +19,7 @@ mod store_support;
 mod drawn;
 mod exchange;
 mod export;
+mod kept;
 mod lsp;
 mod people;
 mod play;

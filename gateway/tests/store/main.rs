@@ -21,3 +21,4 @@ mod places;
 mod sessions;
 mod speed;
 mod tables;
+mod upgrade;

@@ -343,13 +343,15 @@ async fn frames_are_a_ring(place: Place) {
     }
     let mut reader = store.read().await.unwrap();
     let kept = reader.frames(&city, "C1", &FrameSearch::default(), 1000).await.unwrap();
-    assert_eq!(kept.len(), 100, "the newest hundred");
+    // What is old goes in runs.
+    assert!((100..100 + RUN).contains(&kept.len()), "the newest hundred and a few: {}", kept.len());
     assert_eq!((&kept[0], kept[99].at), (&Frame { seq: 130, ..frame(130) }, at(31)));
+    let many = kept.len();
     assert_eq!(reader.frames(&city, "C2", &FrameSearch::default(), 1000).await.unwrap().len(), 5);
     let search =
         |contains: &str| FrameSearch { contains: Some(contains.to_owned()), ..FrameSearch::default() };
     for (text, count) in
-        [("heartBEAT", 100), ("\"77\"", 1), ("50%_\\\\", 100), ("50%x", 0), ("5_%", 0), ("a'b", 0)]
+        [("heartBEAT", many), ("\"77\"", 1), ("50%_\\\\", many), ("50%x", 0), ("5_%", 0), ("a'b", 0)]
     {
         assert_eq!(reader.frames(&city, "C1", &search(text), 1000).await.unwrap().len(), count, "{text}");
     }
