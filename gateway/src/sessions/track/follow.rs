@@ -1,0 +1,350 @@
+//! Fact by fact, point by point: how a session goes on.
+
+use super::super::flags::Flag;
+use super::super::meter::Read;
+use super::super::point::{self, Kept, OverWhy, Point, Shows, Sort, What};
+use super::*;
+use crate::chargers::model::{TransactionPhase, fold};
+use crate::store::PowerChange;
+use takst_engine::units::Instant;
+
+impl Tracked {
+    /// Goes on with a fact that is newer than all before it. What it makes of it are the rows to write.
+    ///
+    /// # Errors
+    /// [`OutOfOrder`]: nothing has changed; the session is to be built anew.
+    pub fn take(&mut self, begin: &Begin, received: Instant, kept: &Kept) -> Result<Rows, OutOfOrder> {
+        let report = point::transaction(kept);
+        let seq = report.and_then(|report| report.seq);
+        let first = self.start.is_none();
+        let starts = report.is_some_and(|report| report.phase == TransactionPhase::Started);
+        if (!first && starts) || (seq.is_some() && self.seq >= seq) || (first && report.is_none()) {
+            return Err(OutOfOrder);
+        }
+        let floor = match seq {
+            Some(_) => self.floor,
+            None => self.start.filter(|start| start.real && is_end(kept)).map(|start| start.at),
+        };
+        let (mut points, back) = point::points(received, kept, floor);
+        if first {
+            let at = report.map(|report| report.at.at).filter(|_| starts);
+            if at.is_none() {
+                points.push(synthetic(&points).ok_or(OutOfOrder)?);
+            }
+            points.extend(begin.plugged.map(|plugged_at| plugged(plugged_at, at)));
+            points.sort_by(|one, other| one.key().cmp(&other.key()));
+        }
+        let newer = match (&self.last, points.first()) {
+            (Some(last), Some(first)) => first.key() > last.key(),
+            _ => true,
+        };
+        if !newer {
+            return Err(OutOfOrder);
+        }
+        match seq {
+            Some(seq) => self.number(seq, kept, back),
+            None => self.went_back(kept, back),
+        }
+        let mut rows = Rows::default();
+        points.dedup_by(|one, other| one.key() == other.key());
+        for point in points {
+            self.follow(begin, point, &mut rows);
+        }
+        Ok(rows.compacted())
+    }
+
+    pub(super) fn number(&mut self, seq: i64, kept: &Kept, back: bool) {
+        self.went_back(kept, back);
+        match self.seq {
+            Some(last) if seq == last => {
+                self.flags
+                    .raise(Flag::RepeatedNumber, || format!("two different reports have the number {seq}"));
+            }
+            Some(last) if seq > last.saturating_add(1) && self.gaps.len() < MOST_GAPS => {
+                self.gaps.push((last.saturating_add(1), seq.saturating_sub(1)));
+            }
+            _ => {}
+        }
+        self.seq = Some(seq);
+        let at = point::transaction(kept).map(|report| report.at.at);
+        self.floor = self.floor.max(at);
+    }
+
+    pub(super) fn went_back(&mut self, kept: &Kept, back: bool) {
+        if let Some(report) = point::transaction(kept).filter(|_| back) {
+            self.flags.raise(Flag::ClockBack, || {
+                format!("a later report is dated {}, before what came ahead of it", utc_text(report.at.at))
+            });
+        }
+    }
+
+    pub(super) fn follow(&mut self, begin: &Begin, point: Point, rows: &mut Rows) {
+        let Point { at, seq: _, ref what, received } = point;
+        self.heard = self.heard.max(Some(received));
+        if self.start.is_none() && !self.before_start(begin, &point, rows) {
+            self.last = Some(point);
+            return;
+        }
+        match what {
+            What::Plugged | What::Started { .. } => {}
+            What::Token(id) => {
+                self.token.get_or_insert_with(|| id.clone());
+            }
+            What::Place { evse, connector } => {
+                self.evse.get_or_insert(*evse);
+                if self.connector.is_none() {
+                    self.connector = *connector;
+                }
+            }
+            What::Flawed { bound } => self.clock(*bound),
+            What::StopToken { id, same_group } => {
+                if let Some(token) = self.token.as_ref().filter(|token| fold(token) != fold(id)) {
+                    let group = if *same_group { "which may stop it" } else { "of no common group" };
+                    self.flags.raise(Flag::TokenDiffers, || {
+                        format!("`{token}` began it and `{id}`, {group}, stopped it")
+                    });
+                }
+            }
+            What::Stopped { left, fault, guessed } => self.stopped(begin, &point, *left, *fault, *guessed),
+            What::Gone
+            | What::GaveUp
+            | What::Unplugged
+            | What::Booted
+            | What::Over(_)
+            | What::Next
+            | What::Shows(_) => {
+                self.whereabouts(&point);
+            }
+            What::Register { .. } if self.stop.is_some() => self.closing_value(begin, &point, rows),
+            // The stop of one that lasted into the next is the truth about it.
+            What::Register { sort: Sort::End, .. } => self.register(begin, &point, at, rows),
+            _ if self.stop.is_some() || self.over.is_some_and(|over| over.why == OverWhy::Next) => {}
+            What::Limited(limited) => self.states.limited(*limited),
+            What::Offered(some) => self.states.offered(*some),
+            What::Register { .. } => self.register(begin, &point, at, rows),
+            What::Power { to, from } => self.power(at, received, *to, *from, rows),
+            What::Car(car) => {
+                self.alive();
+                self.states.car(at, *car);
+            }
+            What::Alive => self.alive(),
+        }
+        if self.unplugged.is_none_or(|unplugged| at <= unplugged) {
+            rows.states.extend(self.states.settle(at, received, &begin.waits));
+        }
+        self.last = Some(point);
+    }
+
+    // Whether the point is to be taken as one of the session: it begins, or has begun.
+    fn before_start(&mut self, begin: &Begin, point: &Point, rows: &mut Rows) -> bool {
+        let Point { at, received, .. } = *point;
+        match &point.what {
+            What::Plugged => {
+                self.plugged.get_or_insert(at);
+                rows.states.extend(self.states.begin(at, received));
+            }
+            What::Shows(Shows::Preparing | Shows::Occupied) => {
+                self.occupied = point.what == What::Shows(Shows::Occupied);
+                self.plugged.get_or_insert(at);
+                rows.states.extend(self.states.begin(at, received));
+            }
+            What::Shows(Shows::Free) => {
+                // That car has left: the session's own is still to come.
+                self.plugged = None;
+                self.occupied = false;
+                self.states = States::default();
+                rows.states.clear();
+            }
+            What::Started { real, assumed_charging } => {
+                self.start = Some(Start { at, real: *real });
+                self.plugged.get_or_insert(at);
+                self.occupied |= begin.occupied;
+                rows.states.extend(self.states.begin(at, received));
+                self.states.start(*assumed_charging);
+                if !real {
+                    self.flags.raise(Flag::LostStart, || {
+                        format!("its start never came; it is known from {} on", utc_text(at))
+                    });
+                }
+                let near = |before: Instant| at.0.saturating_sub(before.0) <= NEAR_MS;
+                if let Some((_, import, export)) = self.early.take().filter(|(before, ..)| near(*before)) {
+                    let read = Read {
+                        at,
+                        received,
+                        sort: Sort::Between,
+                        import,
+                        export,
+                        interval: None,
+                        context: None,
+                    };
+                    let (row, _) = self.meter.take(&read, begin.max_power, &mut self.flags);
+                    rows.readings.extend(row);
+                }
+                return true;
+            }
+            What::Token(id) => {
+                self.token.get_or_insert_with(|| id.clone());
+            }
+            What::Place { evse, connector } => {
+                self.evse.get_or_insert(*evse);
+                self.connector = self.connector.or(*connector);
+            }
+            What::Flawed { bound } => self.clock(*bound),
+            What::Register { import, export, .. } => self.early = Some((at, *import, *export)),
+            What::Limited(limited) => self.states.limited(*limited),
+            What::Offered(some) => self.states.offered(*some),
+            _ => {}
+        }
+        false
+    }
+
+    fn clock(&mut self, bound: bool) {
+        if bound {
+            self.flags.raise(Flag::Clock, || {
+                "the charger's clock was of no use at the start or stop; the time of receipt stands in"
+                    .to_owned()
+            });
+        } else {
+            self.flags.raise(Flag::ClockReading, || {
+                "the charger's clock was of no use for a meter value; the time of receipt stands in"
+                    .to_owned()
+            });
+        }
+    }
+
+    // The transaction goes on: what looked like its end was none.
+    fn alive(&mut self) {
+        if self.over.is_some_and(|over| over.why != OverWhy::Next) {
+            self.over = None;
+        }
+    }
+
+    fn register(&mut self, begin: &Begin, point: &Point, at: Instant, rows: &mut Rows) {
+        let What::Register { sort, import, export, interval, context } = &point.what else { return };
+        self.alive();
+        let read = Read {
+            at,
+            received: point.received,
+            sort: *sort,
+            import: *import,
+            export: *export,
+            interval: *interval,
+            context: context.as_deref(),
+        };
+        let (row, moved) = self.meter.take(&read, begin.max_power, &mut self.flags);
+        let last = (*sort == Sort::End, &begin.waits);
+        self.states.energy(at, (moved.import, moved.export), self.meter.rose_at(), last);
+        rows.readings.extend(row);
+    }
+
+    // What is read after the stop counts only when it is said to be the register of the stop.
+    fn closing_value(&mut self, begin: &Begin, point: &Point, rows: &mut Rows) {
+        let Some(stop) = self.stop else { return };
+        if let What::Register { sort: Sort::End, .. } = point.what {
+            let at = self.meter.last_at().map_or(stop.at, |last| last.max(stop.at));
+            self.register(begin, point, at, rows);
+        }
+    }
+
+    fn power(&mut self, at: Instant, received: Instant, to: i64, from: i64, rows: &mut Rows) {
+        self.alive();
+        self.meter.power(at, to);
+        self.states.power(at, to, from);
+        if self.power.is_some_and(|(_, last)| last == to) {
+            return;
+        }
+        if self.power.is_some_and(|(since, _)| since == at) {
+            self.power_rows -= 1;
+        }
+        rows.power.push(PowerChange { seq: self.power_rows, from_at: at, received_at: received, power: to });
+        self.power_rows += 1;
+        self.power = Some((at, to));
+    }
+
+    fn stopped(&mut self, begin: &Begin, point: &Point, left: bool, fault: bool, guessed: bool) {
+        if self.stop.is_some() {
+            return;
+        }
+        let at = point.at;
+        if let Some(over) = self.over.take()
+            && over.why == OverWhy::Next
+            && at > over.at
+        {
+            self.flags.raise(Flag::Overlap, || {
+                format!(
+                    "it stopped at {}, after the next one of its EVSE had begun at {}",
+                    utc_text(at),
+                    utc_text(over.at)
+                )
+            });
+        }
+        if guessed {
+            self.flags.raise(Flag::StopGuessed, || {
+                "the stop named no transaction; this was the only one it could be".to_owned()
+            });
+        }
+        self.stop = Some(Stop { at, received: point.received, car_there: self.occupied, booted: None });
+        if left || !begin.after_stop {
+            self.unplugged = Some(at);
+        }
+        self.states.stop(fault);
+    }
+
+    // What tells whether the car is there and the transaction goes on.
+    fn whereabouts(&mut self, point: &Point) {
+        let Point { at, received, .. } = *point;
+        let likely = |why| Some(Over { at, why, received, sure: false });
+        if let Some(stop) = &mut self.stop {
+            let left = match point.what {
+                // A charger that was down did not see when the car left.
+                What::Shows(Shows::Free) if stop.booted.is_some() && !stop.car_there => Some(stop.at),
+                What::Shows(Shows::Free) | What::Unplugged | What::GaveUp => Some(at),
+                // When it is up again it says what it sees, and what happened before it went down.
+                What::Booted => {
+                    stop.booted = Some((at, received));
+                    None
+                }
+                What::Gone if !stop.car_there => Some(stop.at),
+                // Nobody saw the car leave: it is taken to have left with the stop, unless it was seen after it.
+                What::Next => Some(if stop.car_there { at } else { stop.at }),
+                What::Shows(Shows::Faulted) | What::Gone => None,
+                What::Shows(_) => {
+                    stop.car_there = true;
+                    stop.booted = None;
+                    None
+                }
+                _ => None,
+            };
+            if self.unplugged.is_none() {
+                self.unplugged = left.map(|left| left.max(stop.at));
+            }
+            return;
+        }
+        match point.what {
+            What::Shows(Shows::Free) | What::Unplugged => {
+                if self.over.is_none() {
+                    self.over = likely(OverWhy::Free);
+                }
+                self.occupied = false;
+            }
+            What::Shows(shows) => {
+                if self.over.is_some_and(|over| over.why == OverWhy::Free && !over.sure) {
+                    self.over = None;
+                }
+                self.occupied = shows == Shows::Occupied || (self.occupied && shows == Shows::Faulted);
+                self.states.shows(at, shows);
+            }
+            What::Booted if self.over.is_none() => self.over = likely(OverWhy::Boot),
+            What::Next => {
+                // What was seen before tells better when it ended.
+                let since = self.over.map_or(at, |over| over.at.min(at));
+                self.over = Some(Over { at: since, why: OverWhy::Next, received, sure: true });
+            }
+            What::Over(why) => {
+                let since = self.over.map_or(at, |over| over.at.min(at));
+                self.over = Some(Over { at: since, why, received, sure: true });
+            }
+            _ => {}
+        }
+    }
+}
