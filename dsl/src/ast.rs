@@ -94,6 +94,8 @@ pub enum Setting {
     PricesIncludeVat(At<bool>),
     /// `valid from: 2025-01-01 [00:00]`
     ValidFrom(At<NaiveDate>, Option<At<NaiveTime>>),
+    /// `valid until: 2025-12-31 [00:00]`; without a time the day is in
+    ValidUntil(At<NaiveDate>, Option<At<NaiveTime>>),
     /// `based on: "file"`
     BasedOn(Name),
     /// `running sessions: change prices` is true

@@ -8,6 +8,7 @@ mod prices;
 mod range;
 mod shape;
 mod tests_in_file;
+mod validity;
 
 use crate::ast::{At, File, Statement};
 use crate::compile::Compiled;
@@ -36,6 +37,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("L14", "a coupon without end"),
     ("L15", "a charge that is always free"),
     ("L16", "a comment that switches off nothing"),
+    ("L17", "a line that begins when its list has ended"),
 ];
 
 /// What rules look at.
@@ -78,6 +80,7 @@ const RULES: &[Rule] = &[
     shape::minimum_for_nothing,
     shape::coupon_without_end,
     prices::always_free,
+    validity::line_after_the_end,
 ];
 
 /// Prices of a market, for advice on lines that follow one.

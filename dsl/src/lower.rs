@@ -234,6 +234,7 @@ impl<'a> Lowering<'a> {
             zone: zone::table(self.settings.zone?),
             includes_vat: self.settings.includes_vat.unwrap_or(false),
             valid_from: self.settings.valid_from.map(|(_, at)| at),
+            valid_until: self.settings.valid_until,
             running_sessions_change: self.settings.running_sessions_change,
             bills_monthly: self.settings.bills_monthly,
             hold,

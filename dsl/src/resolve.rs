@@ -34,6 +34,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E405", "no VAT"),
     ("E406", "`prices:` is missing"),
     ("E407", "whose public holidays is not said"),
+    ("E415", "a list that ends before it begins"),
     ("W101", "a name that is never used"),
     ("W102", "a list without charges"),
 ];

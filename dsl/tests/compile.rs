@@ -716,3 +716,41 @@ mod mutations {
         }
     }
 }
+
+#[test]
+fn a_list_ends_after_its_last_day_or_at_a_time() {
+    let until = |text: &str| {
+        let list = HEAD.replace("VAT: 20%", &format!("  {text}\nVAT: 20%"));
+        tariff(&format!("{list}energy: 0.40 EUR/kWh\n")).valid_until.map(|until| until.0)
+    };
+    assert_eq!(until("valid from: 2025-01-01"), None);
+    // 2026-01-01 00:00 and 2025-12-31 06:30 in Vienna.
+    assert_eq!(until("valid until: 2025-12-31"), Some(1_767_222_000_000));
+    assert_eq!(until("valid until: 2025-12-31 06:30"), Some(1_767_159_000_000));
+    // The day has 23 hours.
+    assert_eq!(until("valid until: 2025-03-30"), Some(1_743_372_000_000));
+    // The end of the calendar.
+    assert_eq!(until("valid until: 2099-12-31"), Some(47_481 * 86_400_000));
+    // A list without an end has the version that it had before there were ends.
+    let text = serde_json::to_string(&list("energy: 0.40 EUR/kWh\n")).unwrap();
+    assert!(!text.contains("valid_until"), "{text}");
+
+    // A list says it anew over that of its base.
+    let base = format!("{HEAD}energy: 0.40 EUR/kWh\n")
+        .replace("VAT: 20%", "  valid from: 2025-01-01\n  valid until: 2025-12-31\nVAT: 20%");
+    let of = |leaf: &str| {
+        let leaf = format!("tariff \"Leaf\"\n  based on: \"base.tariff\"\n{leaf}");
+        compile_files(&[("leaf.tariff", leaf.as_str()), ("base.tariff", base.as_str())])
+    };
+    assert_eq!(of("").tariff.unwrap().valid_until.map(|until| until.0), Some(1_767_222_000_000));
+    let later = of("  valid until: 2026-12-31\n").tariff.unwrap();
+    assert_eq!(later.valid_until.map(|until| until.0), Some(1_798_758_000_000));
+    let wrong = of("  valid from: 2026-01-01\n");
+    assert_eq!(shown(&wrong).len(), 1);
+    assert!(shown(&wrong)[0].starts_with("E415"), "{:#?}", shown(&wrong));
+    for key in ["end date", "valid to", "expires", "Valid Until"] {
+        let list = HEAD.replace("VAT: 20%", &format!("  {key}: 2025-12-31\nVAT: 20%"));
+        let wrong = compile_text(&format!("{list}energy: 0.40 EUR/kWh\n"));
+        assert!(shown(&wrong)[0].contains("valid until"), "{:#?}", shown(&wrong));
+    }
+}

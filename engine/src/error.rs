@@ -46,6 +46,14 @@ pub enum PriceError {
         /// Local time.
         valid_from: String,
     },
+    /// Plugged in when the list is over.
+    #[error("the session was plugged in at {at}, and the tariff is in force until {valid_until} only")]
+    Over {
+        /// Local time of plug-in.
+        at: String,
+        /// Local time; the first instant at which it is not in force any more.
+        valid_until: String,
+    },
     /// A code the list does not know.
     #[error("the tariff has no coupon `{code}`{}", nearest.as_ref().map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default())]
     UnknownCoupon {

@@ -518,6 +518,11 @@ fn validate(tariff: &Tariff) -> Result<(), PrepareError> {
     if tariff.currency.digits > 6 || tariff.valid_from.is_some_and(|from| !INSTANTS.contains(&from.0)) {
         return damaged("its currency has too many digits, or it begins outside the calendar");
     }
+    if let Some(until) = tariff.valid_until
+        && (until.0 <= tariff.valid_from.map_or(INSTANTS.start, |from| from.0) || until.0 > INSTANTS.end)
+    {
+        return damaged("it ends before it begins, or outside the calendar");
+    }
     named_prices_stay_small(tariff)?;
     let indexes = tariff.coupon_scope.iter().chain(tariff.coupons.iter().flat_map(|coupon| &coupon.charges));
     let mut indexes = indexes.chain(tariff.discounts.iter().flat_map(|discount| &discount.charges));

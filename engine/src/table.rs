@@ -144,7 +144,7 @@ pub fn day_table(pricing: &Pricing<'_>, asked: &Asked, day: Day) -> Result<DayTa
 fn work<'a>(pricing: &'a Pricing<'a>, asked: &'a Asked, day: Day) -> Result<Work<'a>, PriceError> {
     let tariff = &pricing.p.tariff;
     let zone = &tariff.zone;
-    let (mut start, end) = (start_of_day(zone, day), start_of_day(zone, day.saturating_add(1)));
+    let (mut start, mut end) = (start_of_day(zone, day), start_of_day(zone, day.saturating_add(1)));
     if !INSTANTS.contains(&start) || !INSTANTS.contains(&end) {
         return Err(InputError::new("the day lies outside the years 2000 to 2099").into());
     }
@@ -154,6 +154,13 @@ fn work<'a>(pricing: &'a Pricing<'a>, asked: &'a Asked, day: Day) -> Result<Work
             return Err(PriceError::NotInForce { at, valid_from });
         }
         start = start.max(valid_from.0);
+    }
+    if let Some(valid_until) = tariff.valid_until {
+        if valid_until.0 <= start {
+            let (at, valid_until) = (local_text(zone, Instant(start)), local_text(zone, valid_until));
+            return Err(PriceError::Over { at, valid_until });
+        }
+        end = end.min(valid_until.0);
     }
     let fixed = Fixed::new(pricing, &asked.facts, &Standing::default(), day);
     Ok(Work { pricing, asked, fixed, start, end, at: None, thresholds: Vec::new(), discounts: Vec::new() })

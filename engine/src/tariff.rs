@@ -40,6 +40,10 @@ pub struct Tariff {
     pub includes_vat: bool,
     /// Before this instant the tariff is not in force.
     pub valid_from: Option<Instant>,
+    /// From this instant on the tariff is not in force any more.
+    // Left out where there is none: the version of a list that was compiled before there were ends stays the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Instant>,
     /// A running session follows a newer list instead of keeping the one in force at plug-in.
     pub running_sessions_change: bool,
     /// Drivers are billed by the month: a session's receipt has no payment fee.

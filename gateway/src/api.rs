@@ -156,6 +156,9 @@ pub trait House: Send + Sync + 'static {
         by: &'a str,
     ) -> Later<'a, Result<Changed, Problem>>;
 
+    /// Whether the list of a version is over, so that no session begins by it any more.
+    fn is_over(&self, org: &OrgId, version: &str, at: Instant) -> bool;
+
     /// The tariff files in the folder of the set-up.
     fn tariff_files(&self, org: &OrgId) -> Vec<String>;
 

@@ -477,6 +477,16 @@ impl Rules for House {
     }
 }
 
+impl House {
+    /// Whether the list of a version is over.
+    #[must_use]
+    pub fn is_over(&self, version: &str, at: Instant) -> bool {
+        let state = self.state();
+        let until = state.catalogue.version(version).and_then(|prepared| prepared.tariff().valid_until);
+        until.is_some_and(|until| until <= at)
+    }
+}
+
 impl Tariffs for House {
     fn prepared(&self, version: &str) -> Option<Arc<Prepared>> {
         self.state().catalogue.version(version).cloned()

@@ -16,7 +16,7 @@ pub enum Refusal {
     Tariff(Vec<(String, String)>),
     /// A fact that the list asks for is missing: the field.
     Missing(String),
-    /// The list is not in force yet.
+    /// The list is not in force yet, or not any more.
     NotInForce,
     /// Something else was refused.
     Other(String),
@@ -70,7 +70,7 @@ pub fn engine_bill(question: &Question) -> Result<Value, Refusal> {
     };
     let bill = price(&pricing, &session, &standing).map_err(|error| match error {
         PriceError::MissingFact { field, .. } => Refusal::Missing(field.into()),
-        PriceError::NotInForce { .. } => Refusal::NotInForce,
+        PriceError::NotInForce { .. } | PriceError::Over { .. } => Refusal::NotInForce,
         error => other("price", &error),
     })?;
     let document = bill.document(&pricing, &session, Inputs::default());

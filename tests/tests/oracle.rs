@@ -218,6 +218,7 @@ fn random_lists_use_all_of_the_language() {
         "payout to site",
         "based on:",
         "valid from:",
+        "valid until:",
         "set by each list",
         "whole month from",
         "connected time per day per driver",

@@ -61,13 +61,18 @@ pub(crate) fn facts_of(tariff: &Tariff, way: &Way) -> Option<Vec<String>> {
     Some(lines)
 }
 
-/// The day after which the list is in force, or a plain date.
+/// The day after which the list is in force, or a plain date; in a list that is over by then its last whole day.
 fn first_day(tariff: &Tariff) -> Day {
     let plain = date(FIRST_YEAR, 1, 1).unwrap_or_default();
-    match tariff.valid_from {
+    let day = |at: i64| LocalTime::at(&tariff.zone, at).day;
+    let first = match tariff.valid_from {
         // A session that needs time before the hour in question must not begin before the list does.
-        Some(at) => LocalTime::at(&tariff.zone, at.0).day.saturating_add(1).max(plain),
+        Some(at) => day(at.0).saturating_add(1).max(plain),
         None => plain,
+    };
+    match tariff.valid_until {
+        Some(until) => first.min(day(until.0).saturating_sub(1)),
+        None => first,
     }
 }
 

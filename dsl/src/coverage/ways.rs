@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use takst_engine::calendar::answers;
+use takst_engine::calendar_time::LocalTime;
 use takst_engine::tariff::{CALENDAR, Node, NodeId, Tariff};
 use takst_engine::units::Day;
 
@@ -194,7 +195,7 @@ impl<'t> Days<'t> {
         Self { tariff, of_day: None }
     }
 
-    /// The days of these classes from `from` on.
+    /// The days of these classes from `from` on, as long as the list is in force.
     pub(crate) fn from(&mut self, from: Day, classes: Option<&BTreeSet<usize>>) -> impl Iterator<Item = Day> {
         let tariff = self.tariff;
         let of_day = self.of_day.get_or_insert_with(|| classes_of_days(tariff));
@@ -203,7 +204,10 @@ impl<'t> Days<'t> {
             let at = usize::try_from(day - CALENDAR.start).unwrap_or(usize::MAX);
             of_day.get(at).is_some_and(|class| classes.contains(class))
         };
-        (from.max(CALENDAR.start)..CALENDAR.end).filter(fits)
+        let over = tariff.valid_until.map_or(CALENDAR.end, |until| {
+            LocalTime::at(&tariff.zone, until.0 - 1).day.saturating_add(1).min(CALENDAR.end)
+        });
+        (from.max(CALENDAR.start)..over).filter(fits)
     }
 }
 

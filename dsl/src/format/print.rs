@@ -240,6 +240,7 @@ fn setting_text(setting: &Setting) -> (&str, String) {
         Setting::SpotArea(name) => ("spot area", name.it.clone()),
         Setting::PricesIncludeVat(includes) => ("prices", basis(Some(includes.it)).trim_start().to_owned()),
         Setting::ValidFrom(date, time) => ("valid from", date_time(date, time.as_ref())),
+        Setting::ValidUntil(date, time) => ("valid until", date_time(date, time.as_ref())),
         Setting::BasedOn(file) => ("based on", quoted(&file.it)),
         Setting::RunningSessionsChange(change) => {
             ("running sessions", if change.it { "change prices" } else { "keep prices" }.to_owned())

@@ -132,26 +132,32 @@ pub(super) fn a_minute_early(seen: &Seen<'_>, out: &mut Vec<Diagnostic>) {
             );
         }
     };
-    let clauses = |clauses: &[At<Clause>], look: &mut dyn FnMut(&At<Window>)| {
-        for clause in clauses {
-            if let Clause::During(windows) = &clause.it {
-                windows.iter().for_each(&mut *look);
-            }
-        }
-    };
     for statement in seen.own() {
-        match &statement.it {
-            Statement::Period(period) => period.windows.iter().for_each(&mut look),
-            Statement::Charge(charge) => {
-                charge.cases.lines.iter().for_each(|line| clauses(&line.it.clauses, &mut look));
-            }
-            Statement::Price(price) | Statement::Value(price) | Statement::Set(price) => {
-                let lines = price.cases.iter().flat_map(|cases| &cases.lines);
-                lines.for_each(|line| clauses(&line.it.clauses, &mut look));
-            }
-            Statement::Coupon(rebate) | Statement::Discount(rebate) => clauses(&rebate.clauses, &mut look),
-            _ => {}
+        if let Statement::Period(period) = &statement.it {
+            period.windows.iter().for_each(&mut look);
         }
+        each_clause(&statement.it, &mut |clause| {
+            if let Clause::During(windows) = &clause.it {
+                windows.iter().for_each(&mut look);
+            }
+        });
+    }
+}
+
+/// The conditions of prices, taxes and rebates in a statement.
+pub(super) fn each_clause(statement: &Statement, look: &mut dyn FnMut(&At<Clause>)) {
+    fn of<T>(cases: &Cases<T>, look: &mut dyn FnMut(&At<Clause>)) {
+        cases.lines.iter().flat_map(|line| &line.it.clauses).for_each(look);
+    }
+    match statement {
+        Statement::Charge(charge) => of(&charge.cases, look),
+        Statement::Price(price) | Statement::Value(price) | Statement::Set(price) => {
+            price.cases.iter().for_each(|cases| of(cases, look));
+        }
+        Statement::Vat(vat) => of(&vat.cases, look),
+        Statement::Tax(tax) => of(&tax.cases, look),
+        Statement::Coupon(rebate) | Statement::Discount(rebate) => rebate.clauses.iter().for_each(look),
+        _ => {}
     }
 }
 
@@ -202,7 +208,7 @@ pub(super) fn coupon_without_end(seen: &Seen<'_>, out: &mut Vec<Diagnostic>) {
                 Place { source: 0, span: name.span },
                 "this coupon has no end, and no limit for a driver",
             )
-            .help("write `until 2025-12-31` or `once per driver` behind it; codes are passed on"),
+            .help("write `until` with its last day behind it, or `once per driver`; codes are passed on"),
         );
     }
 }

@@ -18,6 +18,10 @@ impl Build {
                 let (date, time) = self.date_and_time(pair)?;
                 Setting::ValidFrom(date, time)
             }
+            "valid until" => {
+                let (date, time) = self.date_and_time(pair)?;
+                Setting::ValidUntil(date, time)
+            }
             "based on" => Setting::BasedOn(self.string(&first)),
             "running sessions" => {
                 Setting::RunningSessionsChange(self.at(&first, first.as_rule() == Rule::change_prices))

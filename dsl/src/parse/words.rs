@@ -82,7 +82,8 @@ pub const SETTINGS: &[(&str, Rule, &str)] = &[
     ("time zone", Rule::zone_value, "time zone: Europe/Oslo"),
     ("spot area", Rule::area_value, "spot area: NO1"),
     ("prices", Rule::basis_value, "prices: excluding VAT` or `prices: including VAT"),
-    ("valid from", Rule::start_value, "valid from: 2025-01-01"),
+    ("valid from", Rule::moment_value, "valid from: 2025-01-01"),
+    ("valid until", Rule::moment_value, "valid until: 2025-12-31"),
     ("based on", Rule::text_value, "based on: \"other.tariff\""),
     (
         "running sessions",
@@ -110,6 +111,9 @@ pub fn setting(key: &str) -> Option<&'static str> {
         "area" | "pricearea" | "biddingzone" | "bidzone" | "spotzone" | "spotarea" => "spot area",
         "holidays" | "holiday" | "region" | "publicholiday" => "public holidays",
         "valid" | "from" | "start" | "startdate" | "validsince" | "validfrom" => "valid from",
+        "until" | "end" | "ends" | "enddate" | "expires" | "validto" | "validtill" | "validuntil" => {
+            "valid until"
+        }
         "base" | "basedon" | "extends" | "parent" => "based on",
         "price" | "pricesare" | "priceinclude" | "pricesinclude" => "prices",
         "billing" | "invoices" => "bills",

@@ -4,8 +4,10 @@ use super::report::{Labels, Place, error, nearest, suggest};
 use super::{currency, zone};
 use crate::ast::{At, File, Head, Name, Rate, Setting, Span, Statement};
 use crate::diagnostic::Diagnostic;
+use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 use std::collections::HashMap;
+use takst_engine::calendar_time::INSTANTS;
 use takst_engine::units::{Currency, Day, Instant};
 
 /// The settings in force. What was wrong is `None` and has been reported.
@@ -17,6 +19,8 @@ pub(crate) struct Settings<'a> {
     pub spot_area: Option<String>,
     pub includes_vat: Option<bool>,
     pub valid_from: Option<(Day, Instant)>,
+    /// The first instant at which it is not in force any more.
+    pub valid_until: Option<Instant>,
     pub running_sessions_change: bool,
     pub bills_monthly: bool,
     pub hold: Option<(u32, &'a At<Rate>)>,
@@ -30,7 +34,7 @@ pub(crate) struct Settings<'a> {
 /// Reads the settings of the chain (`files`: leaf first).
 pub(crate) fn settings<'a>(files: &'a [File], out: &mut Vec<Diagnostic>) -> Settings<'a> {
     let mut settings = Settings::default();
-    let mut valid_from = None;
+    let mut validity = Validity::default();
     for (index, file) in files.iter().enumerate().rev() {
         let source = u32::try_from(index).unwrap_or(u32::MAX);
         let is_root = index + 1 == files.len();
@@ -40,7 +44,7 @@ pub(crate) fn settings<'a>(files: &'a [File], out: &mut Vec<Diagnostic>) -> Sett
         let mut seen = HashMap::new();
         let mut reader = Reader { settings: &mut settings, source, is_root, out };
         for setting in &head.settings {
-            reader.setting(setting, &mut seen, &mut valid_from);
+            reader.setting(setting, &mut seen, &mut validity);
         }
         // A list whose base could not be read says nothing of its own either; that is reported already.
         let orphan = is_root && head.settings.iter().any(|setting| matches!(setting.it, Setting::BasedOn(_)));
@@ -56,16 +60,54 @@ pub(crate) fn settings<'a>(files: &'a [File], out: &mut Vec<Diagnostic>) -> Sett
             }
         }
     }
-    if let Some((at, date, time)) = valid_from {
-        match zone::day(date) {
-            Some(day) => {
-                settings.valid_from =
-                    Some((day, zone::instant(settings.zone.unwrap_or(Tz::UTC), date, time)));
+    validity.settle(&mut settings, out);
+    settings
+}
+
+/// From when until when a list is in force, as the chain says it: the leaf's own words over those of its bases.
+#[derive(Default)]
+struct Validity {
+    from: Option<Moment>,
+    /// Without a time the whole day is in.
+    until: Option<Moment>,
+}
+
+type Moment = (Place, NaiveDate, Option<NaiveTime>);
+
+impl Validity {
+    fn settle(&self, settings: &mut Settings<'_>, out: &mut Vec<Diagnostic>) {
+        let zone = settings.zone.unwrap_or(Tz::UTC);
+        if let Some((at, date, time)) = self.from {
+            match zone::day(date) {
+                Some(day) => {
+                    let time = time.unwrap_or(NaiveTime::MIN);
+                    // The calendar begins in the course of its first day.
+                    let from = zone::instant(zone, date, time).0.max(INSTANTS.start);
+                    settings.valid_from = Some((day, Instant(from)));
+                }
+                None => out.push(outside(at)),
             }
-            None => out.push(outside(at)),
+        }
+        let Some((at, date, time)) = self.until else { return };
+        // As `until` does everywhere: the day is in.
+        let (first_out, time) = match time {
+            Some(time) => (Some(date), time),
+            None => (date.succ_opt(), NaiveTime::MIN),
+        };
+        let (Some(_), Some(first_out)) = (zone::day(date), first_out) else {
+            out.push(outside(at));
+            return;
+        };
+        let until = Instant(zone::instant(zone, first_out, time).0.min(INSTANTS.end));
+        settings.valid_until = Some(until);
+        let begins = settings.valid_from.map_or(INSTANTS.start, |(_, from)| from.0);
+        if until.0 <= begins {
+            let found = error("E415", at, "the list ends before it begins, so it is never in force");
+            let also = self.from.map(|(from, ..)| from);
+            let found = also.into_iter().fold(found, |found, from| found.also(from, "it begins here"));
+            out.push(found.help("the last day is in: write a day that is not before `valid from`"));
         }
     }
-    settings
 }
 
 /// A date that the calendar does not have. The parser says the same of dates in a text.
@@ -95,8 +137,6 @@ fn heading<'a>(file: &'a File, source: u32, out: &mut Vec<Diagnostic>) -> Option
     first
 }
 
-type Start = (Place, chrono::NaiveDate, chrono::NaiveTime);
-
 struct Reader<'a, 'b> {
     settings: &'b mut Settings<'a>,
     source: u32,
@@ -109,7 +149,7 @@ impl<'a> Reader<'a, '_> {
         &mut self,
         setting: &'a At<Setting>,
         seen: &mut HashMap<&'a str, Span>,
-        valid_from: &mut Option<Start>,
+        validity: &mut Validity,
     ) {
         let at = Place { source: self.source, span: setting.span };
         let key = key(&setting.it);
@@ -133,8 +173,12 @@ impl<'a> Reader<'a, '_> {
                 }
             }
             Setting::ValidFrom(date, time) => {
-                let time = time.as_ref().map_or(chrono::NaiveTime::MIN, |time| time.it);
-                *valid_from = Some((Place { source: self.source, span: date.span }, date.it, time));
+                let at = Place { source: self.source, span: date.span };
+                validity.from = Some((at, date.it, time.as_ref().map(|time| time.it)));
+            }
+            Setting::ValidUntil(date, time) => {
+                let at = Place { source: self.source, span: date.span };
+                validity.until = Some((at, date.it, time.as_ref().map(|time| time.it)));
             }
             // The chain is loaded already.
             Setting::BasedOn(_) => {}
@@ -211,6 +255,7 @@ fn key(setting: &Setting) -> &str {
         Setting::SpotArea(_) => "spot area",
         Setting::PricesIncludeVat(_) => "prices",
         Setting::ValidFrom(..) => "valid from",
+        Setting::ValidUntil(..) => "valid until",
         Setting::BasedOn(_) => "based on",
         Setting::RunningSessionsChange(_) => "running sessions",
         Setting::BillsMonthly(_) => "bills",

@@ -312,6 +312,8 @@ fn settings() {
     assert!(matches!(setting("prices: including VAT"), Setting::PricesIncludeVat(it) if it.it));
     assert!(matches!(setting("prices: excluding VAT"), Setting::PricesIncludeVat(it) if !it.it));
     assert!(matches!(setting("valid from: 2025-01-01 06:00"), Setting::ValidFrom(_, Some(_))));
+    assert!(matches!(setting("valid until: 2025-12-31"), Setting::ValidUntil(_, None)));
+    assert!(matches!(setting("valid until: 2025-12-31 06:00"), Setting::ValidUntil(_, Some(_))));
     assert!(matches!(setting("based on: \"a b.tariff\""), Setting::BasedOn(it) if it.it == "a b.tariff"));
     assert!(
         matches!(setting("running sessions: change prices"), Setting::RunningSessionsChange(it) if it.it)

@@ -245,6 +245,7 @@ mod tests {
             zone: Zone { name: "UTC".into(), first_offset_s: 0, changes: Vec::new() },
             includes_vat: true,
             valid_from: None,
+            valid_until: None,
             running_sessions_change: false,
             bills_monthly: false,
             hold: None,

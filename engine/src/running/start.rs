@@ -7,7 +7,7 @@ impl<'f> Running<'f> {
     /// Starts a session.
     ///
     /// # Errors
-    /// Before the tariff is in force, outside the calendar, or when the tariff asks a fact that is not known.
+    /// Before the tariff is in force or after its end, outside the calendar, or when the tariff asks a fact that is not known.
     pub fn begin(
         pricing: &Pricing<'_>,
         facts: Cow<'f, Facts>,
@@ -70,6 +70,11 @@ impl<'f> Running<'f> {
         if let Some(valid_from) = p.tariff.valid_from.filter(|from| t < from.0) {
             let (at, valid_from) = (local_text(zone, Instant(t)), local_text(zone, valid_from));
             return Err(PriceError::NotInForce { at, valid_from });
+        }
+        // A session that began in time keeps its list to its own end.
+        if let Some(valid_until) = p.tariff.valid_until.filter(|until| t >= until.0) {
+            let (at, valid_until) = (local_text(zone, Instant(t)), local_text(zone, valid_until));
+            return Err(PriceError::Over { at, valid_until });
         }
         for code in &self.facts.coupons {
             let codes = || p.tariff.coupons.iter().map(|coupon| coupon.code.as_str());

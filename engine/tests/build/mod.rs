@@ -52,6 +52,7 @@ impl List {
             },
             includes_vat,
             valid_from: None,
+            valid_until: None,
             running_sessions_change: false,
             bills_monthly: false,
             hold: None,

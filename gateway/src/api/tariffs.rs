@@ -67,8 +67,12 @@ pub struct ListText {
 }
 
 // The versions as they go out, each with its row.
-fn documents(rows: Vec<TariffVersion>, now: Instant) -> Vec<(VersionDoc, TariffVersion)> {
-    // As `Catalogue::at`: of those in force the one that was taken in last.
+fn documents(
+    rows: Vec<TariffVersion>,
+    now: Instant,
+    is_over: impl Fn(&str) -> bool,
+) -> Vec<(VersionDoc, TariffVersion)> {
+    // As `Catalogue::at`: of those that have begun the one that was taken in last, unless its list is over.
     let mut current: HashMap<String, (Instant, Instant, String)> = HashMap::new();
     for row in rows.iter().filter(|row| row.in_force_from <= now) {
         let this = (row.added_at, row.in_force_from, row.version.clone());
@@ -84,7 +88,7 @@ fn documents(rows: Vec<TariffVersion>, now: Instant) -> Vec<(VersionDoc, TariffV
             file: row.name.clone(),
             version: Some(row.version.clone()),
             in_force_from: from,
-            counts_now: current.get(&row.name) == Some(&this),
+            counts_now: current.get(&row.name) == Some(&this) && !is_over(&row.version),
             added: Some(utc_text(row.added_at)),
             added_by: Some(row.added_by.clone()),
         };
@@ -103,8 +107,10 @@ pub(super) async fn list(
 ) -> Result<Listed<VersionDoc>, Problem> {
     caller.wants(Wish::SeeSessions)?;
     let rows = api.store.read().await?.tariffs(&caller.org).await?;
+    let now = now();
+    let is_over = |version: &str| api.house.is_over(&caller.org, version, now);
     let mut rows: Vec<VersionDoc> =
-        documents(rows, now()).into_iter().map(|(document, _)| document).collect();
+        documents(rows, now, is_over).into_iter().map(|(document, _)| document).collect();
     let mut loose = api.house.tariff_files(&caller.org);
     loose.retain(|file| rows.iter().all(|row| row.file != *file));
     rows.extend(loose.into_iter().map(VersionDoc::loose));
@@ -131,7 +137,9 @@ pub(super) async fn one(
     let wanted = |document: &VersionDoc| {
         document.version.as_ref() == Some(&name) || document.file == name && document.counts_now
     };
-    let found = documents(rows, now()).into_iter().rev().find(|(document, _)| wanted(document));
+    let now = now();
+    let is_over = |version: &str| api.house.is_over(&caller.org, version, now);
+    let found = documents(rows, now, is_over).into_iter().rev().find(|(document, _)| wanted(document));
     let Some((version, row)) = found else {
         let missing = || Problem::missing("tariff", &name).help("GET /api/v1/tariffs lists what there is");
         let text = if name.ends_with(".tariff") { api.house.tariff_file(&caller.org, &name)? } else { None };

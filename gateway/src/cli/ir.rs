@@ -99,6 +99,9 @@ impl Work<'_> {
         if let Some(from) = tariff.valid_from {
             rows.push(("valid from", time(from)));
         }
+        if let Some(until) = tariff.valid_until {
+            rows.push(("valid until", time(until)));
+        }
         if !tariff.groups.is_empty() {
             let default = tariff.default_group;
             let groups = (0_u32..).zip(&tariff.groups).map(|(index, group)| {

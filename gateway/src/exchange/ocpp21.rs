@@ -27,6 +27,16 @@ pub fn export(prepared: &Prepared, wanted: &Wanted<'_>) -> Result<TariffDocument
         Some(Prices { prices: prices.into_iter().map(price).collect(), taxes: taxes.rates() })
     };
     let tariff = prepared.tariff();
+    if let Some(until) = tariff.valid_until.filter(|_| wanted.until.is_none()) {
+        let until = takst_engine::calendar_time::local_text(&tariff.zone, until);
+        return Err(vec![Unsayable {
+            place: tariff.file.clone(),
+            line: "valid until".to_owned(),
+            why: format!(
+                "the list ends at {until}, and a tariff of OCPP 2.1 has no end: say with --until up to when its prices may be used"
+            ),
+        }]);
+    }
     let price = |amount| crate::chargers::model::Price {
         excluding_tax: (!tariff.includes_vat).then_some(amount),
         including_tax: tariff.includes_vat.then_some(amount),

@@ -347,6 +347,10 @@ impl api::House for Reception {
         })
     }
 
+    fn is_over(&self, org: &OrgId, version: &str, at: takst_engine::units::Instant) -> bool {
+        self.ours(org).is_ok_and(|house| house.is_over(version, at))
+    }
+
     fn tariff_files(&self, org: &OrgId) -> Vec<String> {
         self.ours(org).map(|house| house.lists()).unwrap_or_default()
     }

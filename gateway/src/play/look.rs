@@ -146,15 +146,19 @@ impl Room {
         Tried { questions, fields: values, priced, zone: zone.name.clone() }
     }
 
-    // The day that was asked for, or that of the first price, or today; but not before the tariff is in force.
+    // The day that was asked for, or that of the first price, or today; but one on which the tariff is in force.
     fn day(&self, prepared: &Prepared) -> Day {
         let tariff = prepared.tariff();
         let day = |at: Instant| LocalTime::at(&tariff.zone, at.0).day;
         let wanted = self.date.unwrap_or_else(|| day(self.prices.begins().unwrap_or_else(now)));
-        match tariff.valid_from {
+        let begun = match tariff.valid_from {
             // The next day has all its hours.
             Some(from) if day(from) >= wanted => day(from).saturating_add(1),
             _ => wanted,
+        };
+        match tariff.valid_until {
+            Some(until) => begun.min(day(Instant(until.0 - 1))),
+            None => begun,
         }
     }
 

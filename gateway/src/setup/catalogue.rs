@@ -36,6 +36,12 @@ impl Version {
             RunningSessions::Keep
         }
     }
+
+    /// Whether its list is over at `at`: sessions that begin then are not its own.
+    #[must_use]
+    pub fn is_over(&self, at: Instant) -> bool {
+        self.prepared.tariff().valid_until.is_some_and(|until| until <= at)
+    }
 }
 
 /// The time before all times: a file's first version counts from here on when its list has no `valid from`.
@@ -131,10 +137,12 @@ impl Catalogue {
         Ok(new)
     }
 
-    /// The version of a tariff file that counts at `at`: of those in force the one that was taken in last.
+    /// The version of a tariff file that counts at `at`: of those that have begun the one that was taken in last. None when its list
+    /// is over: a text that it has replaced does not come back.
     #[must_use]
     pub fn at(&self, name: &str, at: Instant) -> Option<&Version> {
-        self.versions(name).iter().rev().find(|version| version.from <= at)
+        let last = self.versions(name).iter().rev().find(|version| version.from <= at);
+        last.filter(|version| !version.is_over(at))
     }
 
     /// All versions of a tariff file, in the order they were taken in.

@@ -158,6 +158,61 @@ fn a_list_that_says_when_it_is_valid_waits_for_that() {
 }
 
 #[test]
+fn a_list_that_is_over_leaves_its_place_to_the_one_behind_it() {
+    let place = Place::new("[[tariff]]\nfile = \"all.tariff\"\n[[tariff]]\nfile = \"summer.tariff\"\n");
+    place.write("all.tariff", &list("0.30", ""));
+    place.write("summer.tariff", &list("0.20", "  valid from: 2026-06-01\n  valid until: 2026-08-31\n"));
+    let loaded = place.load(None);
+    let mut catalogue = Catalogue::default();
+    catalogue.take_in(&loaded, at("2026-03-01T10:00:00Z")).unwrap();
+    let of = |catalogue: &Catalogue, time| price(&loaded, catalogue, "O-1", 1, &[], time);
+    // 2026-06-01 and 2026-09-01 begin at 22:00 UTC the day before.
+    for (time, expected) in [
+        ("2026-05-31T21:59:59Z", "0.30"),
+        ("2026-05-31T22:00:00Z", "0.20"),
+        ("2026-08-31T21:59:59Z", "0.20"),
+        ("2026-08-31T22:00:00Z", "0.30"),
+    ] {
+        assert_eq!(of(&catalogue, time), expected, "{time}");
+    }
+    // A session keeps the list of its plug-in; with `change prices` the one behind it takes over at the end.
+    let followed = |loaded: &Loaded, catalogue: &Catalogue| -> Vec<Instant> {
+        let charger = loaded.setup.charger("O-1").unwrap();
+        let place = At { charger, evse: Some(1), connector: None, groups: &[] };
+        let (from, until) = (at("2026-08-31T18:00:00Z"), at("2026-09-01T06:00:00Z"));
+        loaded.setup.tariffs_of_session(catalogue, place, from, until).iter().map(|(at, _)| *at).collect()
+    };
+    assert_eq!(followed(&loaded, &catalogue), [at("2026-08-31T18:00:00Z")]);
+    let place = Place::new(
+        "[[tariff]]\nfile = \"all.tariff\"\nrunning_sessions = \"switch\"\n[[tariff]]\nfile = \"summer.tariff\"\n",
+    );
+    place.write("all.tariff", &list("0.30", ""));
+    place.write("summer.tariff", &list("0.20", "  valid from: 2026-06-01\n  valid until: 2026-08-31\n"));
+    let switching = place.load(None);
+    assert_eq!(followed(&switching, &catalogue), [at("2026-08-31T18:00:00Z"), at("2026-08-31T22:00:00Z")]);
+}
+
+#[test]
+fn a_text_that_was_replaced_does_not_come_back() {
+    let place = Place::new("[[tariff]]\nfile = \"a.tariff\"\n");
+    place.write("a.tariff", &list("0.10", ""));
+    let first = place.load(None);
+    let mut catalogue = Catalogue::default();
+    catalogue.take_in(&first, at("2026-03-01T10:00:00Z")).unwrap();
+    place.write("a.tariff", &list("0.20", "  valid until: 2026-08-31 12:00\n"));
+    let second = place.load(Some(&first));
+    catalogue.take_in(&second, at("2026-03-20T10:00:00Z")).unwrap();
+    let of = |time| price(&second, &catalogue, "O-1", 1, &[], time);
+    assert_eq!((of("2026-03-20T09:00:00Z"), of("2026-08-31T09:59:59Z")), ("0.10".into(), "0.20".into()));
+    assert_eq!(of("2026-08-31T10:00:00Z"), "none");
+    // And it is not assigned from a time on at which it is over.
+    place.write("takst.toml", &format!("{SITE}[[tariff]]\nfile = \"a.tariff\"\nfrom = 2026-09-01\n"));
+    let problems = place.try_load(None).unwrap_err();
+    assert_eq!(problems.diagnostics[0].code, "S054");
+    assert!(problems.to_string().contains("valid until"), "{problems}");
+}
+
+#[test]
 fn the_most_specific_place_wins_and_in_it_the_group() {
     let place = Place::new(
         r#"

@@ -31,6 +31,7 @@ fn list(currency: &str, zone: Tz, vat: &[(&str, Vec<Condition>)]) -> Tariff {
         includes_vat: false,
         receipt_step: None,
         valid_from: None,
+        valid_until: None,
         based: None,
         vat: vat.collect(),
         taxes: vec![],

@@ -23,6 +23,8 @@ pub struct Tariff {
     pub receipt_step: Option<u32>,
     /// Not in force before; the start of that day.
     pub valid_from: Option<NaiveDate>,
+    /// The last day on which it is in force.
+    pub valid_until: Option<NaiveDate>,
     /// The list is said on top of another one, split up by this seed.
     pub based: Option<u64>,
     /// VAT of every charge without a list of its own; empty means `none`.

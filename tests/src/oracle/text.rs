@@ -109,6 +109,9 @@ impl Writer<'_> {
         if let Some(date) = tariff.valid_from {
             self.line(&format!("  valid from: {date}"));
         }
+        if let Some(date) = tariff.valid_until {
+            self.line(&format!("  valid until: {date}"));
+        }
         match tariff.receipt_step {
             Some(60) => self.line("  receipt lines: every hour"),
             Some(15) => self.line("  receipt lines: every 15 min"),

@@ -61,6 +61,7 @@ impl Pair {
     pub fn in_force(&self) -> bool {
         let day = local(self.tariff.zone, self.session.plugged_in).date;
         self.tariff.valid_from.is_none_or(|from| from <= day)
+            && self.tariff.valid_until.is_none_or(|last| day <= last)
     }
 
     /// The price files as documents.

@@ -150,6 +150,7 @@ fn tariff(rng: &mut Rng, zone: Tz, first: NaiveDate) -> Tariff {
         includes_vat: rng.bool(),
         receipt_step: None,
         valid_from: None,
+        valid_until: None,
         based: None,
         vat,
         taxes,

@@ -73,6 +73,7 @@ fn candidates(pair: &Pair) -> Vec<Pair> {
     v.change(|p| p.tariff.coupon_scope = None);
     v.change(|p| p.tariff.based = None);
     v.change(|p| p.tariff.valid_from = None);
+    v.change(|p| p.tariff.valid_until = None);
     v.without(|p| &mut p.tariff.taxes);
     v.change(|p| p.session.reservation = None);
     v.change(|p| p.session.hidden = None);

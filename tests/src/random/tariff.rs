@@ -62,6 +62,7 @@ pub fn tariff(rng: &mut Rng, session: &Session, zone: Tz) -> (Tariff, Standing) 
             let day = local(zone, session.plugged_in).date;
             if chance(rng, 90) { day - Days::new(rng.u64(0..200)) } else { day + Days::new(1) }
         }),
+        valid_until: None,
         based: chance(rng, 20).then(|| rng.u64(..)),
         vat: vec![],
         taxes: vec![],
@@ -95,6 +96,13 @@ pub fn tariff(rng: &mut Rng, session: &Session, zone: Tz) -> (Tariff, Standing) 
     it.taxes();
     it.charges();
     rebates::add(it.rng, &mut it.tariff, &mut it.standing, session);
+    if chance(it.rng, 10) {
+        // Many of them end in the middle of the session, whose prices stay.
+        let day = local(zone, session.plugged_in).date;
+        let last = if chance(it.rng, 90) { day + Days::new(it.rng.u64(0..4)) } else { day - Days::new(1) };
+        it.tariff.valid_until =
+            Some(last).filter(|last| it.tariff.valid_from.is_none_or(|from| from <= *last));
+    }
     it.taxes_of_charges();
     it.opening_counters();
     it.opening_of_limits();

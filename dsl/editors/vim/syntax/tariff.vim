@@ -20,7 +20,7 @@ syntax keyword tariffUnit A MWh bill cent centavo centavos charger ct day h kW k
 
 " Days and months may be joined by a hyphen: `Mon-Fri`.
 syntax match tariffCalendar /\v[^A-Za-z]\zs%(Apr|Aug|Dec|Feb|Fri|Jan|Jul|Jun|Mar|May|Mon|Nov|Oct|Sat|Sep|Sun|Thu|Tue|Wed|first|fourth|last|second|third)%([-–]%(Apr|Aug|Dec|Feb|Fri|Jan|Jul|Jun|Mar|May|Mon|Nov|Oct|Sat|Sep|Sun|Thu|Tue|Wed))?\ze%([^A-Za-z]|$)/
-syntax match tariffSetting /\v^\s+%(based\s+on|bills|currency|description|hold|prices|public\s+holidays|receipt\s+lines|running\s+sessions|source|spot\s+area|time\s+zone|valid\s+from|website)\ze\s*:/
+syntax match tariffSetting /\v^\s+%(based\s+on|bills|currency|description|hold|prices|public\s+holidays|receipt\s+lines|running\s+sessions|source|spot\s+area|time\s+zone|valid\s+from|valid\s+until|website)\ze\s*:/
 syntax match tariffNumber /\v<\d{4}-\d{2}%(-\d{2})?>|<\d{2}:\d{2}|<\d+%(\.\d+)?/
 syntax match tariffCurrency /\v<\u{3}>/
 syntax match tariffOperator /[+*/×%–−]/

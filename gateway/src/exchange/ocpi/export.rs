@@ -170,8 +170,15 @@ pub fn export(prepared: &Prepared, wanted: &Wanted<'_>, sent: &Sent<'_>) -> Resu
     let parts = work.parts()?;
     let of_expired =
         Work::new(prepared, &Wanted { facts: &expired, ..wanted.clone() }, Dialect::Ocpi).parts()?;
-    let mut writer =
-        Writer { prepared, work: &work, sent, wrong: Vec::new(), elements: Vec::new(), long: false };
+    let mut writer = Writer {
+        prepared,
+        work: &work,
+        sent,
+        wrong: Vec::new(),
+        elements: Vec::new(),
+        long: false,
+        finer: false,
+    };
     writer.parts(&parts, &of_expired);
     writer.document(&parts, wanted)
 }
@@ -184,6 +191,8 @@ struct Writer<'a> {
     elements: Vec<ElementDoc>,
     // Some number has more decimals than the standard has as a rule.
     long: bool,
+    // Energy is counted finer here than it can be there.
+    finer: bool,
 }
 
 impl Writer<'_> {
@@ -281,6 +290,7 @@ impl Writer<'_> {
                     continue;
                 }
             };
+            self.finer |= kind == "ENERGY" && said.step.is_none() && !price.is_zero();
             let component = ComponentDoc { kind, price, vat, step_size };
             let restrictions = RestrictionsDoc {
                 reservation,
@@ -318,6 +328,7 @@ impl Writer<'_> {
             }
             None => tariff.valid_from,
         };
+        let until = wanted.until.map(of_day).into_iter().chain(tariff.valid_until).min();
         let taxed = !untaxed(parts);
         let tax_included = match (taxed, tariff.includes_vat) {
             (false, _) => "N/A",
@@ -339,7 +350,7 @@ impl Writer<'_> {
             elements: self.elements,
             tax_included: (self.sent.version >= Version::V230).then_some(tax_included),
             start_date_time: from.map(utc),
-            end_date_time: wanted.until.map(|day| utc(of_day(day))),
+            end_date_time: until.map(utc),
             last_updated: utc(self.sent.updated),
         };
         let json = serde_json::to_string(&document).map_err(|_| self.wrong)?;
@@ -352,6 +363,13 @@ impl Writer<'_> {
         }
         if self.long {
             notes.push("some prices have more than four decimals, which not every partner reads".to_owned());
+        }
+        if self.finer {
+            notes.push(
+                "energy has no steps here, and the finest of OCPI is 1 Wh: a session can come to that much more over there; say `in steps of 1 Wh` \
+                 to charge the same"
+                    .to_owned(),
+            );
         }
         Ok(Exported { json, notes })
     }

@@ -163,6 +163,18 @@ fn in_force(raw: &Raw, files: &BTreeMap<String, Arc<TariffFile>>, report: &mut R
         let Assignment { file, site, charger, evse, connector, group, from, .. } = &item.it;
         let Some(compiled) = files.get(file.as_str()) else { continue };
         let tariff = compiled.prepared.tariff();
+        if let (Some(from), Some(until)) = (from, tariff.valid_until)
+            && sites(raw, &item.it).iter().any(|site| site.it.time_zone.instant(*from) >= until)
+        {
+            let until = takst_engine::calendar_time::local_text(&tariff.zone, until);
+            report
+                .error(
+                    "S054",
+                    item.at(&["from"]),
+                    format!("`{file}` is valid until {until}, which is earlier"),
+                )
+                .advise("take the assignment out, or change `valid until` in the list");
+        }
         match (from, tariff.valid_from) {
             (Some(from), Some(valid)) => {
                 let early = sites(raw, &item.it).iter().any(|site| site.it.time_zone.instant(*from) < valid);

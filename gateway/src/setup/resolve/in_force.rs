@@ -73,7 +73,7 @@ impl InForce<'_> {
 }
 
 impl Setup {
-    /// The tariff in force at a place for a driver at `at`, and why; none when none is assigned or none is in force yet.
+    /// The tariff in force at a place for a driver at `at`, and why; none when none is assigned, or none is in force.
     #[must_use]
     pub fn tariff_at<'a>(
         &'a self,
@@ -108,7 +108,10 @@ impl Setup {
         let mut times = BTreeSet::new();
         for (_, assignment) in self.assignments(place) {
             times.extend(assignment.from.map(|from| zone.instant(from)));
-            times.extend(catalogue.versions(assignment.file.as_str()).iter().map(|version| version.from));
+            let versions = catalogue.versions(assignment.file.as_str());
+            times.extend(versions.iter().map(|version| version.from));
+            // Where a list ends, the one that it stood before counts again.
+            times.extend(versions.iter().filter_map(|version| version.prepared.tariff().valid_until));
         }
         let Some(first) = self.tariff_at(catalogue, place, plugged_in) else { return Vec::new() };
         let mut known = first;
