@@ -24,7 +24,8 @@ use takst_engine::{Prepared, Pricer, Pricing, Session, Standing};
 ///
 /// Every session is priced under both tariffs: in all, by group, by charge, how many sessions change by how much, and those that
 /// change most. Totals are with all taxes; only sessions that have a final bill under both
-/// count. The file of sessions is read once, line by line, whatever its size.
+/// count. The file of sessions is read once, session by session, whatever its size. Where no session could be compared, the program says
+/// why and ends with 1.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Example:\n  takst diff 2024.tariff 2025.tariff --sessions 2024.jsonl --prices spot-fi.json"
@@ -36,7 +37,7 @@ pub struct Diff {
     /// The tariff as it would be
     #[arg(value_name = "NEW")]
     new: PathBuf,
-    /// Sessions, one JSON document per line; `-` is standard input
+    /// Sessions as JSON: one per line, in a list, or in the `data` of a response; CDRs of OCPI too. `-` is standard input
     #[arg(long, value_name = "FILE")]
     sessions: PathBuf,
     /// Price feeds; may be given more than once
@@ -100,6 +101,8 @@ struct Sums {
     cheaper: Vec<Moved>,
     dearer: Vec<Moved>,
     previews: u64,
+    // Those of them that wait for prices of a feed.
+    waiting: u64,
     failed: u64,
     failures: Vec<(u64, String)>,
 }
@@ -120,6 +123,7 @@ impl Sums {
             cheaper,
             dearer,
             previews,
+            waiting,
             failed,
             failures,
         } = other;
@@ -136,6 +140,7 @@ impl Sums {
         self.dearer.extend(dearer);
         self.keep_top();
         self.previews += previews;
+        self.waiting += waiting;
         self.failed += failed;
         let room = KEPT_FAILURES.saturating_sub(self.failures.len());
         self.failures.extend(failures.into_iter().take(room));
@@ -171,8 +176,9 @@ impl Diff {
         let top = usize::from(self.top);
         let mut sums = Sums::new(top);
         let work = Work { old: &old_pricing, new: &new_pricing, top };
+        let place = input.place();
         stream::in_order(
-            input,
+            input.lines,
             // Counters pass from one session to the next, so then there is only one worker.
             if standing.is_some() { 1 } else { stream::cores() },
             || {
@@ -191,15 +197,52 @@ impl Diff {
         } else {
             show(&old, &new, &sums, out)?;
             for (line, error) in sums.failures.iter().take(SHOWN_FAILURES) {
-                out.at(&format!("{}:{line}", files::shown(&self.sessions)), error);
+                out.at(&place(*line), error);
             }
             let kept = u64::try_from(sums.failures.len().min(SHOWN_FAILURES)).unwrap_or(u64::MAX);
             if sums.failed > kept {
                 out.message(&format!("and {} more", count_u64(sums.failed - kept, "line")));
             }
         }
-        Ok(if sums.failed > 0 { Exit::Errors } else { Exit::Fine })
+        let compared = self.compared(&sums, out);
+        Ok(if sums.failed == 0 && compared { Exit::Fine } else { Exit::Errors })
     }
+
+    // Says what stood in the way of sessions that are none of the compared ones, and whether any was compared.
+    fn compared(&self, sums: &Sums, out: &mut Out) -> bool {
+        let none = sums.whole.sessions == 0;
+        let name = files::shown(&self.sessions);
+        if none && sums.previews + sums.failed == 0 {
+            out.at(&name, "there is no session in it, so nothing was compared");
+        }
+        if sums.waiting > 0 {
+            let what = count_u64(sums.waiting, "session");
+            let prices = if self.prices.is_empty() {
+                "give the prices that the tariffs follow with --prices"
+            } else {
+                "the price files do not cover them"
+            };
+            let text = format!("{what} could not be priced for want of prices: {prices}");
+            match (none, out.json()) {
+                (true, _) => out.at(&name, &text),
+                (false, false) => out.hint(&text),
+                (false, true) => {}
+            }
+        }
+        let running = sums.previews - sums.waiting;
+        if none && running > 0 {
+            out.at(
+                &name,
+                &format!("{} still running: what has no final bill is not compared", words(running)),
+            );
+        }
+        !none
+    }
+}
+
+// `1 session is`, `2 sessions are`.
+fn words(sessions: u64) -> String {
+    format!("{} {}", count_u64(sessions, "session"), if sessions == 1 { "is" } else { "are" })
 }
 
 // What each tariff has counted so far.
@@ -246,7 +289,7 @@ impl Work<'_> {
         sums: &mut Sums,
         counters: &mut Counters,
     ) -> Result<(), String> {
-        let session = stream::session(text)?;
+        let session = stream::session(text, self.old.prepared().tariff())?;
         let failed = |which: &str, error| format!("session {}, {which} tariff: {error}", session.id);
         let old = old.price(&session, &counters.old).map_err(|error| failed("old", error))?;
         let new = new.price(&session, &counters.new).map_err(|error| failed("new", error))?;
@@ -256,6 +299,9 @@ impl Work<'_> {
         }
         if !old.is_final() || !new.is_final() {
             sums.previews += 1;
+            if !old.pending.is_empty() || !new.pending.is_empty() {
+                sums.waiting += 1;
+            }
             return Ok(());
         }
         let pair = Pair { sessions: 1, old: old.total.into(), new: new.total.into() };

@@ -85,7 +85,7 @@ impl Explain {
         let book = self.inputs.book(prepared.tariff())?;
         let pricing = pricing(&prepared, &book)?;
         let standing = self.standing.as_deref().map(standing).transpose()?.unwrap_or_default();
-        let (session, text) = self.inputs.one(out)?;
+        let (session, text) = self.inputs.one(prepared.tariff(), out)?;
         let explained = explain(&pricing, &session, &standing)
             .map_err(|error| Failure::Input(format!("session {}: {error}", session.id)))?;
         let inputs = inputs(&pricing, text.trim().as_bytes(), &standing);

@@ -71,12 +71,12 @@ impl SessionInputs {
     }
 
     /// The one session, and its text. What a person should know of how a partner's document was read is said.
-    pub fn one(&self, out: &mut Out) -> Result<(Session, String), Failure> {
+    pub fn one(&self, tariff: &Tariff, out: &mut Out) -> Result<(Session, String), Failure> {
         let text = files::text(&self.session)?;
         let wrong = |what: String| Failure::Input(format!("{}: {what}", files::shown(&self.session)));
         let session = match Session::from_json(&text) {
             Ok(session) => session,
-            Err(error) => match ocpi::session(&text) {
+            Err(error) => match ocpi::session(&text, &tariff.currency.code) {
                 None => return Err(wrong(error.to_string())),
                 Some(Err(problem)) => return Err(wrong(problem.to_string())),
                 Some(Ok((session, notes))) => {
@@ -192,7 +192,7 @@ impl Price {
     }
 
     fn one(&self, pricing: &Pricing<'_>, standing: Option<Standing>, out: &mut Out) -> Result<Exit, Failure> {
-        let (session, text) = self.inputs.one(out)?;
+        let (session, text) = self.inputs.one(pricing.prepared().tariff(), out)?;
         let counted = standing.is_some();
         let standing = standing.unwrap_or_default();
         let bill = match price(pricing, &session, &standing) {
@@ -239,12 +239,13 @@ impl Price {
             let mut standing = standing.cloned().unwrap_or_default();
             move |chunk: &Chunk| work.price(chunk, &mut standing, carried)
         };
-        stream::in_order(input, workers, make, |batch: Batch| {
+        let place = input.place();
+        stream::in_order(input.lines, workers, make, |batch: Batch| {
             if !batch.errors.is_empty() {
                 progress.clear();
             }
             for (number, error) in &batch.errors {
-                out.at(&format!("{}:{number}", files::shown(self.inputs.path())), error);
+                out.at(&place(*number), error);
             }
             out.put(&batch.text)?;
             sums.add(&batch.sums);
@@ -362,7 +363,7 @@ impl Lines<'_> {
         text: &str,
         standing: &Standing,
     ) -> Result<(&'b Bill, Document), String> {
-        let session = stream::session(text)?;
+        let session = stream::session(text, self.pricing.prepared().tariff())?;
         let bill =
             pricer.price(&session, standing).map_err(|error| format!("session {}: {error}", session.id))?;
         let inputs = inputs(self.pricing, text.trim().as_bytes(), standing);

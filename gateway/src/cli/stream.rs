@@ -3,15 +3,19 @@
 //! Chunk i goes to worker i mod n and its result is fetched from there: order needs no sorting, and every queue is bounded,
 //! so neither a slow line nor a slow reader of the results makes memory grow.
 
+mod documents;
+
 use super::failure::Failure;
 use super::files;
 use super::layout::grouped;
 use crate::exchange::ocpi;
+use documents::{Documents, Shape};
 use std::io::{BufRead, BufReader, IsTerminal as _, Read, Write as _};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 use takst_engine::Session;
+use takst_engine::tariff::Tariff;
 
 /// Longest line, bytes.
 pub const MAX_LINE: usize = 16 << 20;
@@ -54,12 +58,72 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(64)
 }
 
-/// Opens the file of lines.
+/// A file of many documents, made into lines.
+pub struct Input {
+    /// One document on each line.
+    pub lines: Box<dyn BufRead + Send>,
+    name: String,
+    counts_documents: bool,
+}
+
+impl Input {
+    /// Says where a line comes from: `FILE:3`, or `FILE, number 3` where documents are not lines.
+    pub fn place(&self) -> impl Fn(u64) -> String + use<> {
+        let start = format!("{}{}", self.name, if self.counts_documents { ", number " } else { ":" });
+        move |number| format!("{start}{number}")
+    }
+}
+
+/// How much of a file is looked at to see how it holds its documents.
+const LOOKED_AT: usize = 1 << 16;
+
+/// Opens a file of many documents: one on each line, in a list, or in the `data` of a response.
 ///
 /// # Errors
 /// As [`files::open`].
-pub fn open(path: &Path) -> Result<impl BufRead + Send + use<>, Failure> {
-    Ok(BufReader::with_capacity(1 << 18, files::open(path)?))
+pub fn open(path: &Path) -> Result<Input, Failure> {
+    let unreadable = |error: std::io::Error| files::unreadable(path, &error);
+    let mut from = BufReader::with_capacity(1 << 18, files::open(path)?);
+    // As a rule the first piece tells, and nothing of it is taken away. What came before it otherwise.
+    let mut before = Vec::new();
+    let shape = loop {
+        let piece = from.fill_buf().map_err(unreadable)?;
+        let (count, end) = (piece.len(), piece.is_empty());
+        let seen = match before.as_slice() {
+            [] => documents::shape(piece),
+            _ => documents::shape(&[&before, piece].concat()),
+        };
+        if let Some(shape) = seen {
+            break shape;
+        }
+        before.extend_from_slice(piece);
+        from.consume(count);
+        // A document that is longer than that, or cut off, over several lines or not.
+        if end || before.len() > LOOKED_AT {
+            let spread = before.trim_ascii().contains(&b'\n');
+            break if spread { Shape::Spread } else { Shape::Lines };
+        }
+    };
+    let name = files::shown(path);
+    let mut whole = std::io::Cursor::new(before).chain(from);
+    let begin = whole.fill_buf().map_err(unreadable)?;
+    // Some programs write a byte order mark.
+    if begin.starts_with(b"\xef\xbb\xbf") {
+        whole.consume(3);
+    }
+    let begin = whole.fill_buf().map_err(unreadable)?;
+    if begin.trim_ascii_start().first().is_some_and(|first| !matches!(first, b'{' | b'[')) {
+        return Err(Failure::Input(format!(
+            "{name}: this is no JSON; sessions are JSON documents, one on each line or all of them in a list"
+        )));
+    }
+    let counts_documents = shape != Shape::Lines;
+    let lines: Box<dyn BufRead + Send> = if counts_documents {
+        Box::new(BufReader::with_capacity(1 << 18, Documents::new(whole, shape)))
+    } else {
+        Box::new(whole)
+    };
+    Ok(Input { lines, name, counts_documents })
 }
 
 /// Whether a file holds many JSON documents, one per line, going by its name.
@@ -165,12 +229,12 @@ fn read_line(input: &mut impl BufRead) -> std::io::Result<Option<Line>> {
     }
 }
 
-/// The session on a line. The message names the column only: the line is the caller's.
+/// The session on a line, to be priced by a tariff. The message names the column only: the line is the caller's.
 ///
 /// # Errors
 /// Says what is wrong with it.
-pub fn session(text: &str) -> Result<Session, String> {
-    Session::from_json(text).or_else(|error| match ocpi::session(text) {
+pub fn session(text: &str, tariff: &Tariff) -> Result<Session, String> {
+    Session::from_json(text).or_else(|error| match ocpi::session(text, &tariff.currency.code) {
         Some(taken) => taken.map(|(session, _)| session).map_err(|problem| problem.to_string()),
         None => Err(error.to_string().replacen("line 1, column", "column", 1)),
     })

@@ -184,4 +184,63 @@ fn a_histogram_counts_every_session_once() {
     );
     let none = run(&folder, "diff a.tariff a.tariff --sessions s.jsonl");
     assert!(!none.out.contains("Sessions by change"), "{}", none.out);
+    // The same sessions in a list, in a response, and each over several lines.
+    let pretty: Vec<String> = lines.iter().map(|line| line.replace(",", ",\n  ")).collect();
+    for text in [
+        format!("[{}]", lines.join(",")),
+        format!("{{\"data\": [\n{}\n], \"status_code\": 1000}}", pretty.join(",\n")),
+        pretty.join("\n"),
+    ] {
+        std::fs::write(folder.path().join("s.json"), text).unwrap();
+        let same = run(&folder, "diff a.tariff b.tariff --sessions s.json --top 2 --format json");
+        assert_eq!((same.code, same.json()["total"].clone()), (0, json["total"].clone()), "{}", same.err);
+    }
+}
+
+#[test]
+fn a_comparison_of_nothing_says_why_and_is_none() {
+    let folder = folder(SPOT, 1_780_264_800_000, &["0"]);
+    let session = |id: &str, end: &str| {
+        let ends = if end.is_empty() { String::new() } else { format!(r#""unplugged":"{end}","#) };
+        format!(
+            r#"{{"id":"{id}","plugged_in":"2026-06-01T10:00:00Z",{ends}"readings":[{{"at":"2026-06-01T10:00:00Z","import_kwh":"0"}},{{"at":"2026-06-01T11:00:00Z","import_kwh":"5"}}]}}"#
+        )
+    };
+    let done = session("a", "2026-06-01T14:00:00Z");
+    let write = |text: &str| std::fs::write(folder.path().join("s.json"), text).unwrap();
+    let fixed = SPOT.replace("energy: spot", "energy: 0.40 EUR/kWh");
+    std::fs::write(folder.path().join("fixed.tariff"), fixed).unwrap();
+    let compare = |list: &str, more: &[&str]| {
+        let arguments = ["diff", list, list, "--sessions", "s.json"];
+        let mut command = crate::run::command(&[&arguments, more].concat());
+        command.current_dir(folder.path());
+        crate::run::finish(command, b"")
+    };
+    for (text, says) in [
+        ("", "there is no session in it"),
+        ("[]", "there is no session in it"),
+        ("{\"data\": []}", "there is no session in it"),
+        ("id;kwh\na;5\nb;6\n", "this is no JSON"),
+        (&done, "1 session could not be priced for want of prices: give the prices"),
+        (&session("a", ""), "still running"),
+    ] {
+        write(text);
+        let ran = compare(if says.contains("want of prices") { "a.tariff" } else { "fixed.tariff" }, &[]);
+        assert_eq!(ran.code, 1, "{text}: {}", ran.err);
+        assert_eq!(ran.err.matches("s.json").count(), 1, "{text}: {}", ran.err);
+        assert!(ran.err.contains(says), "{text}: {}", ran.err);
+    }
+    // One message for a document that is no session, however many lines it has.
+    write(&format!("[\n{done},\n{{\n\"id\":\n\"b\"\n}}]"));
+    let ran = compare("fixed.tariff", &[]);
+    assert_eq!((ran.code, ran.err.matches("s.json, number 2").count()), (1, 1), "{}", ran.err);
+    write("{\n\"month\":\n\"2026-06\",\n\"bills\":\n[]\n}\n");
+    let ran = compare("fixed.tariff", &[]);
+    assert_eq!(
+        (ran.code, ran.err.lines().filter(|line| line.contains("s.json")).count()),
+        (1, 1),
+        "{}",
+        ran.err
+    );
+    assert_eq!(compare("fixed.tariff", &["--format", "json"]).json()["sessions"], 0);
 }

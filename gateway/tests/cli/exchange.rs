@@ -36,6 +36,12 @@ fn what_cannot_be_said_is_told_line_by_line() {
     for part in ["stdin:8: `energy at most", "stdin:9: `spot  during Mon-Fri`", "stdin:12: `discount"] {
         assert!(ran.err.contains(part), "{part}\n{}", ran.err);
     }
+    // A tariff of OCPP 2.1 has no end.
+    let ends = HEAD.replace("\n\nVAT", "\n  valid until: 2099-06-30\n\nVAT") + "energy: 0.30 EUR/kWh\n";
+    let ran = with_input(&["export", "ocpp21", "-", "--from", "2026-03-02"], ends.as_bytes());
+    assert!(ran.code == 1 && ran.err.contains("`valid until`") && ran.err.contains("--until"), "{}", ran.err);
+    let bounded = ["export", "ocpp21", "-", "--from", "2026-03-02", "--until", "2026-03-09"];
+    assert_eq!(with_input(&bounded, ends.as_bytes()).code, 0);
     let json = with_input(&["export", "ocpp21", "-", "--format", "json"], text.as_bytes());
     assert_eq!((json.code, json.json()["errors"].as_array().unwrap().len()), (1, 3), "{}", json.out);
     assert_eq!(takst(&["export", "ocpp21", "missing.tariff"]).code, 3);
@@ -72,6 +78,19 @@ fn a_partners_tariff_comes_in_and_prices_what_partners_send() {
     let file = path("cdr.json", cdr);
     let ran = takst(&["price", &list, "--session", &file]);
     assert_eq!((ran.code, ran.err.contains("total_energy")), (0, true), "{}", ran.err);
+    // In another currency it is not priced, alone or among others.
+    let foreign = cdr.replacen('{', r#"{"currency":"SEK","#, 1);
+    let file = path("foreign.json", &foreign);
+    let ran = takst(&["price", &list, "--session", &file]);
+    assert!(ran.code == 1 && ran.out.is_empty(), "{} {}", ran.code, ran.out);
+    for part in ["foreign.json: `currency`", "in SEK", "in EUR", "not converted"] {
+        assert!(ran.err.contains(part), "{part}: {}", ran.err);
+    }
+    let file = path("foreign.jsonl", &format!("{cdr}\n{foreign}\n"));
+    let ran = takst(&["price", &list, "--session", &file, "--format", "json"]);
+    assert!(ran.code == 1 && ran.err.contains("foreign.jsonl:2") && ran.err.contains("SEK"), "{}", ran.err);
+    let ran = takst(&["diff", &list, &list, "--sessions", &file]);
+    assert!(ran.code == 1 && ran.err.contains("foreign.jsonl:2") && ran.err.contains("SEK"), "{}", ran.err);
     let lines = path("cdrs.jsonl", &format!("{cdr}\n{cdr}\n"));
     let ran = takst(&["price", &list, "--session", &lines, "--format", "json"]);
     assert_eq!((ran.code, ran.out.lines().count()), (0, 2), "{}", ran.err);

@@ -54,6 +54,30 @@ fn a_list_goes_out() {
 }
 
 #[test]
+fn a_list_goes_out_with_its_end_and_its_steps() {
+    let list = HEAD.replace("\n\nVAT", "\n  valid from: 2025-01-01\n  valid until: 2025-12-31\n\nVAT");
+    let ours = prepared(&format!("{list}energy: 0.30 EUR/kWh\n"));
+    let facts = takst_engine::session::Facts::default();
+    let sent = Sent { version: Version::V221, party: Some(("NL", "TST")), updated: Instant(0) };
+    let wanted = WantedOut { facts: &facts, from: DAY, until: None, id: Some("y"), feeds: None };
+    let exported = export(&ours, &wanted, &sent).unwrap();
+    let found: Value = serde_json::from_str(&exported.json).unwrap();
+    assert_eq!(
+        (&found["start_date_time"], &found["end_date_time"]),
+        (&json!("2024-12-31T23:00:00Z"), &json!("2025-12-31T23:00:00Z"))
+    );
+    let back = crate::imported(&exported.json).text;
+    assert!(back.contains("  valid from:  2025-01-01\n  valid until: 2025-12-31\n"), "{back}");
+    // A day that is asked for ends first; one Wh is the finest that can be said.
+    let day = WantedOut { until: Some(DAY + 1), ..wanted.clone() };
+    let found: Value = serde_json::from_str(&export(&ours, &day, &sent).unwrap().json).unwrap();
+    assert_eq!(found["end_date_time"], "2025-10-26T23:00:00Z");
+    assert!(exported.notes.iter().any(|note| note.contains("in steps of 1 Wh")), "{:?}", exported.notes);
+    let stepped = prepared(&format!("{list}energy in steps of 1 Wh: 0.30 EUR/kWh\n"));
+    assert_eq!(export(&stepped, &wanted, &sent).unwrap().notes, Vec::<String>::new());
+}
+
+#[test]
 fn reservations_that_expire_stand_before_others() {
     let list = "energy: 0.30 EUR/kWh\n\nreservation fee:\n  5.00 EUR/h when expired\n  2.00 EUR/h in steps of 10 min otherwise\n";
     let elements = out(list, Version::V221, None).unwrap()["elements"].clone();

@@ -56,7 +56,7 @@ fn answered(text: &str) {
         assert_eq!(again, imported.text);
         crate::prepared(&imported.text);
     }
-    if let Some(Ok((session, _))) = session(text) {
+    if let Some(Ok((session, _))) = session(text, "EUR") {
         let list = crate::prepared(
             &crate::imported(&tariff(&element("ENERGY 0.25; TIME 1; PARKING_TIME 1; FLAT 1", ""))).text,
         );

@@ -10,9 +10,11 @@
 mod bills;
 mod cdrs;
 mod export;
+mod generated;
 mod hostile;
 mod imports;
 mod rounds;
+mod slow;
 
 use takst_dsl::compile::{SourceFile, compile};
 use takst_engine::{Prepared, PriceBook, Pricing, Session, Standing, price};
@@ -99,5 +101,5 @@ fn cdr_json(end: &str, periods: &[(&str, &str)]) -> String {
 
 #[track_caller]
 fn taken(text: &str) -> Session {
-    session(text).expect("a CDR or run").unwrap_or_else(|problem| panic!("{problem}\n{text}")).0
+    session(text, "EUR").expect("a CDR or run").unwrap_or_else(|problem| panic!("{problem}\n{text}")).0
 }

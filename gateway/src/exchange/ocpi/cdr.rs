@@ -1,7 +1,7 @@
 //! CDRs of OCPI, and plain runs, as sessions.
 
 use super::Problem;
-use super::json::{At, Node, read};
+use super::json::{At, Fields, Node, read};
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use takst_engine::session::{
@@ -12,12 +12,12 @@ use takst_engine::units::{Energy, HOUR_MS, Instant, micro};
 /// A session and what a person should know of how it was read.
 pub type Taken = (Session, Vec<Problem>);
 
-/// Makes a session of a CDR (or session) of OCPI, or of a plain run with `start`, `end`, `kwh` and perhaps `power`. None when the
-/// text is neither.
+/// Makes a session of a CDR (or session) of OCPI, or of a plain run with `start`, `end`, `kwh` and perhaps `power`. `currency`: that
+/// of the list it is to be priced by. None when the text is neither.
 ///
 /// # Errors
-/// What is missing in it or cannot be.
-pub fn session(text: &str) -> Option<Result<Taken, Problem>> {
+/// What is missing in it or cannot be; a currency that is another one.
+pub fn session(text: &str, currency: &str) -> Option<Result<Taken, Problem>> {
     let root = read(text).ok()?;
     let at = match root.get("data") {
         Some(data) => At::new(data, "data"),
@@ -26,17 +26,45 @@ pub fn session(text: &str) -> Option<Result<Taken, Problem>> {
     let at = match at.node {
         Node::List(list) => match list.as_slice() {
             [one] => At::new(one, format!("{}[0]", at.place)),
+            [first, ..] if is_partners(first) => {
+                let message = format!(
+                    "there are {} sessions here, and one is priced; put the one that is meant into a file of its own, or all of them into a \
+                     .jsonl file, one per line",
+                    list.len()
+                );
+                return Some(Err(at.wrong(message)));
+            }
             _ => return None,
         },
         _ => at,
     };
     let has = |names: &[&str]| names.iter().any(|name| at.node.has(name));
-    if has(&["charging_periods"]) {
-        return Some(cdr(&at));
+    if !is_partners(at.node) {
+        return None;
     }
-    let is_run = has(STARTS) && has(ENERGIES) && !has(&["readings", "plugged_in"]);
-    is_run.then(|| run(&at))
+    Some(if has(&["charging_periods"]) {
+        cdr(&at, currency)
+    } else if has(ENERGIES) {
+        run(&at, currency)
+    } else {
+        Err(at.wrong(WITHOUT_PERIODS))
+    })
 }
+
+// Whether this is a CDR, or a plain run: not a session in our own words, and no other document either.
+fn is_partners(node: &Node) -> bool {
+    let has = |names: &[&str]| names.iter().any(|name| node.has(name));
+    let is_cdr = has(ENDS) && has(OF_A_CDR);
+    !has(&["readings", "plugged_in"])
+        && (has(&["charging_periods"]) || (has(STARTS) && (has(ENERGIES) || is_cdr)))
+}
+
+const WITHOUT_PERIODS: &str = "this is a CDR without `charging_periods`, and only they say when its energy and its time were taken: ask the partner \
+                               for them, or give the session as a plain run, as in {\"start\": \"2025-03-10T12:00:00Z\", \"end\": \
+                               \"2025-03-10T14:00:00Z\", \"kwh\": 10}";
+// What no other document with a start and an end has.
+const OF_A_CDR: &[&str] =
+    &["total_energy", "total_cost", "total_time", "cdr_token", "cdr_location", "auth_method", "auth_id"];
 
 const STARTS: &[&str] = &["start", "start_date_time"];
 const ENDS: &[&str] = &["end", "end_date_time", "stop", "stop_date_time"];
@@ -82,9 +110,23 @@ struct Period {
     current: [Option<i64>; 3],
 }
 
-fn cdr(at: &At<'_>) -> Result<Taken, Problem> {
+// Amounts are never converted: a session in another currency is priced by another list.
+fn same_currency(fields: &mut Fields<'_>, ours: &str) -> Result<(), Problem> {
+    let Some(at) = fields.take("currency") else { return Ok(()) };
+    let theirs = at.text()?;
+    if theirs.eq_ignore_ascii_case(ours) {
+        return Ok(());
+    }
+    Err(at.wrong(format!(
+        "this is in {theirs}, the price list is in {ours}, and amounts are not converted: price it by a list in {theirs}, such as the one that \
+         `takst import ocpi` makes of the tariff in the CDR"
+    )))
+}
+
+fn cdr(at: &At<'_>, currency: &str) -> Result<Taken, Problem> {
     let mut fields = at.object()?;
     let mut notes = Vec::new();
+    same_currency(&mut fields, currency)?;
     let id = fields.take("id").map(|at| at.text().map(str::to_owned)).transpose()?;
     let id = id.unwrap_or_else(|| "cdr".to_owned());
     let start = at_ms(fields.need("start_date_time")?.time()?);
@@ -139,7 +181,7 @@ fn cdr(at: &At<'_>) -> Result<Taken, Problem> {
             first.from
         }
         (None, Some(reservation)) => reservation.until.0,
-        (None, None) => return Err(Problem::new("charging_periods", "there are no charging periods")),
+        (None, None) => return Err(at.wrong(WITHOUT_PERIODS)),
     };
     let facts = Facts { reservation, ..facts };
     let mut session = Session {
@@ -264,7 +306,7 @@ fn period(at: &At<'_>, notes: &mut Vec<Problem>) -> Result<Period, Problem> {
     Ok(period)
 }
 
-fn facts(fields: &mut super::json::Fields<'_>) -> Result<Facts, Problem> {
+fn facts(fields: &mut Fields<'_>) -> Result<Facts, Problem> {
     let text = |node: Option<&Node>| {
         let text = node.and_then(|node| At::new(node, "").text().ok().map(str::to_owned));
         // What a CDR of a reservation without a session has in place of an id.
@@ -316,9 +358,10 @@ fn facts(fields: &mut super::json::Fields<'_>) -> Result<Facts, Problem> {
     })
 }
 
-fn run(at: &At<'_>) -> Result<Taken, Problem> {
+fn run(at: &At<'_>, currency: &str) -> Result<Taken, Problem> {
     let mut fields = at.object()?;
     let mut notes = Vec::new();
+    same_currency(&mut fields, currency)?;
     let mut any = |names: &[&str]| names.iter().find_map(|name| fields.take(name));
     let id = any(&["id"]).map(|at| at.text().map(str::to_owned)).transpose()?;
     let missing =

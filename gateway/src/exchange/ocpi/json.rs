@@ -183,13 +183,23 @@ impl<'a> At<'a> {
     }
 
     pub fn list(&self) -> Result<Vec<At<'a>>, Problem> {
-        let Node::List(list) = self.node else { return Err(self.not("a list")) };
+        let list = match self.node {
+            Node::List(list) => list.as_slice(),
+            // What some languages make of an empty list.
+            Node::Object(fields) if fields.is_empty() => &[],
+            _ => return Err(self.not("a list")),
+        };
         let at = |(index, node)| At::new(node, format!("{}[{index}]", self.place));
         Ok(list.iter().enumerate().map(at).collect())
     }
 
     pub fn object(&self) -> Result<Fields<'a>, Problem> {
-        let Node::Object(fields) = self.node else { return Err(self.not("an object")) };
+        let fields = match self.node {
+            Node::Object(fields) => fields.as_slice(),
+            // What some languages make of an object without fields.
+            Node::List(list) if list.is_empty() => &[],
+            _ => return Err(self.not("an object")),
+        };
         Ok(Fields { place: self.place.clone(), fields, seen: vec![false; fields.len()] })
     }
 }
@@ -217,7 +227,10 @@ impl<'a> Fields<'a> {
             }
         }
         let place = if self.place.is_empty() { name.to_owned() } else { format!("{}.{name}", self.place) };
-        found.filter(|node| **node != Node::Null).map(|node| At { node, place })
+        // Some systems write an empty text for nothing.
+        let said =
+            |node: &Node| *node != Node::Null && !matches!(node, Node::Text(text) if text.trim().is_empty());
+        found.filter(|node| said(node)).map(|node| At { node, place })
     }
 
     pub fn need(&mut self, name: &str) -> Result<At<'a>, Problem> {

@@ -3,7 +3,7 @@
 use super::Problem;
 use super::tariff::{Component, Dimension, EVERY_DAY, Element, Reserved, Restrictions, Tariff};
 use super::words;
-use chrono::Datelike as _;
+use chrono::{Datelike as _, NaiveDate};
 use rust_decimal::Decimal;
 
 /// What a charge is in a tariff file.
@@ -54,6 +54,8 @@ pub(super) struct Line {
     /// Any of them; none: at all times.
     pub windows: Vec<Window>,
     pub conditions: Vec<String>,
+    /// Its first day, and the first one that is out.
+    pub dates: (Option<NaiveDate>, Option<NaiveDate>),
     pub vat: Option<Decimal>,
     pub place: String,
 }
@@ -70,6 +72,8 @@ pub(super) struct Charge {
     pub kind: Kind,
     pub label: Option<String>,
     pub lines: Vec<Line>,
+    /// Its VAT: rates one after the other, each with the first day that is out.
+    pub vat: Vec<(Option<Decimal>, Option<NaiveDate>)>,
     /// Its lines answer every case, so that none is needed for the rest.
     pub closed: bool,
 }
@@ -105,7 +109,15 @@ pub(super) fn charges(tariff: &Tariff, notes: &mut Vec<Problem>, wrong: &mut Vec
             let Some(line) = line(element, component, kind, notes, wrong) else { continue };
             match charges.iter_mut().find(|charge| charge.kind == kind) {
                 Some(charge) => charge.lines.push(line),
-                None => charges.push(Charge { kind, label: None, lines: vec![line], closed: false }),
+                None => {
+                    charges.push(Charge {
+                        kind,
+                        label: None,
+                        lines: vec![line],
+                        vat: Vec::new(),
+                        closed: false,
+                    });
+                }
             }
         }
     }
@@ -122,10 +134,27 @@ pub(super) fn charges(tariff: &Tariff, notes: &mut Vec<Problem>, wrong: &mut Vec
                 notes.push(Problem::new(line.place, message));
             }
         }
+        // Who says the same right above it, says nothing.
+        if let [.., last] = charge.lines.as_slice()
+            && last.is_always()
+        {
+            let same = |line: &Line| (line.price, line.step, line.vat) == (last.price, last.step, last.vat);
+            let keep = charge.lines.iter().rposition(|line| !same(line)).map_or(0, |other| other + 1);
+            let end = charge.lines.len().saturating_sub(1);
+            charge.lines.drain(keep..end);
+        }
         // A reservation that expires is no session, and pays nothing that a session pays at its start.
         if charge.kind == Kind::FlatFee && !expires && charge.lines.first().is_some_and(Line::is_always) {
             charge.kind = Kind::StartFee;
         }
+    }
+    // What never costs anything says nothing, where something else is charged. Energy that is free says so to drivers.
+    let costs = |charge: &Charge| {
+        let free = |line: &Line| line.price.is_none_or(|price| price.is_zero()) && line.step == 0;
+        charge.kind == Kind::Energy || !charge.lines.iter().all(free)
+    };
+    if charges.iter().any(costs) {
+        charges.retain(costs);
     }
     charges.sort_by_key(|charge| charge.kind);
     if charges.iter().filter(|charge| charge.kind.word() == "reservation fee").count() > 1 {
@@ -174,10 +203,12 @@ fn line(
             );
         }
     }
-    if let Some(from) = from.filter(|from| from.year() >= 2000) {
+    let from = from.filter(|from| from.year() >= 2000);
+    if let Some(from) = from {
         conditions.push(format!("from {from}"));
     }
-    if let Some(last) = until.filter(|until| until.year() < 2100).and_then(|until| until.pred_opt()) {
+    let until = until.filter(|until| until.year() < 2100);
+    if let Some(last) = until.and_then(|until| until.pred_opt()) {
         if last.year() < 2000 {
             let message = "its dates are over since before the year 2000; it is left out";
             notes.push(Problem::new(element.place.clone(), message));
@@ -225,6 +256,7 @@ fn line(
         step,
         windows,
         conditions,
+        dates: (from, until),
         vat: component.vat,
         place: component.place.clone(),
     })
@@ -252,12 +284,27 @@ fn merge(lines: &mut Vec<Line>) {
         for (_, hours) in &mut line.windows {
             *hours = hours.filter(|hours| *hours != (0, 1440));
         }
-        // Every day, the whole day: always.
-        if line.windows.contains(&(EVERY_DAY, None)) {
+        if cover_the_week(&line.windows) {
             line.windows.clear();
         }
     }
     *lines = merged;
+}
+
+// Whether every minute of a week is in one of the windows, each instant by its own day: then it holds always.
+fn cover_the_week(windows: &[Window]) -> bool {
+    let within = |minute: u16, hours: Option<(u16, u16)>| match hours {
+        None => true,
+        Some((from, until)) if from < until => (from..until).contains(&minute),
+        Some((from, until)) => minute >= from || minute < until,
+    };
+    let covered = |day: u8, minute: u16| {
+        windows.iter().any(|(days, hours)| days >> day & 1 == 1 && within(minute, *hours))
+    };
+    // Nothing changes but where a window begins or ends.
+    let edges = windows.iter().filter_map(|(_, hours)| *hours).flat_map(|(from, until)| [from, until % 1440]);
+    let edges: Vec<u16> = edges.chain([0]).collect();
+    !windows.is_empty() && (0..7).all(|day| edges.iter().all(|minute| covered(day, *minute)))
 }
 
 // Hours that follow one another on the same days are one stretch.

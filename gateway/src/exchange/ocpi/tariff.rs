@@ -1,8 +1,11 @@
 //! A tariff of OCPI as it stands in its document.
 
-use super::json::{At, Fields, Node, read};
+mod restrictions;
+
+use super::json::{At, Node, read};
 use super::{Problem, Version};
 use chrono::{DateTime, NaiveDate, Utc};
+use restrictions::restrictions;
 use rust_decimal::Decimal;
 
 /// What a component is charged for.
@@ -93,29 +96,59 @@ pub(super) struct Tariff {
     pub hold: Option<Bound>,
 }
 
-/// The tariffs of a document: one, a list of them, a response with them, or a CDR that carries them.
+/// The tariffs of a document: one, a list of them, a response with them, or CDRs that carry them.
 pub(super) fn tariffs<'a>(root: &'a Node) -> Result<Vec<At<'a>>, Problem> {
-    let root = At::new(root, "");
-    let inside = match root.node.get("data") {
+    let inside = match root.get("data") {
         Some(data) => At::new(data, "data"),
-        None => root,
+        None => At::new(root, ""),
     };
-    let inside = match inside.node.get("tariffs") {
-        Some(tariffs) if !inside.node.has("elements") => {
-            let place = if inside.place.is_empty() { "tariffs" } else { "data.tariffs" };
-            At::new(tariffs, place)
+    let documents = match inside.node {
+        Node::List(_) => inside.list()?,
+        Node::Object(_) => vec![inside],
+        _ => {
+            return Err(inside.wrong(
+                "an OCPI tariff belongs here: an object with `id`, `currency` and `elements`, a list of them, or a response with them in \
+                 `data`",
+            ));
         }
-        _ => inside,
     };
-    match inside.node {
-        Node::List(_) => inside.list(),
-        Node::Object(_) => Ok(vec![inside]),
-        _ => Err(Problem::new(
-            inside.place,
-            "an OCPI tariff belongs here: an object with `id`, `currency` and `elements`, a list of them, or a response with them in \
-             `data`",
-        )),
+    let (mut all, mut without) = (Vec::new(), None);
+    for document in documents {
+        if document.node.has("elements") {
+            all.push(document);
+            continue;
+        }
+        let carried = match document.node.get("tariffs") {
+            Some(tariffs) if document.place.is_empty() => At::new(tariffs, "tariffs").list()?,
+            Some(tariffs) => At::new(tariffs, format!("{}.tariffs", document.place)).list()?,
+            None if is_cdr(document.node) => Vec::new(),
+            None => {
+                all.push(document);
+                continue;
+            }
+        };
+        if carried.is_empty() && is_cdr(document.node) {
+            without = without.or(Some(document));
+            continue;
+        }
+        for tariff in carried {
+            // Many CDRs carry one tariff many times.
+            if !all.iter().any(|known: &At<'_>| known.node == tariff.node) {
+                all.push(tariff);
+            }
+        }
     }
+    match without {
+        Some(cdr) if all.is_empty() => Err(cdr.wrong(
+            "this is a CDR, and no tariff comes with it: import the tariff that the `tariff_id` of its charging periods names, from the \
+             partner's list of tariffs",
+        )),
+        _ => Ok(all),
+    }
+}
+
+fn is_cdr(node: &Node) -> bool {
+    ["charging_periods", "cdr_token", "total_energy", "total_cost"].iter().any(|name| node.has(name))
 }
 
 /// The id of a tariff, as far as it can be told.
@@ -177,9 +210,10 @@ pub(super) fn tariff(
         hold: None,
     };
     let mut rest = || -> Result<(), Problem> {
-        read.country = texts(fields.take("country_code"))?;
-        read.party = texts(fields.take("party_id"))?;
-        read.kind = texts(fields.take("type"))?;
+        let upper = |text: Option<String>| text.map(|text| text.to_uppercase());
+        read.country = upper(texts(fields.take("country_code"))?);
+        read.party = upper(texts(fields.take("party_id"))?);
+        read.kind = upper(texts(fields.take("type"))?);
         read.url = texts(fields.take("tariff_alt_url"))?;
         read.updated = texts(fields.take("last_updated"))?;
         read.from = fields.take("start_date_time").map(|at| at.time()).transpose()?;
@@ -191,7 +225,9 @@ pub(super) fn tariff(
             for text in list.list()? {
                 let mut text = text.object()?;
                 let language = texts(text.take("language"))?.unwrap_or_default();
-                read.texts.push((language, text.need("text")?.text()?.to_owned()));
+                if let Some(shown) = texts(text.take("text"))? {
+                    read.texts.push((language, shown));
+                }
                 text.rest(notes);
             }
         }
@@ -199,12 +235,7 @@ pub(super) fn tariff(
             read.energy = energy_mix(&mix, notes)?;
         }
         if let Some(tax) = fields.take("tax_included") {
-            read.tax = match tax.text()? {
-                "YES" => TaxIncluded::Yes,
-                "NO" => TaxIncluded::No,
-                "N/A" => TaxIncluded::NotApplicable,
-                other => return Err(tax.wrong(format!("`{other}` is none of YES, NO and N/A"))),
-            };
+            read.tax = tax_included(&tax)?;
         }
         Ok(())
     };
@@ -227,6 +258,18 @@ pub(super) fn tariff(
     }
     fields.rest(notes);
     if wrong.is_empty() { Ok(read) } else { Err(wrong) }
+}
+
+fn tax_included(at: &At<'_>) -> Result<TaxIncluded, Problem> {
+    if let Node::Bool(with) = at.node {
+        return Ok(if *with { TaxIncluded::Yes } else { TaxIncluded::No });
+    }
+    match at.text()?.to_ascii_uppercase().as_str() {
+        "YES" => Ok(TaxIncluded::Yes),
+        "NO" => Ok(TaxIncluded::No),
+        "N/A" | "NA" => Ok(TaxIncluded::NotApplicable),
+        other => Err(at.wrong(format!("`{other}` is none of YES, NO and N/A"))),
+    }
 }
 
 fn currency(at: &At<'_>) -> Result<String, Problem> {
@@ -332,6 +375,12 @@ fn component(at: &At<'_>, version: Version, notes: &mut Vec<Problem>) -> Result<
             if vat < Decimal::ZERO || vat > Decimal::ONE_HUNDRED {
                 return Err(at.wrong(format!("{vat}% is no rate of VAT")));
             }
+            if vat > Decimal::ZERO && vat < Decimal::ONE {
+                notes.push(at.wrong(format!(
+                    "VAT is said in percent, so this is {vat}%, less than one; if {}% is meant, ask the partner to say so",
+                    (vat * Decimal::ONE_HUNDRED).normalize()
+                )));
+            }
             if version == Version::V211 {
                 notes.push(at.wrong(
                     "OCPI 2.1.1 has no such field; it is taken for the VAT in percent, as in later versions",
@@ -353,151 +402,4 @@ fn component(at: &At<'_>, version: Version, notes: &mut Vec<Problem>) -> Result<
     };
     fields.rest(notes);
     Ok(Component { place: at.place.clone(), dimension, price, vat, step })
-}
-
-fn restrictions(
-    at: &At<'_>,
-    notes: &mut Vec<Problem>,
-    wrong: &mut Vec<Problem>,
-) -> Result<Option<Restrictions>, Problem> {
-    let mut fields = at.object()?;
-    let mut never = Vec::new();
-    let mut read = Restrictions { days: EVERY_DAY, ..Restrictions::default() };
-    read.hours = hours(&mut fields, notes)?;
-    read.from = fields.take("start_date").map(|at| date(&at)).transpose()?;
-    read.until = fields.take("end_date").map(|at| date(&at)).transpose()?;
-    if let (Some(from), Some(until)) = (read.from, read.until)
-        && until <= from
-    {
-        never.push("its dates end before they begin");
-    }
-    read.kwh = amounts(&mut fields, "min_kwh", "max_kwh")?;
-    read.amperes = amounts(&mut fields, "min_current", "max_current")?;
-    read.kw = amounts(&mut fields, "min_power", "max_power")?;
-    let (least, most) = amounts(&mut fields, "min_duration", "max_duration")?;
-    let whole = |seconds: Option<Decimal>| match seconds.map(|it| (it, i64::try_from(it))) {
-        None => Ok(None),
-        Some((it, Ok(whole))) if Decimal::from(whole) == it => Ok(Some(whole)),
-        Some((it, _)) => Err(at.wrong(format!("a duration of {it} is no number of whole seconds"))),
-    };
-    read.seconds = (whole(least)?, whole(most)?);
-    for (least, most) in [
-        read.kwh,
-        read.amperes,
-        read.kw,
-        (read.seconds.0.map(Decimal::from), read.seconds.1.map(Decimal::from)),
-    ] {
-        if most.is_some_and(|most| most <= least.unwrap_or_default().max(Decimal::ZERO)) {
-            never.push("its least is not below its most");
-        }
-    }
-    if let Some(list) = fields.take("day_of_week") {
-        let list = list.list()?;
-        // An empty list says nothing.
-        let mut days = if list.is_empty() { EVERY_DAY } else { 0 };
-        for day in list {
-            days |= 1 << weekday(&day)?;
-        }
-        read.days = days;
-    }
-    if let Some(kind) = fields.take("reservation") {
-        read.reserved =
-            match kind.text()? {
-                "RESERVATION" => Some(Reserved::Used),
-                "RESERVATION_EXPIRES" => Some(Reserved::Expired),
-                other => {
-                    wrong.push(kind.wrong(format!(
-                        "there is no `{other}`; known are RESERVATION and RESERVATION_EXPIRES"
-                    )));
-                    None
-                }
-            };
-    }
-    if let Some(kind) = fields.take("booking") {
-        wrong.push(kind.wrong(
-            "prices of bookings (the bookings module of OCPI 2.3.0) cannot be said in a tariff file; take this element out and charge for \
-             bookings elsewhere",
-        ));
-    }
-    // Elsewhere a field that is not known is told and left; here it says when a price holds.
-    let mut unknown = Vec::new();
-    fields.rest(&mut unknown);
-    wrong.extend(unknown.into_iter().map(|Problem { place, .. }| {
-        Problem::new(
-            place,
-            "this restriction is not known: without it the element would hold when it should not",
-        )
-    }));
-    if let Some(why) = never.first() {
-        notes.push(at.wrong(format!("{why}, so this element never applies; it is left out")));
-        return Ok(None);
-    }
-    Ok(Some(read))
-}
-
-// The clock of an element; none: the whole day.
-fn hours(fields: &mut Fields<'_>, notes: &mut Vec<Problem>) -> Result<Option<(u16, u16)>, Problem> {
-    let (start, end) = (fields.take("start_time"), fields.take("end_time"));
-    let from = start.as_ref().map(minute).transpose()?.unwrap_or(0);
-    let until = end.as_ref().map(minute).transpose()?;
-    if let Some(at) = start.as_ref().filter(|_| from == 1440) {
-        return Err(at.wrong("a day has no 24:00 to begin at; write 00:00"));
-    }
-    let place = || end.as_ref().or(start.as_ref()).map_or_else(String::new, |at| at.place.clone());
-    if until == Some(23 * 60 + 59) {
-        let message =
-            "23:59 leaves the last minute of the day out, and so it is taken; the end of the day is 00:00";
-        notes.push(Problem::new(place(), message));
-    }
-    // `To stop at end of day use: 00:00.`
-    let until = match until {
-        None | Some(0) => 1440,
-        Some(until) => until,
-    };
-    if from == until {
-        let message = "it ends when it begins, which the standard leaves open; it is taken for the whole day";
-        notes.push(Problem::new(place(), message));
-        return Ok(None);
-    }
-    Ok(((from, until) != (0, 1440)).then_some((from, until)))
-}
-
-fn minute(at: &At<'_>) -> Result<u16, Problem> {
-    let text = at.text()?;
-    let wrong = || at.wrong(format!("`{text}` is no time of day such as 08:30"));
-    let mut parts = text.split(':');
-    let mut number = |most: u16| -> Option<u16> {
-        let part = parts.next()?;
-        let digits = (1..=2).contains(&part.len()) && part.bytes().all(|digit| digit.is_ascii_digit());
-        part.parse().ok().filter(|number| digits && *number <= most)
-    };
-    let (hour, minute) = (number(24).ok_or_else(wrong)?, number(59).ok_or_else(wrong)?);
-    if parts.any(|rest| rest != "00") || (hour == 24 && minute > 0) {
-        return Err(wrong());
-    }
-    Ok(hour * 60 + minute)
-}
-
-fn date(at: &At<'_>) -> Result<NaiveDate, Problem> {
-    let text = at.text()?;
-    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
-    date.ok_or_else(|| at.wrong(format!("`{text}` is no date such as 2025-03-10")))
-}
-
-fn amounts(
-    fields: &mut Fields<'_>,
-    least: &str,
-    most: &str,
-) -> Result<(Option<Decimal>, Option<Decimal>), Problem> {
-    let least = fields.take(least).map(|at| at.decimal()).transpose()?;
-    let most = fields.take(most).map(|at| at.decimal()).transpose()?;
-    // From nothing on is always.
-    Ok((least.filter(|least| *least > Decimal::ZERO), most))
-}
-
-fn weekday(at: &At<'_>) -> Result<u8, Problem> {
-    let days = ["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"];
-    let text = at.text()?.to_ascii_uppercase();
-    let found = (0..).zip(days).find(|(_, day)| *day == text);
-    found.map(|(bit, _)| bit).ok_or_else(|| at.wrong(format!("`{text}` is no day such as MONDAY")))
 }

@@ -130,6 +130,9 @@ pub(super) fn name(days: u8, hours: Option<(u16, u16)>) -> String {
     match (day, part) {
         ("", "day") => "daytime".to_owned(),
         ("", part) => part.to_owned(),
+        // Which days they are the period says itself.
+        ("some-days", "day") => "daytime".to_owned(),
+        ("some-days", part) => part.to_owned(),
         (day, "day") => format!("{day}-daytime"),
         (day, part) => format!("{day}-{part}"),
     }
