@@ -78,6 +78,41 @@ fn rules_of(tariff: &Tariff, source: u32, line: usize) -> Vec<u32> {
 /// found: what a month's meters decide cannot be told by a test, nor what no session can meet.
 #[must_use]
 pub fn suggestion(compiled: &Compiled, prepared: &Prepared, covered: &Covered) -> Option<String> {
+    propose(compiled, prepared, covered).map(|(text, _)| text)
+}
+
+/// How a price line that no test reaches could be reached.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Proposal {
+    /// By this test, as [`suggestion`] makes it.
+    Test(String),
+    /// By the test that is proposed for an earlier line: its index.
+    Above(usize),
+}
+
+/// Proposals for all lines that no test reaches, in their order; none for lines that have tests, and where none is found. No test is
+/// proposed twice: one that reaches several lines stands at the first of them.
+#[must_use]
+pub fn proposals(compiled: &Compiled, prepared: &Prepared, all: &[Covered]) -> Vec<Option<Proposal>> {
+    let mut made: Vec<(usize, Vec<u32>)> = Vec::new();
+    let each = |(index, covered): (usize, &Covered)| {
+        if !covered.tests.is_empty() {
+            return None;
+        }
+        let rules = rules_of(prepared.tariff(), covered.source, covered.line);
+        let reaches = |(_, reached): &&(usize, Vec<u32>)| reached.iter().any(|rule| rules.contains(rule));
+        if let Some((above, _)) = made.iter().find(reaches) {
+            return Some(Proposal::Above(*above));
+        }
+        let (text, reached) = propose(compiled, prepared, covered)?;
+        made.push((index, reached));
+        Some(Proposal::Test(text))
+    };
+    all.iter().enumerate().map(each).collect()
+}
+
+// The test, and the rules that it reaches.
+fn propose(compiled: &Compiled, prepared: &Prepared, covered: &Covered) -> Option<(String, Vec<u32>)> {
     let tariff = prepared.tariff();
     let case = compiled.cases.get(covered.case)?;
     let rules = rules_of(tariff, covered.source, covered.line);
@@ -113,7 +148,7 @@ fn test_name(covered: &Covered) -> String {
 }
 
 /// The test with what comes out as its expectation, if it can be run and reaches one of the rules.
-fn proved(name: &str, steps: &[String], prepared: &Prepared, rules: &[u32]) -> Option<String> {
+fn proved(name: &str, steps: &[String], prepared: &Prepared, rules: &[u32]) -> Option<(String, Vec<u32>)> {
     let currency = &prepared.tariff().currency;
     let nothing = takst_engine::document::money(0, currency.digits);
     let write = |total: &str| {
@@ -134,9 +169,10 @@ fn proved(name: &str, steps: &[String], prepared: &Prepared, rules: &[u32]) -> O
         return None;
     }
     if result.passed() {
-        return Some(first);
+        return Some((first, result.reached.into_iter().collect()));
     }
     let [failure] = result.failures.as_slice() else { return None };
     let text = write(failure.got.as_ref()?);
-    run(&text).filter(|result| result.passed() && reaches(result)).map(|_| text)
+    let result = run(&text).filter(|result| result.passed() && reaches(result))?;
+    Some((text, result.reached.into_iter().collect()))
 }

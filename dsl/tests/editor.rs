@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
-use takst_dsl::coverage::{coverage, suggestion};
+use std::collections::BTreeSet;
+use takst_dsl::coverage::{Proposal, coverage, proposals, suggestion};
 use takst_dsl::editor::{Document, Encoding, Ran, complete, definition, hover, references, symbols, tokens};
 use takst_dsl::{Compiled, SourceFile, compile, scenario};
 use takst_engine::calendar::date;
@@ -236,4 +237,40 @@ fn a_test_is_proposed_for_a_line_without_one() {
   expect total 1.80 EUR
 ";
     assert_eq!(test, expected);
+}
+
+#[test]
+fn no_test_is_proposed_twice() {
+    let list = "tariff \"A\"\n  currency: EUR\n  time zone: Europe/Vienna\n  prices: including VAT\n\nVAT: 20%\n\ngroups: members, everyone else guests\n\n\
+                price margin: 0.05 EUR/kWh\n\nenergy:\n  0.30 EUR/kWh + margin  for members\n  0.40 EUR/kWh + margin  otherwise\n\n\
+                start fee: 0.50 EUR/session\n\nconnected time: 0.01 EUR/min\n\nidle fee: 0.10 EUR/min\n";
+    let compiled = compiled(list);
+    let prepared = Prepared::new(compiled.tariff.clone().unwrap()).unwrap();
+    let covered = coverage(&compiled, &[]);
+    let found = proposals(&compiled, &prepared, &covered);
+    assert_eq!((found.len(), found.iter().flatten().count()), (covered.len(), covered.len()));
+    let mut texts: Vec<&str> = Vec::new();
+    for (index, proposal) in found.iter().flatten().enumerate() {
+        match proposal {
+            Proposal::Test(text) => texts.push(text),
+            // What it refers to is a test, and stands above.
+            Proposal::Above(above) => {
+                assert!(
+                    *above < index && matches!(found[*above], Some(Proposal::Test(_))),
+                    "{index} {above}"
+                );
+            }
+        }
+    }
+    let steps: BTreeSet<String> =
+        texts.iter().map(|text| text.lines().skip(1).collect::<Vec<_>>().join("\n")).collect();
+    assert!(steps.len() == texts.len() && texts.len() < covered.len(), "{texts:#?}");
+    // Together they reach every line.
+    let whole = format!("{list}\n{}", texts.join("\n"));
+    let compiled = self::compiled(&whole);
+    let prepared = Prepared::new(compiled.tariff.clone().unwrap()).unwrap();
+    let results = scenario::run(&compiled.files[0], &prepared);
+    let covered = coverage(&compiled, &results);
+    assert!(covered.iter().all(|it| !it.tests.is_empty()), "{covered:#?}");
+    assert!(proposals(&compiled, &prepared, &covered).iter().all(Option::is_none));
 }

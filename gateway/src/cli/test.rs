@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use takst_dsl::compile::{Compiled, SourceFile};
-use takst_dsl::coverage::{Covered, coverage, suggestion};
+use takst_dsl::coverage::{Covered, Proposal, coverage, proposals};
 use takst_dsl::diagnostic::LineIndex;
 use takst_dsl::scenario::{self, TestResult};
 use takst_engine::Prepared;
@@ -83,6 +83,9 @@ struct LineDoc {
     tests: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     suggestion: Option<String>,
+    /// The line, as `file:line`, whose suggestion reaches this one too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reached_with: Option<String>,
 }
 
 impl Test {
@@ -240,16 +243,24 @@ fn document_of(compiled: &Compiled, prepared: &Prepared, results: &[TestResult])
     let name = |source: u32| {
         compiled.sources.get(source as usize).map_or_else(String::new, |source| source.name.clone())
     };
-    let covered = coverage(compiled, results);
-    let line = |covered: &Covered| LineDoc {
-        file: name(covered.source),
-        line: covered.line,
-        of: covered.of.clone(),
-        text: covered.text.clone(),
-        tests: covered.tests.len(),
-        suggestion: if covered.tests.is_empty() { suggestion(compiled, prepared, covered) } else { None },
+    let all = coverage(compiled, results);
+    let line = |(covered, proposal): (&Covered, Option<Proposal>)| {
+        let (suggestion, above) = match proposal {
+            Some(Proposal::Test(text)) => (Some(text), None),
+            Some(Proposal::Above(index)) => (None, all.get(index)),
+            None => (None, None),
+        };
+        LineDoc {
+            file: name(covered.source),
+            line: covered.line,
+            of: covered.of.clone(),
+            text: covered.text.clone(),
+            tests: covered.tests.len(),
+            suggestion,
+            reached_with: above.map(|above| format!("{}:{}", name(above.source), above.line)),
+        }
     };
-    let cases: Vec<LineDoc> = covered.iter().map(line).collect();
+    let cases: Vec<LineDoc> = all.iter().zip(proposals(compiled, prepared, &all)).map(line).collect();
     CoverageDoc {
         file: name(0),
         lines: cases.len(),
@@ -275,16 +286,21 @@ fn show_coverage(coverage: &CoverageDoc, out: &mut Out) -> Result<(), Failure> {
         let room = out.width().saturating_sub(8 + width + most);
         out.line(&format!("    {where_it_is}  {often}  {}", fit(&line.text, room)))?;
     }
-    for line in &coverage.unreached {
+    // A line that is part of two lists is one place to a reader.
+    let once = |line: &&LineDoc| line.reached_with.as_ref() != Some(&place(line));
+    for line in coverage.unreached.iter().filter(once) {
         out.line("")?;
-        match &line.suggestion {
-            Some(test) => {
+        match (&line.suggestion, &line.reached_with) {
+            (None, Some(above)) => {
+                out.line(&format!("  {} is reached by the test for {above} too", place(line)))?;
+            }
+            (Some(test), _) => {
                 out.line(&format!("  a test that reaches {}:", place(line)))?;
                 for text in test.lines() {
                     out.line(&format!("    {text}"))?;
                 }
             }
-            None => {
+            (None, None) => {
                 let text = format!("no test was found that reaches {}: `takst month` may", place(line));
                 for text in wrap(&text, out.width().saturating_sub(2)) {
                     out.line(&format!("  {text}"))?;
