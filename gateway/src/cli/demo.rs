@@ -22,7 +22,7 @@ pub struct DemoArguments {
     /// Where to listen
     #[arg(long, value_name = "ADDRESS", default_value = LISTEN)]
     listen: SocketAddr,
-    /// How many times as fast as a real car the played ones charge
+    /// How many times as fast as a real car the played ones charge, from 1 to 100
     #[arg(long, value_name = "TIMES", default_value_t = SPEED, value_parser = clap::value_parser!(u32).range(1..=100))]
     speed: u32,
     /// Keep set-up, prices and database in this folder, and go on with what is there
