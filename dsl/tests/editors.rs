@@ -1,6 +1,7 @@
 //! The colours of editors know the words of the language, all of them and no others, and read every draft.
 //!
-//! `npm` is needed for the reader of TextMate grammars: what `dsl/editors/vscode` names goes to a folder under `target/`.
+//! `npm` is needed for the reader of TextMate grammars: what `dsl/editors/vscode` names goes to a folder under `target/`. For the one of
+//! tree-sitter grammars a C compiler and `python3` with `venv`.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
@@ -56,6 +57,71 @@ fn the_vim_syntax_has_the_words_of_the_language() {
         }
     }
     compare(&known);
+}
+
+#[test]
+fn the_tree_sitter_colours_have_the_words_of_the_language() {
+    let text = read("tree-sitter/queries/highlights.scm");
+    let mut known = BTreeSet::new();
+    for list in text.split("(#any-of? ").skip(1) {
+        let list = list.split(')').next().unwrap();
+        known.extend(list.split('"').skip(1).step_by(2).map(str::to_owned));
+    }
+    // Days, and the settings: in brackets, apart by a bar.
+    for (start, plus) in [("#match? @constant.builtin \"^(", ""), ("#match? @_key \"^(", " +")] {
+        let list = text.split(start).nth(1).unwrap().split(')').next().unwrap();
+        let words = list
+            .split('|')
+            .flat_map(|words| if plus.is_empty() { vec![words] } else { words.split(plus).collect() });
+        known.extend(words.map(str::to_owned));
+    }
+    compare(&known);
+}
+
+#[test]
+fn the_tree_sitter_grammar_reads_every_list() {
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tree-sitter");
+    let python = home.join("venv/bin/python");
+    let from = editors().join("tree-sitter");
+    let run = |command: &mut Command| {
+        let output = command.output();
+        let fine = output.as_ref().is_ok_and(|output| output.status.success());
+        let hint = "this test needs `cc`, and `python3` with `venv` (Debian: python3-venv) and PyPI";
+        assert!(fine, "{hint}: {command:?}: {output:?}");
+    };
+    if !python.exists() {
+        fs::create_dir_all(&home).unwrap();
+        run(Command::new("python3").args(["-m", "venv"]).arg(home.join("venv")));
+        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "tree-sitter==0.25.2"]));
+    }
+    let library = home.join("tariff.so");
+    let source = from.join("src/parser.c");
+    run(Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .arg(&library)
+        .arg("-I")
+        .arg(from.join("src"))
+        .arg(&source));
+    let mut lists = Vec::new();
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for folder in ["dsl/tests", "examples", "gateway/tests", "tests"] {
+        lists_in(&repository.join(folder), &mut lists);
+    }
+    assert!(lists.len() > 80, "{}", lists.len());
+    let query = from.join("queries/highlights.scm");
+    run(Command::new(&python).arg(from.join("test/parse.py")).arg(&library).arg(query).args(&lists));
+}
+
+// All lists in a folder, wrong ones too.
+fn lists_in(folder: &Path, out: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("node_modules") && !path.ends_with("target") {
+            lists_in(&path, out);
+        } else if path.extension().is_some_and(|ending| ending == "tariff") {
+            out.push(path);
+        }
+    }
 }
 
 #[test]
