@@ -16,6 +16,7 @@ mod meters;
 mod sessions;
 mod statement;
 
+pub use cost::{Plant, cost_has_vat, uses_cost_price};
 pub use error::MonthError;
 pub use input::{Charger, Cost, Meter, MeterValue, MonthInput, MonthStanding, YearMonth};
 pub(crate) use statement::{content_id, minor};
@@ -23,8 +24,8 @@ pub(crate) use statement::{content_id, minor};
 use crate::calendar_time::start_of_day;
 use crate::document::Document;
 use crate::evaluate::Pricing;
+use crate::tariff::Zone;
 use books::Books;
-use cost::{Plant, uses_cost_price};
 use meters::Stretch;
 use serde::Serialize;
 use sessions::entries;
@@ -94,6 +95,23 @@ pub fn month(pricing: &Pricing<'_>, input: &MonthInput) -> Result<MonthStatement
     books.payment_fees()?;
     let payout = books.payout(&entries)?;
     books.finish(standing, payout, &entries)
+}
+
+/// What a kWh cost the plant in a month on the clock of `zone`: the costs, with or without their VAT, over the energy that came from
+/// the grid through all metering points. `digits` are those of the costs' currency. It is what [`month`] passes on as `cost price`.
+///
+/// # Errors
+/// When values of the month are missing or contradict each other, or an amount is too large.
+pub fn plant_cost(
+    zone: &Zone,
+    month: YearMonth,
+    (costs, digits, with_vat): (&[Cost], u8, bool),
+    meters: &[Meter],
+) -> Result<Plant, MonthError> {
+    let (first, next) = month.days();
+    let stretch = Stretch { zone, from: start_of_day(zone, first), to: start_of_day(zone, next) };
+    let energy = stretch.total(meters, "the `cost price`")?;
+    Plant::of(digits, with_vat, costs, energy)
 }
 
 // The plant's cost, where the tariff passes it on.

@@ -12,6 +12,7 @@ mod events;
 mod incidents;
 mod keys;
 mod ledger;
+mod meters;
 mod openapi;
 pub mod orders;
 mod outbox;
@@ -183,6 +184,11 @@ pub trait House: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Meter values; none where nobody keeps any.
+    fn meters(&self, _org: &OrgId) -> Option<crate::meters::Meters> {
+        None
+    }
+
     /// The plugins that can be paid through, by their names here, each with what it is.
     fn paying(&self, _org: &OrgId) -> Vec<(String, String)> {
         Vec::new()
@@ -260,6 +266,16 @@ pub fn router(api: Api) -> Router {
         .route("/incidents/{id}/correct", post(corrections::correct_all))
         .route("/incidents/{id}/dismiss", post(corrections::dismiss_all))
         .route("/prices/{feed}", get(prices::list).post(prices::put))
+        .route(
+            "/meter-values",
+            get(meters::receipts).post(meters::put).layer(DefaultBodyLimit::max(meters::MOST_BYTES)),
+        )
+        .route("/meter-values/fetch", post(meters::fetch))
+        .route("/meter-points", get(meters::points))
+        .route("/meter-points/{point}/values", get(meters::values))
+        .route("/meter-points/{point}/file", get(meters::file))
+        .route("/sites/{site}/charging-values", get(meters::charging))
+        .route("/sites/{site}/costs/{month}", get(meters::costs).put(meters::set_costs))
         .route("/events", get(events::stream))
         .route("/setup", get(setup::whole))
         .route("/setup/{section}", get(setup::section).put(setup::put_single).patch(setup::patch_single))

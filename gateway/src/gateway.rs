@@ -13,6 +13,7 @@ use crate::house::{House, SetupError, Source, Taken};
 use crate::hub::Hub;
 use crate::ledger::Checker;
 use crate::live::{self, Live};
+use crate::meters::Meters;
 use crate::monitor::Monitor;
 use crate::outbox::{self, Outbox, Providers};
 use crate::pay;
@@ -40,6 +41,9 @@ const LOOSE_FACTS_KEPT_MS: i64 = 90 * DAY_MS;
 const RENEWALS_LOOKED_AT_EVERY: Duration = Duration::from_secs(600);
 /// Between two looks at which older versions of plugins are still needed.
 const VERSIONS_LOOKED_AT_EVERY: Duration = Duration::from_secs(1_800);
+
+/// Between two looks at which metering points sites have.
+const PLANTS_LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
 
 /// What a gateway is given in place of its own; nothing, mostly.
 #[derive(Default)]
@@ -160,7 +164,15 @@ impl Plan {
         let access = access.at_most(house.api_requests());
         let mut options = self.options;
         house.bound(&mut options);
+        let meters = Meters {
+            store: store.clone(),
+            house: Arc::clone(&house),
+            plugins: Arc::clone(&plugins),
+            billing: billing.clone(),
+            live: live.clone(),
+        };
         let reception = Reception {
+            meters: meters.clone(),
             house: Arc::clone(&house),
             clerk: Arc::clone(&clerk),
             billing: billing.clone(),
@@ -187,6 +199,7 @@ impl Plan {
             .layer(axum::middleware::map_response(web::guarded))
             .layer(axum::middleware::from_fn(traces::traced));
         let mut tasks = tasks(&store, &house, &clerk, &live, &billing, &hub);
+        tasks.push(settling(meters));
         tasks.push(draining(Arc::clone(&plugins), store.clone(), org.clone()));
         let fetcher = Fetcher::new(plugins, Arc::clone(&house), store.clone(), pace);
         let (live, billing) = (live.clone(), billing.clone());
@@ -228,6 +241,27 @@ fn draining(plugins: Arc<Plugins>, store: Store, org: OrgId) -> Task {
                 Err(error) => tracing::warn!(%error, "older versions of plugins could not be looked at"),
             }
             if ends_within(&mut stop, VERSIONS_LOOKED_AT_EVERY).await {
+                return;
+            }
+        }
+    })
+}
+
+// Works cost prices out again when sites have other metering points.
+fn settling(meters: Meters) -> Task {
+    Task::new("cost prices", move |mut stop: Stop| async move {
+        let mut before = None;
+        loop {
+            let plants = meters.house.plants();
+            if before.as_ref() != Some(&plants) {
+                match meters.settle_all(now()).await {
+                    Ok(_) => before = Some(plants),
+                    Err(error) => {
+                        tracing::warn!(%error, "cost prices could not be looked at; the next try is soon");
+                    }
+                }
+            }
+            if ends_within(&mut stop, PLANTS_LOOKED_AT_EVERY).await {
                 return;
             }
         }

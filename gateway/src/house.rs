@@ -65,6 +65,15 @@ pub enum SetupError {
     Store(#[from] Error),
 }
 
+/// What a site's electricity comes through.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Plant {
+    /// Its metering points, in order.
+    pub points: Vec<String>,
+    /// The site's clock.
+    pub zone: chrono_tz::Tz,
+}
+
 struct State {
     loaded: Loaded,
     catalogue: Catalogue,
@@ -167,6 +176,31 @@ impl House {
     #[must_use]
     pub fn zone(&self, site: &str) -> Option<chrono_tz::Tz> {
         self.state().loaded.setup.site(site).map(|site| site.time_zone.0)
+    }
+
+    /// The sites, each with the metering points of its plant and its clock: the site's own point, or those of its chargers and connectors
+    /// where it has none.
+    #[must_use]
+    pub fn plants(&self) -> std::collections::BTreeMap<String, Plant> {
+        let state = self.state();
+        let document = state.loaded.setup.document();
+        let plant = |site: &setup::Site| {
+            let points: std::collections::BTreeSet<String> = match &site.metering_point {
+                Some(point) => std::iter::once(point.clone()).collect(),
+                None => {
+                    let of_site = document.chargers.iter().filter(|charger| charger.site == site.id);
+                    of_site
+                        .flat_map(|charger| {
+                            let connectors = charger.connectors.iter();
+                            let own = connectors.map(|connector| connector.metering_point.as_ref());
+                            own.chain([charger.metering_point.as_ref()]).flatten().cloned()
+                        })
+                        .collect()
+                }
+            };
+            (site.id.to_string(), Plant { points: points.into_iter().collect(), zone: site.time_zone.0 })
+        };
+        document.sites.iter().map(plant).collect()
     }
 
     /// The bounds of the set-up on those of a server.

@@ -24,6 +24,7 @@ pub mod ledger;
 pub mod link;
 pub mod live;
 mod lsp;
+pub mod meters;
 pub mod monitor;
 pub mod ocpp;
 pub mod outbox;

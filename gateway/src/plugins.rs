@@ -22,6 +22,6 @@ pub use door::Door;
 pub use fetch::{Fetcher, Options};
 pub use plan::{Came, Next, Source, Terms, Times, Tried, Which, days, late_at, next, today_and_tomorrow};
 pub use providers::Paying;
-pub use room::{Plugins, Standing, State, Trouble, Used};
+pub use room::{Metering, Plugins, Standing, State, Trouble, Used};
 pub use space::Space;
 pub use workshop::Workshop;

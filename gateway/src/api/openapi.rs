@@ -1,8 +1,8 @@
 //! The description of the API.
 
 use super::{
-    bills, campaigns, chargers, corrections, events, incidents, keys, ledger, orders, outbox, payments,
-    plugins, prices, reminders, sessions, setup, tariffs,
+    bills, campaigns, chargers, corrections, events, incidents, keys, ledger, meters, orders, outbox,
+    payments, plugins, prices, reminders, sessions, setup, tariffs,
 };
 use axum::Json;
 use utoipa::openapi::RefOr;
@@ -23,6 +23,7 @@ use utoipa::{Modify, OpenApi};
         reminders::list, reminders::create, reminders::cancel,
         outbox::list, outbox::one, outbox::retry, outbox::give_up, outbox::plugins,
         plugins::list,
+        meters::put, meters::receipts, meters::fetch, meters::points, meters::values, meters::file, meters::charging, meters::costs, meters::set_costs,
         ledger::accounts, ledger::entries, ledger::add, ledger::take_back, ledger::check,
     ),
     modifiers(&Keys, &Problems),

@@ -4,6 +4,7 @@ use super::again::{Given, Opened};
 use super::session::span;
 use super::work::{Subject, Trouble, Worked};
 use super::{Billing, Decision, Outcome, from_json};
+use crate::feeds::cost;
 use crate::store::{self, Alert, Incident, Lane, OrgId, Reader, SessionFilter};
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
@@ -273,6 +274,11 @@ pub(super) async fn priced(
 
 fn concerns(subject: &Subject, changed: &Changed) -> bool {
     let (from, until) = span(&subject.session);
+    let asked = cost::asked_at((from, until));
+    if subject.ready.cost == Some(changed.feed.as_str()) {
+        let of_site = subject.stored.site.as_ref() == Some(&changed.area);
+        return of_site && changed.changed.iter().any(|span| span.0 <= asked && asked < span.1);
+    }
     subject.ready.needs.iter().any(|need| {
         let (from, until) = need.range(subject.ready.zone(), from, until);
         let area = need.area.as_deref();

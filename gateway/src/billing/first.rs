@@ -117,7 +117,7 @@ pub(super) async fn pending(
     subject: &Subject,
     worked: &Worked,
 ) -> Result<Outcome, Trouble> {
-    let waiting = subject.missing(tx, &job.org, &worked.bill).await?;
+    let waiting = subject.missing(tx, &job.org, worked).await?;
     let before = tx.preview_waits(&job.org, &job.session).await?;
     let document = serde_json::to_string(&worked.document).unwrap_or_default();
     let preview = Preview { session: job.session.clone(), document, updated_at: job.now };

@@ -3,7 +3,7 @@
 use super::Setup;
 use super::counters::{Counted, Days, Scope, opening};
 use super::session::{session_text, span};
-use crate::feeds::{LoadError, Loaded, Need, Publication, load, needs};
+use crate::feeds::{LoadError, Loaded, Need, Publication, cost, load, needs};
 use crate::store::{self, OrgId, Reader, WaitingFor};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -18,13 +18,16 @@ use takst_engine::{Bill, Prepared, Pricing, Standing, price};
 pub(crate) struct Ready {
     pub prepared: Arc<Prepared>,
     pub needs: Vec<Need>,
+    /// The feed of its cost price, if a price asks for one.
+    pub cost: Option<&'static str>,
     pub counted: Counted,
 }
 
 impl Ready {
     pub fn of(prepared: Arc<Prepared>) -> Self {
-        let (needs, counted) = (needs(prepared.tariff()), Counted::by(prepared.tariff()));
-        Self { prepared, needs, counted }
+        let tariff = prepared.tariff();
+        let (needs, cost, counted) = (needs(tariff), cost::of(tariff), Counted::by(tariff));
+        Self { prepared, needs, cost, counted }
     }
 
     pub fn zone(&self) -> &Zone {
@@ -95,6 +98,8 @@ pub(super) struct Worked {
     pub bill: Bill,
     pub document: Document,
     pub publications: Vec<Publication>,
+    /// The plant's cost price is asked for, and nobody knows it yet.
+    pub lacks_cost: bool,
 }
 
 impl Worked {
@@ -157,17 +162,30 @@ impl Subject {
         only: Option<&[Publication]>,
     ) -> Result<Worked, Trouble> {
         let ready = &self.ready;
-        let loaded = load(reader, org, &ready.needs, ready.zone(), span(&self.session), only).await;
-        let Loaded { book, publications } = loaded.map_err(|error| match error {
+        let trouble = |error| match error {
             LoadError::Store(error) => Trouble::Store(error),
             LoadError::Prices(error) => Trouble::Hold(error.to_string()),
-        })?;
+        };
+        let loaded = load(reader, org, &ready.needs, ready.zone(), span(&self.session), only).await;
+        let mut loaded = loaded.map_err(trouble)?;
+        let per_kwh = match (ready.cost, self.stored.site.as_deref()) {
+            (Some(feed), Some(site)) => {
+                let of = (feed, site, ready.prepared.tariff().currency.code.as_str());
+                let at = cost::asked_at(span(&self.session));
+                cost::load(reader, org, of, at, only, &mut loaded).await.map_err(trouble)?
+            }
+            _ => None,
+        };
+        let Loaded { book, publications } = loaded;
         let failed = |error: takst_engine::PriceError| Trouble::Hold(error.to_string());
-        let pricing = Pricing::new(&ready.prepared, &book).map_err(failed)?;
+        let mut pricing = Pricing::new(&ready.prepared, &book).map_err(failed)?;
+        if let Some(per_kwh) = per_kwh {
+            pricing = pricing.with_cost_price(per_kwh);
+        }
         let bill = price(&pricing, &self.session, opening).map_err(failed)?;
         let inputs = inputs(&pricing, self.text.as_bytes(), opening);
         let document = bill.document(&pricing, &self.session, inputs);
-        Ok(Worked { bill, document, publications })
+        Ok(Worked { bill, document, publications, lacks_cost: ready.cost.is_some() && per_kwh.is_none() })
     }
 
     /// Which prices are missing for the slices without one.
@@ -175,7 +193,7 @@ impl Subject {
         &self,
         reader: &mut Reader,
         org: &OrgId,
-        bill: &Bill,
+        worked: &Worked,
     ) -> Result<Vec<WaitingFor>, store::Error> {
         let mut waiting: Vec<WaitingFor> = Vec::new();
         for need in &self.ready.needs {
@@ -183,7 +201,7 @@ impl Subject {
                 Some(area) => vec![area.clone(), String::new()],
                 None => vec![String::new()],
             };
-            for slice in &bill.pending {
+            for slice in &worked.bill.pending {
                 let (from, until) = if need.month {
                     need.range(self.ready.zone(), slice.from, slice.to)
                 } else {
@@ -203,11 +221,11 @@ impl Subject {
                 }
             }
         }
-        if waiting.is_empty() {
-            // No feed is missing: the plant's cost per kWh is, which the month brings.
+        if let Some(feed) = self.ready.cost.filter(|_| worked.lacks_cost) {
+            // It comes with the costs of the month and the values of the plant's meters.
             let area = self.stored.site.clone().unwrap_or_default();
             let (_, until) = span(&self.session);
-            waiting.push(WaitingFor { feed: "cost price".to_owned(), area, until });
+            waiting.push(WaitingFor { feed: feed.to_owned(), area, until });
         }
         Ok(waiting)
     }

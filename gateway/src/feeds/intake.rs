@@ -128,22 +128,32 @@ async fn take(
     let read = tokio::task::spawn_blocking(move || read(&offered, only.as_ref(), now)).await;
     let all = read.map_err(|_| InputError::new("the document could not be read"))??;
     let lane = Lane::org(&org);
-    let received = store.write(lane, async move |tx| {
-        let mut received = Received::default();
-        for points in &all {
-            if let Some(series) = keep(tx, &org, points, now).await? {
-                received.series.push(series);
-            }
-        }
-        if received.is_news() {
-            received.woken = wake(tx, &org, &received.series).await?;
-            for series in received.series.iter().filter(|series| series.kept > 0) {
-                log(tx, &org, series, &name, now).await?;
-            }
-        }
-        Ok(received)
-    });
+    let received = store.write(lane, async move |tx| publish(tx, &org, &all, &name, now).await);
     Ok(received.await?)
+}
+
+/// Keeps steps, each list of one feed and area in the order of publication; wakes the bills that wait for them and tells which known prices
+/// are other ones now. `name`: where they came from, for people.
+pub(crate) async fn publish(
+    tx: &mut Tx,
+    org: &OrgId,
+    all: &[Vec<PricePoint>],
+    name: &str,
+    now: Instant,
+) -> Result<Received, store::Error> {
+    let mut received = Received::default();
+    for points in all {
+        if let Some(series) = keep(tx, org, points, now).await? {
+            received.series.push(series);
+        }
+    }
+    if received.is_news() {
+        received.woken = wake(tx, org, &received.series).await?;
+        for series in received.series.iter().filter(|series| series.kept > 0) {
+            log(tx, org, series, name, now).await?;
+        }
+    }
+    Ok(received)
 }
 
 // The steps of a document by feed and area, in the order of publication.

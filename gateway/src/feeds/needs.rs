@@ -73,7 +73,7 @@ pub struct Publication {
 }
 
 impl Publication {
-    fn of(point: &PricePoint) -> Self {
+    pub(super) fn of(point: &PricePoint) -> Self {
         Self {
             feed: point.feed.clone(),
             area: point.area.clone(),

@@ -13,6 +13,7 @@ use crate::feeds::{Books, Offered, receive};
 use crate::house::{House, Wanted};
 use crate::hub::{Hub, Unsent};
 use crate::live::Live;
+use crate::meters::Meters;
 use crate::ocpp::Dialect;
 use crate::outbox::Outbox;
 use crate::plugins::{Plugins, Standing};
@@ -109,6 +110,7 @@ pub(super) struct Reception {
     pub hub: Hub,
     pub outbox: Outbox,
     pub plugins: Arc<Plugins>,
+    pub meters: Meters,
 }
 
 impl api::House for Reception {
@@ -377,6 +379,10 @@ impl api::House for Reception {
 
     fn plugins(&self, org: &OrgId) -> Vec<Standing> {
         if org == self.house.org() { self.plugins.standing() } else { Vec::new() }
+    }
+
+    fn meters(&self, org: &OrgId) -> Option<Meters> {
+        (org == self.house.org()).then(|| self.meters.clone())
     }
 
     fn paying(&self, org: &OrgId) -> Vec<(String, String)> {

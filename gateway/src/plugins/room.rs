@@ -12,9 +12,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use takst_engine::units::Instant;
+use takst_plugins::capability::Meters;
 use takst_plugins::manifest::{Capability, HostName, Target};
 use takst_plugins::model::calls::{Answer as CallAnswer, Call};
 use takst_plugins::model::messages::Message as SentMessage;
+use takst_plugins::model::meters::{File as MeterFile, Series, Span};
 use takst_plugins::model::prices::{Document, Wanted};
 use takst_plugins::plugin::Metrics;
 use takst_plugins::{Context, Done, Failed, Plugin};
@@ -94,6 +96,58 @@ struct Told {
 struct Made {
     of: Arc<BTreeMap<String, Arc<PluginFile>>>,
     all: Arc<BTreeMap<String, Result<Plugin, String>>>,
+}
+
+/// A plugin that reads and writes meter values.
+pub struct Metering<'a> {
+    plugins: &'a Plugins,
+    /// Its name here.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    meters: Meters,
+}
+
+impl Metering<'_> {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// What the plugin says, or why it was stopped.
+    pub async fn read(&self, file: MeterFile) -> Result<Vec<Series>, Failed> {
+        let done = self.meters.read(&Context::default(), file).await;
+        self.plugins.note(&self.name, "meters.read", &done);
+        done.result
+    }
+
+    /// Writes values in a form.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn write(&self, form: String, series: Vec<Series>) -> Result<MeterFile, Failed> {
+        let done = self.meters.write(&Context::default(), form, series).await;
+        self.plugins.note(&self.name, "meters.write", &done);
+        done.result
+    }
+
+    /// Asks the other system for values.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn fetch(&self, span: Span) -> Result<Vec<Series>, Failed> {
+        let done = self.meters.fetch(&Context::default(), span).await;
+        self.plugins.note(&self.name, "meters.fetch", &done);
+        done.result
+    }
+
+    /// What is wrong with the number of a metering point; nothing if it is right.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn check_point(&self, point: &str) -> Result<Option<String>, Failed> {
+        let done = self.meters.check_point(&Context::default(), point).await;
+        self.plugins.note(&self.name, "meters.check-point", &done);
+        done.result
+    }
 }
 
 /// All plugins of a gateway. Whoever calls one takes what is in force then; a change of the set-up is seen at the next call.
@@ -285,6 +339,36 @@ impl Plugins {
         let done = prices.fetch(&Context::default(), wanted).await;
         self.note(name, "prices.fetch", &done);
         Ok(done)
+    }
+
+    /// The plugin that deals with meter values: the one of this name, or the only one there is.
+    ///
+    /// # Errors
+    /// There is none, there are several, or it does not do that.
+    pub fn meters(&self, name: Option<&str>) -> Result<Metering<'_>, String> {
+        let name = match name {
+            Some(name) => name.to_owned(),
+            None => {
+                let able: Vec<String> =
+                    self.able(Capability::MeterExport).into_iter().map(|(name, _)| name).collect();
+                match <[String; 1]>::try_from(able) {
+                    Ok([one]) => one,
+                    Err(none) if none.is_empty() => {
+                        return Err(
+                            "no plugin for meter values is set up; add `[[plugin]]` with `id = \"elhub\"`"
+                                .to_owned(),
+                        );
+                    }
+                    Err(several) => {
+                        return Err(format!("say which `plugin` is meant: {}", several.join(", ")));
+                    }
+                }
+            }
+        };
+        let plugin = self.get(&name)?;
+        let version = plugin.code().manifest.version.to_string();
+        let meters = plugin.meters().map_err(|error| error.to_string())?;
+        Ok(Metering { plugins: self, name, version, meters })
     }
 
     /// Hands a call from outside to a plugin.

@@ -18,7 +18,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 /// All tables, in the order they are written.
-pub(super) const TABLES: [&str; 46] = [
+pub(super) const TABLES: [&str; 49] = [
     "org",
     "sequence",
     "setup_version",
@@ -47,6 +47,9 @@ pub(super) const TABLES: [&str; 46] = [
     "standing",
     "standing_posting",
     "price_point",
+    "meter_receipt",
+    "meter_value",
+    "plant_cost",
     "incident",
     "incident_event",
     "command",

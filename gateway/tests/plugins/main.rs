@@ -20,6 +20,7 @@ mod peer;
 mod bound;
 mod calls;
 mod fetching;
+mod meters;
 mod reminders;
 mod scene;
 mod server;

@@ -395,7 +395,7 @@ impl Shop {
     }
 }
 
-async fn say(plug: &mut Plug, action: &str, payload: Value) -> Value {
+pub async fn say(plug: &mut Plug, action: &str, payload: Value) -> Value {
     plug.send(json!([2, action, action, payload]).to_string()).await;
     loop {
         let frame = plug.json().await;

@@ -1,0 +1,371 @@
+//! A whole gateway with the plugin `elhub` of the program: values of a metering point come in as files, a month gets its cost price, bills that
+//! waited are made, and what is corrected later is told.
+
+use crate::plug::Plug;
+use crate::scene::{main, write};
+use crate::shop::{Came, http, say};
+use crate::store_support::*;
+use chrono::{DateTime, Datelike as _, Days, Months, NaiveDate, TimeZone as _, Utc};
+use chrono_tz::{Europe::Oslo, Tz};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use takst_gateway::api::Role;
+use takst_gateway::api::access::new_key;
+use takst_gateway::billing::{Billing, Options, Verdict};
+use takst_gateway::gateway::{Gateway, Plan};
+use takst_gateway::house::Source;
+use takst_gateway::store::{Lane, Tx};
+use takst_gateway::{live, serve};
+
+// Made up; the last digit is GS1's.
+const POINT: &str = "707057500012345671";
+
+const SET_UP: &str = r#"
+[[seller]]
+id = "s"
+name = "S"
+
+[[site]]
+id = "oslo"
+name = "Oslo"
+time_zone = "Europe/Oslo"
+seller = "s"
+metering_point = "707057500012345671"
+
+[[charger]]
+id = "O-1"
+site = "oslo"
+security = { profile = 0 }
+
+[[charger.connector]]
+type = "Type2"
+max_power_kw = 22
+
+[[driver]]
+id = "d-1"
+
+[[token]]
+uid = "CARD"
+driver = "d-1"
+
+[[tariff]]
+file = "cost.tariff"
+site = "oslo"
+
+[[plugin]]
+id = "elhub"
+"#;
+
+const TARIFF: &str = "tariff \"Cost\"\n  currency:  NOK\n  time zone: Europe/Oslo\n  prices:    including VAT\n\nVAT: 25%\n\nenergy: cost price + 0.25 NOK/kWh\n";
+
+struct Plant {
+    gateway: Gateway,
+    address: SocketAddr,
+    key: String,
+}
+
+impl Plant {
+    async fn open(place: &Place) -> Self {
+        let folder = place.dir.path().join("setup");
+        write(&folder, &[("takst.toml", SET_UP), ("cost.tariff", TARIFF)]);
+        let plan = Plan {
+            data: place.dir.path().join("data"),
+            database: (!place.is_sqlite()).then(|| place.url.clone()),
+            source: Source::Path(folder),
+            options: serve::Options {
+                listen: vec!["127.0.0.1:0".parse().unwrap()],
+                ..serve::Options::default()
+            },
+            open: false,
+            live: live::Options::default(),
+        };
+        let gateway = plan.start().await.unwrap_or_else(|error| panic!("{error}"));
+        let (row, key) = new_key("test", Role::Owner, "test").unwrap();
+        let unit = async move |tx: &mut Tx| tx.add_api_key(&main(), &row).await;
+        gateway.store.write(Lane::org(&main()), unit).await.unwrap();
+        let address = gateway.server.addresses()[0];
+        Self { gateway, address, key }
+    }
+
+    async fn ask(&self, method: &str, path: &str, kind: &str, body: &str) -> Came {
+        let bearer = format!("Bearer {}", self.key);
+        let headers = [("authorization", bearer.as_str()), ("content-type", kind)];
+        http(self.address, method, path, &headers, body.as_bytes()).await
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let came = self.ask("GET", path, "application/json", "").await;
+        assert_eq!(came.status, 200, "{path}: {came:?}");
+        came.json()
+    }
+
+    async fn file(&self, text: &str) -> Came {
+        let path = format!("/api/v1/meter-values?name=meteringvalues-{POINT}.csv");
+        self.ask("POST", &path, "text/csv", text).await
+    }
+
+    async fn taken(&self, text: &str) -> Value {
+        let came = self.file(text).await;
+        assert_eq!(came.status, 200, "{came:?}");
+        came.json()
+    }
+
+    async fn costs(&self, month: &str, net: &str) -> Came {
+        let costs = json!({ "currency": "NOK", "reason": "the invoices of the month",
+            "costs": [{ "label": "Power", "net": net, "vat_rate": "25" }] });
+        let path = format!("/api/v1/sites/oslo/costs/{month}");
+        self.ask("PUT", &path, "application/json", &costs.to_string()).await
+    }
+
+    async fn until(&self, path: &str, so: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        for _ in 0..600 {
+            last = self.get(path).await;
+            if so(&last) {
+                return last;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("{path} is still {last:#}");
+    }
+
+    /// Until a bill waits for the cost price, and for nothing else.
+    async fn waits(&self) {
+        let mut all = Vec::new();
+        for _ in 0..600 {
+            all = self.gateway.store.read().await.unwrap().awaited_feeds(&main()).await.unwrap();
+            if !all.is_empty() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        let all: Vec<_> = all.iter().map(|wait| (wait.feed.as_str(), wait.area.as_str())).collect();
+        let sessions = self.get("/api/v1/sessions").await;
+        assert_eq!(all, [("cost price including VAT", "oslo")], "{sessions:#}");
+    }
+
+    /// A car takes 0.2 kWh in the minute before now; when it ended.
+    async fn charge(&self) -> DateTime<Utc> {
+        let mut plug = Plug::connect(self.address, "/ocpp/O-1", &["ocpp1.6"], None).await.unwrap();
+        plug.boot().await;
+        let now = Utc::now();
+        let time = |s: i64| (now - chrono::TimeDelta::seconds(60 - s)).to_rfc3339();
+        let start = json!({"connectorId": 1, "idTag": "CARD", "meterStart": 1000, "timestamp": time(0)});
+        let started = say(&mut plug, "StartTransaction", start).await;
+        let id = started["transactionId"].clone();
+        let stop = json!({"transactionId": id, "idTag": "CARD", "meterStop": 1200, "timestamp": time(50)});
+        say(&mut plug, "StopTransaction", stop).await;
+        let free =
+            json!({"connectorId": 1, "errorCode": "NoError", "status": "Available", "timestamp": time(55)});
+        say(&mut plug, "StatusNotification", free).await;
+        now - chrono::TimeDelta::seconds(5)
+    }
+}
+
+// The hours of a span as a file of Min side, each with the energy that `kwh` says.
+fn csv(from: DateTime<Tz>, until: DateTime<Tz>, kwh: impl Fn(usize) -> String) -> String {
+    let mut text = "Fra,Til,KWH 60 Forbruk,Kvalitet\n".to_owned();
+    let (mut at, mut place) = (from, 0);
+    while at < until {
+        let next = at + chrono::TimeDelta::hours(1);
+        text.push_str(&format!("{},{},{},Målt\n", at.to_rfc3339(), next.to_rfc3339(), kwh(place)));
+        (at, place) = (next, place + 1);
+    }
+    text
+}
+
+fn midnight(day: NaiveDate) -> DateTime<Tz> {
+    Oslo.from_local_datetime(&day.and_hms_opt(0, 0, 0).unwrap()).unwrap()
+}
+
+async fn a_bill_waits_for_the_cost_price_of_its_month(place: Place) {
+    let plant = Plant::open(&place).await;
+    let ended = plant.charge().await.with_timezone(&Oslo);
+    let first = ended.date_naive().with_day(1).unwrap();
+    let (from, until) = (midnight(first), midnight(first.checked_add_months(Months::new(1)).unwrap()));
+    let last_day = midnight(until.date_naive().checked_sub_days(Days::new(1)).unwrap());
+    let hours = (until - from).num_hours();
+    let month = first.format("%Y-%m").to_string();
+
+    // Nobody knows what a kWh cost: the bill waits, and says for what.
+    plant.waits().await;
+    assert_eq!(plant.get("/api/v1/bills").await, json!([]));
+    let state = &plant.get(&format!("/api/v1/sites/oslo/costs/{month}")).await["cost_price"];
+    assert_eq!(state["waits_for"], "nobody has entered the costs of this month", "{state}");
+
+    // The costs alone do not make a price: 8 NOK for every hour of the month.
+    let entered = plant.costs(&month, &(hours * 8).to_string()).await;
+    assert_eq!((entered.status, &entered.json()["state"]), (200, &json!("waiting")), "{entered:?}");
+    // Nor do the values without the last day, which are taken all the same.
+    let most = plant.taken(&csv(from, last_day, |_| "10".to_owned())).await;
+    let price = &most["cost_prices"][0];
+    assert_eq!((&price["site"], &price["state"]), (&json!("oslo"), &json!("waiting")), "{most}");
+    let why = price["waits_for"].as_str().unwrap();
+    let from_then = last_day.format("%Y-%m-%d").to_string();
+    assert!(why.contains(POINT) && why.contains("has no values from") && why.contains(&from_then), "{why}");
+    assert_eq!(plant.get("/api/v1/bills").await, json!([]));
+
+    // 10 kWh an hour for 8 NOK: 0.80 a kWh, and 1.00 with its VAT.
+    let rest = plant.taken(&csv(last_day, until, |_| "10.000".to_owned())).await;
+    let price = &rest["cost_prices"][0];
+    assert_eq!((&price["net"], &price["with_vat"]), (&json!("0.8"), &json!("1")), "{rest}");
+    assert_eq!(price["energy_kwh"], (hours * 10).to_string(), "{rest}");
+    let bills = plant.until("/api/v1/bills", |all| !all.as_array().unwrap().is_empty()).await;
+    // 0.2 kWh at 1.00 and 0.25.
+    assert_eq!(bills[0]["total"], "0.25", "{bills}");
+
+    // The same file again says nothing new.
+    let again = plant.taken(&csv(last_day, until, |_| "10".to_owned())).await;
+    assert_eq!((&again["receipt"], &again["series"][0]["replaced"]), (&Value::Null, &json!(0)), "{again}");
+    assert_eq!(again["series"][0]["same"], (until - last_day).num_hours(), "{again}");
+
+    // A correction: the first hour took as much as all others and itself. The value before stays, and the bill is told of.
+    let more = (hours * 10 + 10).to_string();
+    let corrected = plant.taken(&csv(from, from + chrono::TimeDelta::hours(1), |_| more.clone())).await;
+    assert_eq!((&corrected["series"][0]["replaced"], &corrected["series"][0]["new"]), (&json!(1), &json!(0)));
+    assert_eq!(corrected["cost_prices"][0]["with_vat"], "0.5", "{corrected}");
+    let span = format!(
+        "from={}&until={}",
+        from.with_timezone(&Utc).format("%FT%TZ"),
+        (from + chrono::TimeDelta::hours(1)).with_timezone(&Utc).format("%FT%TZ")
+    );
+    let values = plant.get(&format!("/api/v1/meter-points/{POINT}/values?{span}&history=true")).await;
+    let shown: Vec<_> = values
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["kwh"].clone(), one["replaced_by"].clone()))
+        .collect();
+    assert_eq!(shown, [(json!("10"), corrected["receipt"].clone()), (json!(more), Value::Null)], "{values}");
+    let told = plant
+        .until("/api/v1/incidents?open=true", |all| {
+            all.as_array().unwrap().iter().any(|one| one["kind"] == "feed.changed")
+        })
+        .await;
+    let told = told.as_array().unwrap().iter().find(|one| one["kind"] == "feed.changed").unwrap().clone();
+    assert!(told["subject"].as_str().unwrap().starts_with("cost price"), "{told}");
+
+    // The bill was made from what was known then, and still comes out of it.
+    let house = plant.gateway.house.clone();
+    let billing = Billing::new(plant.gateway.store.clone(), house.clone(), house, Options::default());
+    let bill = bills[0]["id"].as_str().unwrap();
+    assert_eq!(billing.verify(&main(), bill).await.unwrap(), Verdict::Same);
+    // What it would be now, and the order for it.
+    let session = bills[0]["session"].as_str().unwrap();
+    let path = format!("/api/v1/sessions/{session}/correction");
+    assert_eq!(plant.get(&path).await["difference"], "-0.10");
+    let ordered =
+        plant.ask("POST", &path, "application/json", r#"{"reason":"the meter was read again"}"#).await;
+    assert_eq!(ordered.status, 201, "{ordered:?}");
+    assert_eq!(ordered.json()["total"], "-0.10");
+
+    // Costs that were entered wrongly: what was said first stays in the list.
+    let entered = plant.costs(&month, &(hours * 16).to_string()).await;
+    assert_eq!(entered.json()["with_vat"], "1", "{entered:?}");
+    let said = plant.get(&format!("/api/v1/sites/oslo/costs/{month}")).await;
+    assert_eq!(said["said"].as_array().unwrap().len(), 2, "{said}");
+    assert_eq!(said["said"][0]["costs"][0]["net"], (hours * 8).to_string(), "{said}");
+    plant.gateway.server.stop().await;
+}
+both!(a_bill_waits_for_the_cost_price_of_its_month);
+
+async fn what_cannot_be_is_refused_and_changes_nothing(place: Place) {
+    let plant = Plant::open(&place).await;
+    let day = midnight(NaiveDate::from_ymd_opt(2025, 10, 26).unwrap());
+    let next = midnight(NaiveDate::from_ymd_opt(2025, 10, 27).unwrap());
+    // The day on which the clock goes back has 25 hours.
+    let taken = plant.taken(&csv(day, next, |place| format!("{}.5", place + 1))).await;
+    assert_eq!(taken["series"][0]["new"], 25, "{taken}");
+    let known = plant.get("/api/v1/meter-points").await;
+    assert_eq!((&known[0]["values"], &known[0]["sites"]), (&json!(25), &json!(["oslo"])), "{known}");
+
+    let refused = |came: &Came, parts: &[&str]| {
+        assert_eq!(came.status, 422, "{came:?}");
+        assert!(parts.iter().all(|part| came.body.contains(part)), "{came:?}");
+    };
+    // A quarter of an hour that is known as a whole, though the file would be right by itself.
+    let quarter = "Fra,Til,KWH 15 Forbruk\n2025-10-26T00:00:00+02:00,2025-10-26T00:15:00+02:00,1\n";
+    refused(&plant.file(quarter).await, &["known as a whole", POINT]);
+    // All four quarters of it are more than the hour: they take its place.
+    let quarters: String = (0..4)
+        .map(|quarter| {
+            let time = |quarter: i64| (day + chrono::TimeDelta::minutes(15 * quarter)).to_rfc3339();
+            format!("{},{},0.{quarter}\n", time(quarter), time(quarter + 1))
+        })
+        .collect();
+    let taken = plant.taken(&format!("Fra,Til,KWH 15 Forbruk\n{quarters}")).await;
+    assert_eq!(taken["series"][0]["replaced"], 4, "{taken}");
+    // The plugin's own words, with the line.
+    refused(&plant.file("Fra,Til,KWH 60 Forbruk\nsomething\n").await, &["line 2", "elhub"]);
+    refused(&plant.file("").await, &["line 1"]);
+    let fetch = json!({ "point": POINT, "from": "2025-10-26T00:00:00Z", "until": "2025-10-27T00:00:00Z" });
+    let came = plant.ask("POST", "/api/v1/meter-values/fetch", "application/json", &fetch.to_string()).await;
+    refused(&came, &["give it files"]);
+    let none = plant.ask("POST", "/api/v1/meter-values?plugin=other", "text/csv", "x").await;
+    assert_eq!(none.status, 409, "{none:?}");
+    // Nothing of all that was kept.
+    assert_eq!(plant.get("/api/v1/meter-points").await[0]["values"], 28);
+    assert_eq!(plant.get("/api/v1/meter-values").await.as_array().unwrap().len(), 2);
+    for (month, net, part) in [("2025-13", "1", "2025-13"), ("2025-10", "many", "many")] {
+        let came = plant.costs(month, net).await;
+        assert!(came.status == 400 && came.body.contains(part), "{came:?}");
+    }
+    let strange = plant
+        .ask(
+            "PUT",
+            "/api/v1/sites/bergen/costs/2025-10",
+            "application/json",
+            r#"{"reason":"the invoices","costs":[{"label":"Power","net":"1","vat_rate":"25"}]}"#,
+        )
+        .await;
+    assert_eq!(strange.status, 404, "{strange:?}");
+    plant.gateway.server.stop().await;
+}
+both!(what_cannot_be_is_refused_and_changes_nothing);
+
+async fn values_go_out_through_the_plugin(place: Place) {
+    let plant = Plant::open(&place).await;
+    let day = midnight(NaiveDate::from_ymd_opt(2025, 3, 30).unwrap());
+    let next = midnight(NaiveDate::from_ymd_opt(2025, 3, 31).unwrap());
+    plant.taken(&csv(day, next, |place| format!("{}.25", place + 1))).await;
+    let span = "from=2025-03-29T23:00:00Z&until=2025-03-30T22:00:00Z";
+    // The day on which the clock goes forward has 23 hours; a file that was written reads as the same values.
+    for form in ["min-side", "min-side-local", "collected-data", "json"] {
+        let settings = if form == "collected-data" { 422 } else { 200 };
+        let path = format!("/api/v1/meter-points/{POINT}/file?form={form}&{span}");
+        let file = plant.ask("GET", &path, "application/json", "").await;
+        assert_eq!(file.status, settings, "{file:?}");
+        if settings == 200 {
+            assert!(file.head.to_lowercase().contains("content-disposition: attachment"), "{file:?}");
+            let again = plant.taken(&file.body).await;
+            assert_eq!(
+                (&again["series"][0]["same"], &again["receipt"]),
+                (&json!(23), &Value::Null),
+                "{again}"
+            );
+        }
+    }
+    // What cars took, by the hour, adds up to what they took.
+    plant.charge().await;
+    plant.until("/api/v1/sessions", |all| all[0]["energy_kwh"] == "0.2").await;
+    let hour = Utc::now().timestamp_millis().div_euclid(3_600_000) * 3_600_000;
+    let time = |ms: i64| DateTime::from_timestamp_millis(ms).unwrap().format("%FT%TZ").to_string();
+    // Of the hour that runs there is nothing yet; a quarter-hour before or now.
+    let path = format!(
+        "/api/v1/sites/oslo/charging-values?from={}&until={}&minutes=15",
+        time(hour - 7_200_000),
+        time(hour + 3_600_000)
+    );
+    let charged = plant.get(&path).await;
+    let kwh = |one: &Value| takst_engine::input::decimal(one["kwh"].as_str().unwrap()).unwrap();
+    let sum: Decimal = charged["values"].as_array().unwrap().iter().map(kwh).sum();
+    assert!(sum <= Decimal::new(2, 1) && !sum.is_sign_negative(), "{charged}");
+    assert_eq!(charged["open_sessions"], 0, "{charged}");
+    let file = plant.ask("GET", &format!("{path}&form=min-side"), "application/json", "").await;
+    assert!(file.status == 200 && file.body.starts_with("Fra,Til,KWH 15 Forbruk"), "{file:?}");
+    let odd = plant.ask("GET", &format!("{path}&form=min-side&point=123"), "application/json", "").await;
+    assert!(odd.status == 422 && odd.body.contains("18 digits"), "{odd:?}");
+    plant.gateway.server.stop().await;
+}
+both!(values_go_out_through_the_plugin);
