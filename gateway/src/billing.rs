@@ -24,7 +24,7 @@ mod verify;
 mod work;
 
 pub use affected::Affected;
-pub use decide::Decision;
+pub use decide::{Decision, REFUNDED};
 pub use difference::Difference;
 pub use issued::{Head, IssuedBy, from_json, minor, printed_number};
 pub use session::{session_text, state_word};

@@ -3,6 +3,7 @@
 use super::access::Wish;
 use super::sessions::Decision;
 use super::{Api, Body, Caller, Named, Problem, words};
+use crate::billing::REFUNDED;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -23,7 +24,7 @@ pub struct CorrectionDoc {
     pub currency: String,
     /// What all bills of the session come to together.
     pub billed: String,
-    /// By how much a correction would change that; `0` where the bills are right.
+    /// By how much a correction would change that; `0` where the bills are right, or none can be ordered (`hindrance`).
     pub difference: String,
     /// The correction as it would be issued, but for its number: all rows with what changes in them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,23 +52,22 @@ pub(super) async fn show(
 ) -> Result<Json<CorrectionDoc>, Problem> {
     caller.wants(Wish::SeeSessions)?;
     let found = api.house.difference(&caller.org, &id).await?;
-    let refunded = "money was given back for this session; a correction would charge it again";
     let (waits_since, why) = found.waits.unzip();
     let session = api.store.read().await?.session(&caller.org, &id).await?;
     let site = session.and_then(|session| session.site);
+    // What would be refused is not offered: ordering it says the same.
+    let hindrance = found.trouble.or_else(|| found.refunded.then(|| REFUNDED.to_owned()));
+    let offered = found.correction.filter(|_| hindrance.is_none());
     Ok(Json(CorrectionDoc {
         session: id,
         bill: found.bill,
         currency: found.currency,
         billed: found.billed,
-        difference: found
-            .correction
-            .as_ref()
-            .map_or_else(|| "0".to_owned(), |document| document.total.clone()),
-        correction: found.correction.and_then(|document| serde_json::to_value(document).ok()),
+        difference: offered.as_ref().map_or_else(|| "0".to_owned(), |document| document.total.clone()),
+        correction: offered.and_then(|document| serde_json::to_value(document).ok()),
         waits_since: waits_since.map(|at| api.text(&caller.org, site.as_deref(), at)),
         why,
-        hindrance: found.trouble.or_else(|| found.refunded.then(|| refunded.to_owned())),
+        hindrance,
     }))
 }
 

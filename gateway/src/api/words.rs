@@ -42,8 +42,14 @@ pub fn read_time(text: &str) -> Result<Instant, String> {
 /// In words.
 pub fn reason(text: &str) -> Result<(), String> {
     let letters = text.chars().filter(|letter| letter.is_alphanumeric()).count();
-    if letters < 3 || text.trim().chars().count() > 500 {
-        return Err("`reason` says in words why, in at most 500 characters".to_owned());
+    let length = text.trim().chars().count();
+    if letters < 3 {
+        return Err(format!(
+            "`reason` is too short: it has {letters} letters and digits, and needs 3 at least; say in words why, for whoever reads the audit log"
+        ));
+    }
+    if length > 500 {
+        return Err(format!("`reason` has {length} characters, and the most is 500"));
     }
     Ok(())
 }

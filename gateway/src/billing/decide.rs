@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use takst_engine::correction::{CorrectionError, refund};
 use takst_engine::units::Instant;
 
+/// Why the bill of a session is not corrected any more.
+pub const REFUNDED: &str = "money was given back for this session, and a correction would charge it again; what is still too much can be given back with a refund";
+
 /// Who decided, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Decision {
@@ -97,9 +100,7 @@ impl Billing {
             let bills = tx.session_bills(&job.org, &job.session).await?;
             let given = Given::read(bills)?;
             if given.is_refunded() {
-                return Err(store::Error::refused(
-                    "money was given back for this session; a correction would charge it again",
-                ));
+                return Err(store::Error::refused(REFUNDED));
             }
             let was = before(&stored);
             let version = tariff.clone().or_else(|| given.version(&stored));
@@ -174,8 +175,16 @@ impl Billing {
             let terms = RefundTerms { charges: charges.clone(), reason: decision.reason.clone() };
             let names =
                 charges.as_ref().map(|charges| charges.iter().map(String::as_str).collect::<Vec<_>>());
-            let credit = refund(document, given.earlier(), names.as_deref(), &terms.reason)
-                .map_err(|error| store::Error::refused(error.to_string()))?;
+            let credit = refund(document, given.earlier(), names.as_deref(), &terms.reason);
+            let credit = credit.map_err(|error| match error {
+                CorrectionError::Nothing if given.is_refunded() => store::Error::refused(
+                    "all that was billed for this session was given back already; nothing is left to give back",
+                ),
+                CorrectionError::Nothing => {
+                    store::Error::refused("the session's bills come to nothing; there is nothing to give back")
+                }
+                error => store::Error::refused(error.to_string()),
+            })?;
             let seller = super::first::seller(job, &stored).map_err(refused)?;
             let mut hashes = given.hashes.last().cloned().unwrap_or_default();
             hashes.refund = Some(terms);

@@ -5,7 +5,7 @@ use crate::store_support::*;
 use std::sync::Arc;
 use takst_engine::Standing;
 use takst_engine::units::Instant;
-use takst_gateway::billing::{Options, Outcome, Verdict, from_json};
+use takst_gateway::billing::{Options, Outcome, REFUNDED, Verdict, from_json};
 use takst_gateway::store::*;
 
 async fn open(place: &Place) -> (Store, Arc<House>) {
@@ -125,10 +125,11 @@ async fn a_feed_is_corrected(place: Place) {
     let refund = bills.refund(&org(), "a", None, decision("the charger was broken"), later).await.unwrap();
     assert_eq!((refund.kind, refund.revision, refund.number, refund.total), (BillKind::Refund, 3, 4, -80));
     assert_eq!(bills.verify(&org(), &refund.id).await.unwrap(), Verdict::Same);
-    assert!(bills.refund(&org(), "a", None, decision("again"), later).await.is_err());
+    let again = bills.refund(&org(), "a", None, decision("again"), later).await.unwrap_err();
+    assert!(again.to_string().contains("was given back already; nothing is left"), "{again}");
     // A correction now would charge it again.
     let error = bills.reprice(&org(), "a", None, decision("x"), later).await.unwrap_err();
-    assert!(error.to_string().contains("given back"), "{error}");
+    assert!(error.to_string().contains(REFUNDED), "{error}");
     let bill_b = bills_of(&store, "b").await.remove(0);
     let part =
         bills.refund(&org(), "b", Some(vec!["energi".into()]), decision("x"), later).await.unwrap_err();

@@ -185,7 +185,24 @@ fn a_bill_that_would_be_another_one_waits_for_a_person() {
             (back.status, &back.body["kind"], &back.body["total"]),
             (201, &json!("correction"), &json!("-22.00"))
         );
-        assert_eq!(office.ask("POST", &refund(&one), json!({"reason": "again"})).await.status, 409);
+        let twice = office.ask("POST", &refund(&one), json!({"reason": "again"})).await;
+        assert_eq!(twice.status, 409);
+        assert!(twice.body.to_string().contains("nothing is left to give back"), "{twice:?}");
+        // What is refused is not offered either, and in the same words.
+        let correction = format!("/v1/sessions/{}/correction", one.id);
+        let shown = office.get(&correction).await;
+        assert_eq!((&shown["difference"], shown.get("correction")), (&json!("0"), None), "{shown}");
+        let hindrance = shown["hindrance"].as_str().unwrap();
+        assert!(hindrance.contains("money was given back"), "{shown}");
+        let ordered = office.ask("POST", &correction, json!({"reason": "as it should be"})).await;
+        assert_eq!(ordered.status, 409, "{ordered:?}");
+        assert!(ordered.body.to_string().contains(hindrance), "{ordered:?}");
+        let short = office.ask("POST", &correction, json!({"reason": "x1"})).await;
+        assert_eq!(short.status, 400, "{short:?}");
+        assert!(
+            short.body.to_string().contains("too short: it has 2 letters and digits, and needs 3"),
+            "{short:?}"
+        );
         let all = office.ask("POST", &refund(&other), json!({"reason": "the charger was broken"})).await;
         assert_eq!((all.status, &all.body["total"]), (201, &json!("-20.00")));
         office.gateway.server.stop().await;
