@@ -6,6 +6,7 @@ use super::machine::Event;
 use super::owed::{Owed, is_open};
 use super::plan::{self, New, key_of};
 use super::provider::{Money, SaveRequest};
+use super::run::missed_no_more;
 use crate::billing::from_json;
 use crate::ledger::debtor;
 use crate::store::{
@@ -100,6 +101,7 @@ impl Outbox {
                     fields.insert("reason".to_owned(), decision.reason.clone().into());
                 }
                 audit(tx, &owner, (what, &after.id, &decision.by), (&short(&before), &doc), now).await?;
+                missed_no_more(tx, &owner, &after, now).await?;
                 Ok(after)
             })
             .await?;

@@ -40,9 +40,25 @@ const OPEN: [IntentState; 5] = [
 ];
 
 const NO_PLUGIN: &str = "plugin.missing";
+// What stands at the intents that wait for it.
+const MISSED: &str = "plugin-missing";
 
 fn no_plugin(plugin: &str) -> Alert<'_> {
     Alert { subject: plugin, kind: NO_PLUGIN, severity: "error" }
+}
+
+/// An intent is over: when it was the last one that a plugin was missed for, nobody misses it any more.
+pub(super) async fn missed_no_more(
+    tx: &mut Tx,
+    org: &OrgId,
+    row: &Intent,
+    now: Instant,
+) -> Result<(), Error> {
+    if row.finished_at.is_none() || tx.has_open_intent_with(org, &row.plugin, MISSED).await? {
+        return Ok(());
+    }
+    let document = json!({ "plugin": row.plugin, "reason": "nothing waits for it any more" });
+    tx.settle(org, no_plugin(&row.plugin), &document, now).await.map(drop)
 }
 
 /// How a plugin stands.
@@ -305,7 +321,7 @@ impl Outbox {
                 None => row.plugin.clone(),
             };
             let text = format!("the plugin {which} is not there; install it, or give its payments up");
-            let (code, detail) = (Some("plugin-missing".to_owned()), Some(text.clone()));
+            let (code, detail) = (Some(MISSED.to_owned()), Some(text.clone()));
             tx.update_intent(&owner, &Intent { next_at: later, code, detail, updated_at: now, ..locked })
                 .await?;
             let document = json!({ "plugin": row.plugin, "version": row.version, "reason": text });
@@ -316,7 +332,7 @@ impl Outbox {
 
     // It is there: what was opened for want of it is closed.
     async fn found(&self, org: &OrgId, row: &Intent, now: Instant) -> Result<(), Error> {
-        if row.code.as_deref() != Some("plugin-missing") {
+        if row.code.as_deref() != Some(MISSED) {
             return Ok(());
         }
         let (owner, plugin) = (org.clone(), row.plugin.clone());

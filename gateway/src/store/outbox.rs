@@ -323,6 +323,20 @@ impl Reader {
         self.rows(org, sql, args![]).await?.iter().map(|row| row.get(0)).collect()
     }
 
+    /// Whether an intent of a plugin that is not over has this word for what is wrong with it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_open_intent_with(
+        &mut self,
+        org: &OrgId,
+        plugin: &str,
+        code: &str,
+    ) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM outbox WHERE org = $1 AND plugin = $2 AND code = $3 AND finished_at IS NULL LIMIT 1";
+        Ok(self.row(org, sql, args![plugin, code]).await?.is_some())
+    }
+
     /// How many intents are in each state, by plugin.
     ///
     /// # Errors

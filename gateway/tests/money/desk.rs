@@ -6,7 +6,7 @@ use crate::store_support::*;
 use std::sync::Arc;
 use takst_engine::units::Instant;
 use takst_gateway::outbox::machine::Rules;
-use takst_gateway::outbox::provider::{ProviderInstrument, Status};
+use takst_gateway::outbox::provider::{NoProviders, ProviderInstrument, Status};
 use takst_gateway::outbox::{Decision, Gate, Limits, Options, Outbox, Saving};
 use takst_gateway::store::*;
 
@@ -162,6 +162,29 @@ async fn what_was_asked_stays_with_its_version(place: Place) {
     assert!(store.read().await.unwrap().open_incidents(&org()).await.unwrap().is_empty());
 }
 both!(what_was_asked_stays_with_its_version);
+
+async fn a_plugin_is_missed_until_nothing_waits_for_it(place: Place) {
+    let store = open(&place).await;
+    let outbox = Outbox::new(store.clone(), Arc::new(NoProviders), options());
+    issue(&store, &org(), ("s1", "d1"), (1, 100), at(0)).await;
+    issue(&store, &org(), ("s2", "d2"), (2, 100), at(0)).await;
+    outbox.look(at(0)).await.unwrap();
+    let missed = async || {
+        let open = store.read().await.unwrap().open_incidents(&org()).await.unwrap();
+        open.iter().filter(|incident| incident.kind == "plugin.missing").count()
+    };
+    let rows = intents(&store, &org()).await;
+    assert_eq!(rows.len(), 2);
+    assert!(rows.iter().all(|row| row.code.as_deref() == Some("plugin-missing")), "{rows:?}");
+    assert_eq!(missed().await, 1);
+    // One is given up: the other still needs it.
+    for (row, left) in rows.iter().zip([1, 0]) {
+        let decision = Decision { by: "anna".to_owned(), reason: "paid in cash".to_owned() };
+        outbox.give_up(&org(), &row.id, decision, at(1_000)).await.unwrap();
+        assert_eq!(missed().await, left);
+    }
+}
+both!(a_plugin_is_missed_until_nothing_waits_for_it);
 
 async fn odd_amounts_are_held_for_a_person(place: Place) {
     let store = open(&place).await;
