@@ -103,6 +103,31 @@ fn a_plugin_is_built_checked_run_and_tested() {
 }
 
 #[test]
+fn a_manifest_is_looked_at_before_anything_is_built() {
+    let dir = tempfile::tempdir().unwrap();
+    let parent = dir.path().display().to_string();
+    assert_eq!(takst(&["plugin", "new", "--lang", "python", "--in", &parent, "my-prices"]).code, 0);
+    let folder = dir.path().join("my-prices");
+    let manifest = std::fs::read_to_string(folder.join("plugin.toml")).unwrap();
+    std::fs::write(folder.join("plugin.toml"), manifest.replace("author", "auhtor")).unwrap();
+    let key = dir.path().join("a.key").display().to_string();
+    assert_eq!(takst(&["plugin", "sign", "--new-key", &key, "--no-password"]).code, 0);
+    let folder = folder.display().to_string();
+    for arguments in [vec!["build", &folder], vec!["check", &folder], vec!["sign", &folder, "--key", &key]] {
+        let ran = takst(&[&["plugin"], &arguments[..]].concat());
+        assert_eq!(ran.code, 1, "{arguments:?}: {}", ran.err);
+        assert!(ran.err.contains("auhtor") && !ran.err.contains("building"), "{}", ran.err);
+    }
+    // Nothing was fetched or built, and what builds says so.
+    let built = PathBuf::from(&folder).join("build");
+    assert!(!built.exists());
+    std::fs::write(PathBuf::from(&folder).join("plugin.toml"), manifest).unwrap();
+    std::fs::write(PathBuf::from(&folder).join("plugin.c"), "").unwrap();
+    let both = takst(&["plugin", "check", &folder]);
+    assert!(both.code == 1 && both.err.contains("one language"), "{}", both.err);
+}
+
+#[test]
 fn what_new_writes_can_be_read() {
     let dir = tempfile::tempdir().unwrap();
     let parent = dir.path().display().to_string();
@@ -265,11 +290,12 @@ fn a_package_is_installed_granted_and_upgraded() {
     desk.refused(&["install", "1.0.0.plugin", "--trust", "a.pub"], 2, "say what it may");
     let install = ["install", "1.0.0.plugin", "--trust", "a.pub", "--grant", "none"];
     // A setting that it does not have: neither its package nor its grant stays behind.
-    desk.refused(
-        &[&install[..], &["--set", "adress=https://x.example"]].concat(),
-        1,
-        "did you mean `address`",
-    );
+    // What was written on the command line is named, not a line of a file that is not written.
+    let said = [&install[..], &["--set", "adress=https://x.example", "--secret", "key=env:KEY"]].concat();
+    desk.refused(&said, 1, "`--set adress=https://x.example`");
+    desk.refused(&said, 1, "did you mean `address`");
+    desk.refused(&said, 1, "`--secret key=...`: hvakosterstrommen has no secrets");
+    assert!(!desk.text("takst.toml").contains("adress"));
     desk.refused(&[&install[..], &["--secret", "token=abc"]].concat(), 2, "no place on a command line");
     let done = desk.fine(&install);
     assert!(done.out.contains("may not  call {{setting:address}}"), "{}", done.out);

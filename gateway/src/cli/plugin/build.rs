@@ -29,7 +29,7 @@ struct Built {
 impl Build {
     /// Does it.
     pub fn run(&self, out: &mut Out) -> Result<Exit, Failure> {
-        let bytes = load::build(&self.folder)?;
+        let bytes = load::build(&self.folder, out)?;
         let built = Built {
             file: load::built(&self.folder),
             bytes: bytes.len(),

@@ -56,7 +56,7 @@ impl Run {
             }
             None => Value::Object(serde_json::Map::new()),
         };
-        let (host, code) = load::code(&self.folder)?;
+        let (host, code) = load::code(&self.folder, out)?;
         let plugin = self.said.plugin(&host, &code)?;
         let context = if self.record.is_some() { Context::recorded() } else { Context::default() };
         let runtime = tokio::runtime::Builder::new_current_thread()

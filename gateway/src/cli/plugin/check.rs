@@ -40,7 +40,7 @@ impl Check {
     /// Does it.
     pub fn run(&self, out: &mut Out) -> Result<Exit, Failure> {
         let signed_by = self.signed_by()?;
-        let (_, code) = load::code(&self.path)?;
+        let (_, code) = load::code(&self.path, out)?;
         let manifest = &code.manifest;
         let grant = Grant::all(manifest);
         let capabilities: Vec<&'static str> =

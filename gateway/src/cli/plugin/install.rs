@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use takst_plugins::manifest::Capability;
+use takst_plugins::manifest::{Capability, Manifest};
 use takst_plugins::package::Package;
 
 /// Put a package into the set-up of a gateway
@@ -72,6 +72,7 @@ impl Install {
             )));
         }
         let (signed_by, keys) = self.vouched(&package, &home)?;
+        self.fits(manifest)?;
         let Some(answer) = &self.grant else { return self.asked(&package, out) };
         let grant = answer.grant(manifest)?;
         let (file, granted) = (format!("plugins/{}", file_name(&package)), home::grant_file(&id));
@@ -117,6 +118,40 @@ impl Install {
             out.hint(&next);
         }
         Ok(Exit::Fine)
+    }
+
+    // What was said on the command line is held against the manifest here: the line of the set-up that it would stand in is not written yet.
+    fn fits(&self, manifest: &Manifest) -> Result<(), Failure> {
+        let mut wrong: Vec<String> = Vec::new();
+        for found in manifest.check_settings(&self.settings).into_iter().filter(|found| found.error) {
+            let given = self.settings.iter().find(|(name, _)| *name == found.setting);
+            let near =
+                takst_engine::input::nearest(&found.setting, manifest.settings.keys().map(String::as_str));
+            let near = near.filter(|near| *near != found.setting);
+            wrong.push(match given {
+                Some((name, value)) => {
+                    let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
+                    format!("`--set {name}={value}`: {}{near}", found.text)
+                }
+                None => format!("`--set {}=VALUE` is {}", found.setting, found.text),
+            });
+        }
+        let known: Vec<&str> = manifest.secrets.keys().map(String::as_str).collect();
+        for (name, _) in self.secrets.iter().filter(|(name, _)| !known.contains(&name.as_str())) {
+            wrong.push(match known.as_slice() {
+                [] => format!("`--secret {name}=...`: {} has no secrets", manifest.id),
+                known => format!(
+                    "`--secret {name}=...`: {} has no such secret, it has: {}",
+                    manifest.id,
+                    known.join(", ")
+                ),
+            });
+        }
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        wrong.push("nothing was changed".to_owned());
+        Err(Failure::Input(wrong.join("\n")))
     }
 
     // Who has signed it; and the keys that are trusted from now on, if there is a new one.

@@ -2,10 +2,11 @@
 
 use super::super::failure::Failure;
 use super::super::files;
+use super::super::out::Out;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use takst_plugin_build::{BuildError, Project};
+use takst_plugin_build::{BuildError, Language, Project};
 use takst_plugins::grant::Grant;
 use takst_plugins::kv;
 use takst_plugins::load::{Code, LARGEST};
@@ -48,8 +49,9 @@ pub(super) fn manifest(folder: &Path) -> Result<Manifest, Failure> {
     Manifest::read(&path.display().to_string(), &text).map_err(|errors| Failure::Input(errors.to_string()))
 }
 
-/// The component of a folder; built first, if its source is there and nothing was built yet.
-pub(super) fn component(folder: &Path) -> Result<Vec<u8>, Failure> {
+// The component of a folder; built first, if its source is there and nothing was built yet. Its manifest has been read before: what is wrong
+// with that is said before anything is downloaded.
+fn component(folder: &Path, out: &mut Out) -> Result<Vec<u8>, Failure> {
     for place in PLACES.map(|place| folder.join(place)) {
         match std::fs::read(&place) {
             Ok(bytes) => return Ok(bytes),
@@ -57,24 +59,41 @@ pub(super) fn component(folder: &Path) -> Result<Vec<u8>, Failure> {
             Err(error) => return Err(Failure::Io(format!("{}: {error}", place.display()))),
         }
     }
-    build(folder)
+    compile(folder, out)
 }
 
-/// Builds a folder and keeps the component in it.
-pub(super) fn build(folder: &Path) -> Result<Vec<u8>, Failure> {
-    let bytes = Project::open(folder).and_then(|project| project.build()).map_err(failure)?;
+/// Builds a folder and keeps the component in it, if its manifest is right.
+pub(super) fn build(folder: &Path, out: &mut Out) -> Result<Vec<u8>, Failure> {
+    manifest(folder)?;
+    compile(folder, out)
+}
+
+// It can take minutes the first time, so it says what it does.
+fn compile(folder: &Path, out: &mut Out) -> Result<Vec<u8>, Failure> {
+    let project = Project::open(folder).map_err(failure)?;
+    let tools = match project.language() {
+        Language::Rust => {
+            "with cargo; the first time it fetches crates, and the target for WebAssembly where it is missing"
+        }
+        Language::JavaScript => "with componentize-qjs, which npm fetches the first time",
+        Language::Python => "with componentize-py, which is fetched from PyPI the first time",
+        Language::C => "with ziglang, which is fetched from PyPI the first time",
+    };
+    out.message(&format!("building {} {tools}", folder.display()));
+    let bytes = project.build().map_err(failure)?;
     let place = built(folder);
     std::fs::write(&place, &bytes).map_err(|error| Failure::Io(format!("{}: {error}", place.display())))?;
     Ok(bytes)
 }
 
 /// A folder as a package, not signed yet.
-pub(super) fn pack(folder: &Path) -> Result<Package, Failure> {
+pub(super) fn pack(folder: &Path, out: &mut Out) -> Result<Package, Failure> {
+    manifest(folder)?;
     let path = folder.join(manifest::FILE);
     let text = std::fs::read_to_string(&path).map_err(|error| {
         Failure::Io(format!("{}: {error}; a plugin is a folder with a plugin.toml", path.display()))
     })?;
-    Package::pack(&text, component(folder)?).map_err(|error| wrong(folder, &error))
+    Package::pack(&text, component(folder, out)?).map_err(|error| wrong(folder, &error))
 }
 
 /// A package as it was read from a file.
@@ -96,12 +115,13 @@ pub(super) fn wrong(path: &Path, error: &PackageError) -> Failure {
 }
 
 /// Compiles a folder or a package, or says why it cannot be.
-pub(super) fn code(path: &Path) -> Result<(Host, Arc<Code>), Failure> {
+pub(super) fn code(path: &Path, out: &mut Out) -> Result<(Host, Arc<Code>), Failure> {
     if path.is_file() {
         let package = package(path)?;
         return compiled(path, &package.manifest, &package.wasm);
     }
-    compiled(path, &manifest(path)?, &component(path)?)
+    let manifest = manifest(path)?;
+    compiled(path, &manifest, &component(path, out)?)
 }
 
 /// Compiles a component, or says why it cannot be.

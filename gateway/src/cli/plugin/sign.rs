@@ -63,7 +63,7 @@ impl Sign {
         };
         let signer = signer(key)?;
         let is_package = path.is_file();
-        let mut package = if is_package { load::package(path)? } else { load::pack(path)? };
+        let mut package = if is_package { load::package(path)? } else { load::pack(path, out)? };
         // What no gateway would take is not signed.
         load::compiled(path, &package.manifest, &package.wasm)?;
         signer.sign(&mut package).map_err(|error| Failure::Input(error.to_string()))?;

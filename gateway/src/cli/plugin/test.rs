@@ -40,7 +40,7 @@ pub(super) struct Row {
 impl Test {
     /// Does it.
     pub fn run(&self, out: &mut Out) -> Result<Exit, Failure> {
-        let rows = replayed(&self.folder.join("tapes"), || load::code(&self.folder))?;
+        let rows = replayed(&self.folder.join("tapes"), || load::code(&self.folder, out))?;
         if out.json() {
             out.document(&rows)?;
         } else {
