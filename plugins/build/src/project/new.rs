@@ -114,6 +114,17 @@ mod tests {
     }
 
     #[test]
+    fn the_guide_has_the_version_that_a_new_plugin_has() {
+        let guide = include_str!("../../../GUIDE.md");
+        for (folder, files) in [RUST, JAVASCRIPT, PYTHON, C] {
+            let (_, manifest) = files.iter().find(|(name, _)| *name == "plugin.toml").unwrap();
+            let line = manifest.lines().find_map(|line| line.strip_prefix("version = \"")).unwrap();
+            let version = line.trim_end_matches('"');
+            assert!(guide.contains(&format!("my-prices-{version}.plugin")), "{folder}: {version}");
+        }
+    }
+
+    #[test]
     fn a_name_that_cannot_be_is_refused_before_anything_is_written() {
         let parent = tempfile::tempdir().unwrap();
         for name in ["", "My", "../x", "1x", "a_b", "x-", &"x".repeat(51)] {

@@ -2,7 +2,8 @@
 
 use crate::support::{ACTOR, host, installation, manifest};
 use takst_plugins::grant::Grant;
-use takst_plugins::manifest::Manifest;
+use takst_plugins::limits::{Limits, Wishes};
+use takst_plugins::manifest::{Capability, Manifest};
 
 fn wrong(text: &str) -> String {
     Manifest::read("plugin.toml", text).unwrap_err().to_string()
@@ -129,4 +130,81 @@ fn settings_are_looked_at() {
     );
     assert!(says(&[("mode", "live"), ("gate", "https://u:p@a.b")])[0].contains("is not an address"));
     assert!(says(&[("mode", "live"), ("fast", "true")])[0].contains("neither `yes` nor `no`"));
+}
+
+// The keys that a table of the manifest may have, as the reader itself says them of one that it does not know.
+fn known_keys(text: &str) -> Vec<String> {
+    let said = wrong(text);
+    let (_, known) = said.split_once("expected ").unwrap_or_else(|| panic!("{said}"));
+    let mut keys: Vec<String> = known.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    keys.sort();
+    keys
+}
+
+// The first column of the first table behind a heading, sorted; with the other columns.
+fn rows(chapter: &str, heading: &str) -> Vec<Vec<String>> {
+    let (_, rest) = chapter.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("{heading}"));
+    let table =
+        rest.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    let mut rows: Vec<Vec<String>> = table
+        .skip(2)
+        .map(|line| {
+            line.trim_matches('|')
+                .split(" | ")
+                .map(|cell| cell.trim().trim_matches('|').trim().to_owned())
+                .collect()
+        })
+        .collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn the_manual_has_every_key_and_no_other() {
+    let chapter = include_str!("../../../MANIFEST.md");
+    let head = "id = \"x1\"\nversion = \"1.0.0\"\ninterface = \"1.0.0\"\ndescription = \"x\"\nauthor = \"x\"\ncapabilities = [\"notifier\"]\n";
+    for (heading, table) in [
+        ("The plugin", ""),
+        ("[[http]]", "[[http]]\n"),
+        ("[secrets.NAME]", "[secrets.x]\n"),
+        ("[settings.NAME]", "[settings.x]\n"),
+        ("[limits]", "[limits]\n"),
+        ("[schedule]", "[schedule]\n"),
+        ("[wasm]", "[wasm]\n"),
+    ] {
+        let known = known_keys(&format!("{head}{table}nonsense = 1\n"));
+        assert!(!known.is_empty(), "{heading}");
+        let told: Vec<String> =
+            rows(chapter, heading).iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
+        assert_eq!(told, known, "the chapter {heading} of plugins/MANIFEST.md");
+    }
+    // Every world has a line.
+    for capability in Capability::ALL {
+        let line = format!("| `{}` | `{}` |", capability.name(), capability.interface());
+        assert!(chapter.contains(&line), "{line}");
+    }
+    // The example is one.
+    let example = chapter.split("```").nth(1).unwrap().strip_prefix("toml\n").unwrap();
+    Manifest::read("plugin.toml", example).unwrap_or_else(|errors| panic!("{errors}"));
+}
+
+#[test]
+fn the_manual_says_the_limits_as_they_are() {
+    let chapter = include_str!("../../../MANIFEST.md");
+    let usual = Limits::default();
+    // Who asks for everything and is granted everything has the most.
+    let all = "memory = \"9999 GiB\"\nfuel = 9000000000000000\ncpu = \"9999 min\"\nwall = \"9999 min\"\ninput = \"9999 GiB\"\noutput = \"9999 GiB\"\nrequests = 4000000000\nanswers = \"9999 GiB\"\nlog = \"9999 GiB\"\nkv = \"9999 GiB\"\n";
+    let wishes: Wishes = toml::from_str(all).unwrap();
+    let (most, missing) = Limits::effective(&wishes, &wishes);
+    assert!(missing.is_empty(), "{missing:?}");
+    let told: Vec<[String; 3]> = rows(chapter, "[limits]")
+        .into_iter()
+        .map(|row| [row[0].trim_matches('`').to_owned(), row[2].clone(), row[3].clone()])
+        .collect();
+    macro_rules! lines {
+        ($($field:ident)*) => { vec![$([stringify!($field).to_owned(), usual.$field.to_string(), most.$field.to_string()]),*] };
+    }
+    let mut known = lines!(memory fuel cpu wall input output requests answers log kv);
+    known.sort();
+    assert_eq!(told, known);
 }
