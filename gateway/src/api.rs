@@ -10,6 +10,7 @@ mod chargers;
 mod corrections;
 mod events;
 mod incidents;
+mod invoices;
 mod keys;
 mod ledger;
 mod meters;
@@ -294,6 +295,13 @@ pub fn router(api: Api) -> Router {
         .route("/payments/{id}", get(payments::one))
         .route("/payments/{id}/cancel", post(payments::cancel))
         .route("/drivers/{id}/instruments", get(payments::instruments).post(payments::save))
+        .route("/invoices", get(invoices::list))
+        .route("/invoices/{id}", get(invoices::one))
+        .route("/invoices/{id}/document", get(invoices::document))
+        .route("/invoices/{id}/page", get(invoices::page))
+        .route("/invoices/{id}/printed", post(invoices::printed))
+        .route("/invoices/{id}/send", post(invoices::send))
+        .route("/bills/{id}/received", post(invoices::received))
         .route("/reminders", get(reminders::list).post(reminders::create))
         .route("/reminders/{id}/cancel", post(reminders::cancel))
         .route("/outbox", get(outbox::list))

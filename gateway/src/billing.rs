@@ -60,6 +60,11 @@ pub trait Sellers: Send + Sync + 'static {
     fn instrument(&self, _org: &OrgId, _driver: &str) -> Option<String> {
         None
     }
+
+    /// How a seller's invoices are sent, where this driver pays by invoice.
+    fn invoicing(&self, _org: &OrgId, _seller: &str, _driver: &str) -> Option<crate::invoicing::Terms> {
+        None
+    }
 }
 
 /// A legal entity that issues bills.

@@ -16,6 +16,7 @@ use crate::desk::rules::{
     Asker, ChargerRules, EvseRules, House as HouseRules, Rules, Security, TariffChoice, Unknown,
 };
 use crate::feeds::Expected;
+use crate::invoicing::{Kid, Terms};
 use crate::ocpp::Dialect;
 use crate::ocpp::Habits;
 use crate::sessions::Waits;
@@ -557,6 +558,32 @@ impl Sellers for House {
         let state = self.state();
         let found = state.loaded.setup.document().drivers.iter().find(|known| known.id == *driver)?;
         found.instrument.clone()
+    }
+
+    fn invoicing(&self, org: &OrgId, seller: &str, driver: &str) -> Option<Terms> {
+        if *org != self.org {
+            return None;
+        }
+        let state = self.state();
+        let document = state.loaded.setup.document();
+        let driver = document.drivers.iter().find(|known| known.id == *driver)?;
+        if driver.pays_by != setup::PaysBy::Invoice {
+            return None;
+        }
+        let seller = document.sellers.iter().find(|known| known.id == *seller)?;
+        let invoices = seller.invoices.as_ref()?;
+        let length = usize::try_from(invoices.kid_length).unwrap_or_default();
+        let endpoint = invoices.payer_endpoint.as_ref().and_then(|text| text.split_once(':'));
+        Some(Terms {
+            channel: invoices.channel.as_ref().map(ToString::to_string),
+            due_days: seller.due_days,
+            account: invoices.account.clone(),
+            bic: invoices.bic.clone(),
+            kid: invoices.kid.map(|check| Kid { mod11: check == setup::KidCheck::Mod11, length }),
+            in_foretaksregisteret: invoices.in_foretaksregisteret,
+            payer_endpoint: endpoint.map(|(scheme, id)| (scheme.to_owned(), id.to_owned())),
+            country: seller.address.country.clone().unwrap_or_default(),
+        })
     }
 }
 

@@ -20,6 +20,7 @@ pub mod gateway;
 pub mod house;
 pub mod hub;
 pub mod invoices;
+pub mod invoicing;
 pub mod ledger;
 pub mod link;
 pub mod live;

@@ -23,17 +23,19 @@ pub mod machine;
 mod owed;
 mod plan;
 pub mod provider;
+mod received;
 mod run;
 mod said;
 
 pub use backoff::Backoff;
 pub use breaker::{Breaker, Gate, Limits};
 pub use decide::{Decision, Refused, Saving};
-pub use intent::{RefundRequest, Request};
+pub use intent::{RecallRequest, RefundRequest, Request, Wanted, new};
 pub use machine::Rules;
 pub use owed::{Owed, is_open, message};
 pub use plan::{Credited, Terms, issued};
 pub use provider::{NoProviders, PaymentProvider, Pin, Providers};
+pub use received::Received;
 pub use run::PluginState;
 pub use said::{Asked, Meaning, meaning};
 

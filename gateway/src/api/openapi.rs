@@ -1,7 +1,7 @@
 //! The description of the API.
 
 use super::{
-    bills, campaigns, chargers, corrections, events, incidents, keys, ledger, meters, orders, outbox,
+    bills, campaigns, chargers, corrections, events, incidents, invoices, keys, ledger, meters, orders, outbox,
     payments, plugins, prices, reminders, sessions, setup, tariffs,
 };
 use axum::Json;
@@ -20,6 +20,7 @@ use utoipa::{Modify, OpenApi};
         setup::whole, setup::section, setup::put_single, setup::patch_single, setup::thing, setup::put, setup::patch,
         setup::remove, setup::erase, tariffs::list, tariffs::one, tariffs::put, tariffs::remove,
         payments::list, payments::one, payments::of_bill, payments::pay, payments::cancel, payments::instruments, payments::save,
+        invoices::list, invoices::one, invoices::document, invoices::page, invoices::printed, invoices::send, invoices::received,
         reminders::list, reminders::create, reminders::cancel,
         outbox::list, outbox::one, outbox::retry, outbox::give_up, outbox::plugins,
         plugins::list,

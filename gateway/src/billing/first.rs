@@ -5,7 +5,7 @@ use super::issued::{Head, to_json};
 use super::work::{Hashes, Subject, Trouble, Worked};
 use super::{CHANGED, Job, Outcome, Seller, again};
 use crate::store::{self, Bill, BillKind, Billing, NewBill, Preview, StandingChange, Tx, WaitingFor};
-use crate::{ledger, outbox};
+use crate::{invoicing, ledger, outbox};
 use serde_json::json;
 use takst_engine::Standing;
 use takst_engine::calendar_time::utc_text;
@@ -182,8 +182,13 @@ pub(super) async fn put(
     let bill = tx.issue_bill(&job.org, &new, moves, event, make).await?;
     // The ledger and what is to be asked of others stand or fall with the bill.
     ledger::book_bill(tx, &job.org, &bill, &document, job.now).await?;
-    let terms = seller.payments.clone().map(|plugin| {
-        let driver = document.payer.as_deref().or(document.driver.as_deref());
+    let driver = document.payer.as_deref().or(document.driver.as_deref());
+    let invoicing = driver.and_then(|driver| job.setup.sellers.invoicing(&job.org, &seller.id, driver));
+    let goes = (invoicing.as_ref(), zone);
+    let by_invoice = invoicing::issued(tx, &job.org, &bill, &document, goes, job.now).await?;
+    // What is paid by invoice is not taken from a card besides. What was paid before goes back the way it came.
+    let charged = seller.payments.clone().filter(|_| !by_invoice);
+    let terms = charged.map(|plugin| {
         let instrument = driver.and_then(|driver| job.setup.sellers.instrument(&job.org, driver));
         outbox::Terms { plugin, instrument }
     });

@@ -2,7 +2,7 @@
 //! is different from before, for the audit log.
 
 use super::SetupError;
-use crate::setup::{Catalogue, Change, Document, Loaded, TokenState, What, changes};
+use crate::setup::{Address, Catalogue, Change, Document, Loaded, TokenState, What, changes};
 use crate::store::{
     AuditEntry, Driver, Lane, NewEvent, OrgId, Person, Registration, Store, TariffVersion, Token, new_id,
 };
@@ -34,6 +34,7 @@ pub(super) struct Before {
 impl Before {
     /// The set-up that was in force until now.
     pub fn of(before: &Loaded, after: &Loaded) -> Self {
+        let none = Address { street: None, postcode: None, city: None, country: None };
         let different = |person: &crate::setup::Person| {
             let old = before.people.iter().find(|old| old.driver == person.driver);
             let differs = |get: fn(&crate::setup::Person) -> &Option<String>| match old {
@@ -45,6 +46,10 @@ impl Before {
                 ("email", differs(|person| &person.email)),
                 ("phone", differs(|person| &person.phone)),
                 ("language", differs(|person| &person.language)),
+                ("birth_date", differs(|person| &person.birth_date)),
+                ("national_id", differs(|person| &person.national_id)),
+                ("company_number", differs(|person| &person.company_number)),
+                ("address", old.map_or(&none, |old| &old.address) != &person.address),
             ];
             let keys: Vec<_> = keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect();
             (old != Some(person)).then(|| (person.driver.to_string(), keys))
@@ -139,7 +144,11 @@ pub(super) async fn take_in(
             name: person.name.clone(),
             email: person.email.clone(),
             phone: person.phone.clone(),
-            document: serde_json::json!({ "language": person.language }).to_string(),
+            document: serde_json::json!({
+                "language": person.language, "address": person.address, "birth_date": person.birth_date,
+                "national_id": person.national_id, "company_number": person.company_number,
+            })
+            .to_string(),
             updated_at: now,
         })
         .collect();

@@ -98,12 +98,19 @@ const VAT_SCHEMES: &[(&str, &str)] = &[
 ];
 
 impl Address {
-    /// An address of lines as on an envelope, the last one with postal code and town: "0150 Oslo", "1234 AB Sneek".
+    /// An address of lines as on an envelope, the last one with postal code and town: "0150 Oslo", "1234 AB Sneek"; behind it may stand a country of two
+    /// letters, which counts before `country`.
     #[must_use]
     pub fn of_lines(lines: &[String], country: &str) -> Self {
         let mut lines: Vec<&str> =
             lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).collect();
         let mut address = Self { country: country.trim().to_ascii_uppercase(), ..Self::default() };
+        let is_country =
+            |line: &&str| line.len() == 2 && line.bytes().all(|letter| letter.is_ascii_uppercase());
+        if let Some(last) = lines.last().copied().filter(is_country) {
+            last.clone_into(&mut address.country);
+            lines.pop();
+        }
         if let Some((postcode, city)) = lines.last().and_then(|line| postcode_and_city(line)) {
             (address.postcode, address.city) = (postcode, city);
             lines.pop();
@@ -152,6 +159,14 @@ impl Party {
                 email: find(|text| text.contains('@')),
             },
         }
+    }
+
+    /// Whether everything is there that an invoice needs of it. `who`: for messages, as in `the seller`.
+    ///
+    /// # Errors
+    /// What is missing or wrong.
+    pub fn check(&self, who: &'static str, is_seller: bool) -> Result<(), InvoiceError> {
+        self.written(who, is_seller).map(drop)
     }
 
     // Numbers as the standard writes them, and everything there that it wants.
@@ -323,6 +338,11 @@ mod tests {
         assert_eq!(address.more, ["t.a.v. debiteuren"]);
         let address = Address::of_lines(&lines(&["Rua Augusta 1", "1100-053 Lisboa"]), "PT");
         assert_eq!((address.postcode.as_str(), address.city.as_str()), ("1100-053", "Lisboa"));
+        let address = Address::of_lines(&lines(&["Kirkegata 15", "0153 Oslo", "NO"]), "");
+        assert_eq!(
+            (address.street.as_str(), address.city.as_str(), address.country.as_str()),
+            ("Kirkegata 15", "Oslo", "NO")
+        );
         let address = Address::of_lines(&lines(&["24 Somewhere Street"]), "NO");
         assert_eq!((address.street.as_str(), address.city.as_str()), ("24 Somewhere Street", ""));
     }

@@ -7,6 +7,7 @@
 //! | what a bill books for the property | the site's share | payable to the site |
 //! | money taken by a provider | clearing | receivable |
 //! | money given back | receivable | clearing |
+//! | money that came to the seller's own bank | bank | receivable |
 //! | settlement of a provider | bank, fees | clearing |
 //! | payout to the property | payable | bank |
 
@@ -16,6 +17,9 @@ use crate::store::{AccountKind, Bill, BillKind, EntryKind, LedgerEntry, LedgerLi
 use serde_json::json;
 use takst_engine::document::Document;
 use takst_engine::units::Instant;
+
+/// In place of a payment provider: the seller's own bank.
+pub const BANK: &str = "@bank";
 
 /// Who owes what a document says: its payer, else its driver, else whoever had the session.
 #[must_use]
@@ -118,10 +122,11 @@ fn moved(
     let books = Books { seller: &payment.seller, currency: &payment.currency };
     let back = negative(amount, &source)?;
     let (to, from) = if kind == EntryKind::Payment { (amount, back) } else { (back, amount) };
-    let lines = [
-        books.line(AccountKind::Clearing, &payment.plugin, to),
-        books.line(AccountKind::Receivable, &payment.debtor, from),
-    ];
+    let (holds, owner) = match payment.plugin.as_str() {
+        BANK => (AccountKind::Bank, ""),
+        plugin => (AccountKind::Clearing, plugin),
+    };
+    let lines = [books.line(holds, owner, to), books.line(AccountKind::Receivable, &payment.debtor, from)];
     let head = Head {
         kind,
         seller: payment.seller.clone(),

@@ -3,13 +3,15 @@
 use super::call::{Errand, Heard};
 use super::intent::{self, Request, Wanted, asked_back};
 use super::machine::{Action, Event, Refusal, Rules, State, Told, step};
-use super::provider::{Fault, Money, Outcome, Pin, ProviderInstrument, ProviderPayment};
+use super::provider::{
+    DeliveryState, Fault, InvoiceDelivery, Money, Outcome, Pin, ProviderInstrument, ProviderPayment,
+};
 use super::said::{self, Asked, Meaning, meaning};
-use crate::ledger;
 use crate::store::{
     Alert, Error, InstrumentStatus, Intent, IntentKind, IntentState, NewEvent, OrgId, Payment, PaymentStatus,
     Tx,
 };
+use crate::{invoicing, ledger};
 use serde_json::json;
 use takst_engine::units::Instant;
 
@@ -62,12 +64,31 @@ impl Unit {
     // What must be settled before the first asking: how much there is to give back, and of which payment. Whether it is to
     // be asked for at all.
     async fn ready(&self, tx: &mut Tx, row: &mut Intent) -> Result<bool, Error> {
-        if row.called || !matches!(row.kind, IntentKind::Refund | IntentKind::Capture | IntentKind::Cancel) {
+        if row.called {
             return Ok(true);
         }
+        let nothing = match row.kind {
+            IntentKind::Refund | IntentKind::Capture | IntentKind::Cancel => {
+                self.payment_ready(tx, row).await?
+            }
+            IntentKind::Invoice | IntentKind::Recall => invoicing::ready(tx, &self.org, row).await?,
+            IntentKind::Charge | IntentKind::Save | IntentKind::Message => None,
+        };
+        let Some(why) = nothing else { return Ok(true) };
+        let over = State { phase: IntentState::Done, next: None, since: self.now, ..intent::state(row) };
+        let over = intent::put(row.clone(), &over, self.now);
+        let (code, detail) = (Some("not-needed".to_owned()), Some(why.to_owned()));
+        let over = Intent { code, detail, called: row.called, ..over };
+        tx.update_intent(&self.org, &over).await?;
+        self.followed(tx, row.state, &over).await?;
+        Ok(false)
+    }
+
+    // Why there is nothing to be asked about a payment; else how much is to be given back is settled.
+    async fn payment_ready(&self, tx: &mut Tx, row: &mut Intent) -> Result<Option<&'static str>, Error> {
         let payment = tx.lock_payment(&self.org, &row.subject).await?;
         row.theirs.clone_from(&payment.theirs);
-        let nothing = match Request::of(row)? {
+        Ok(match Request::of(row)? {
             Request::Refund(mut refund) => {
                 let left = payment.captured.saturating_sub(payment.refunded).max(0);
                 refund.amount.minor = refund.amount.minor.min(left);
@@ -79,13 +100,16 @@ impl Unit {
             Request::Cancel if payment.captured > 0 => Some("the money was taken before"),
             _ if payment.theirs.is_none() => Some("the payment never came to the provider"),
             _ => None,
-        };
-        let Some(why) = nothing else { return Ok(true) };
-        let over = State { phase: IntentState::Done, next: None, since: self.now, ..intent::state(row) };
-        let over = intent::put(row.clone(), &over, self.now);
-        let (code, detail) = (Some("not-needed".to_owned()), Some(why.to_owned()));
-        tx.update_intent(&self.org, &Intent { code, detail, called: row.called, ..over }).await?;
-        Ok(false)
+        })
+    }
+
+    // What an invoice's way coming to an end leads to.
+    async fn followed(&self, tx: &mut Tx, before: IntentState, row: &Intent) -> Result<(), Error> {
+        let of_invoice = matches!(row.kind, IntentKind::Invoice | IntentKind::Recall);
+        if of_invoice && before != row.state {
+            invoicing::moved(tx, &self.org, row, self.now).await?;
+        }
+        Ok(())
     }
 
     /// Writes down what was heard of an errand.
@@ -96,7 +120,21 @@ impl Unit {
         heard: &Heard,
     ) -> Result<Intent, Error> {
         let row = tx.lock_intent(&self.org, &self.intent).await?;
+        let before = row.state;
+        let row = self.hear(tx, row, (errand, attempt), heard).await?;
+        self.followed(tx, before, &row).await?;
+        Ok(row)
+    }
+
+    async fn hear(
+        &self,
+        tx: &mut Tx,
+        row: Intent,
+        (errand, attempt): (Errand, i64),
+        heard: &Heard,
+    ) -> Result<Intent, Error> {
         match heard {
+            Heard::Delivery(said) => self.delivery(tx, row, said).await,
             Heard::Payment(said) => self.payment(tx, row, said).await,
             Heard::Instrument(said) => self.instrument(tx, row, said).await,
             Heard::Message(name) => {
@@ -159,6 +197,7 @@ impl Unit {
                 .await?;
             }
         }
+        self.followed(tx, before.state, &after).await?;
         Ok((before, after))
     }
 
@@ -330,6 +369,33 @@ impl Unit {
         Ok(self.step(tx, Intent { theirs, ..row }, &Event::Told(told)).await?.0)
     }
 
+    async fn delivery(&self, tx: &mut Tx, row: Intent, said: &InvoiceDelivery) -> Result<Intent, Error> {
+        let InvoiceDelivery { reference, state, code, detail } = said.clone();
+        let told = match (row.kind, state) {
+            (IntentKind::Recall, DeliveryState::Accepted | DeliveryState::Delivered) => {
+                Told::Refused("not-taken-back".to_owned(), detail)
+            }
+            // Whatever the channel does not have, the payer does not have from it.
+            (IntentKind::Recall, _) | (_, DeliveryState::Delivered) => Told::Done,
+            (_, DeliveryState::Accepted) => Told::Going,
+            (_, DeliveryState::Elsewhere | DeliveryState::Rejected) => Told::Refused(code, detail),
+            (_, DeliveryState::Cancelled) => {
+                let about = tx.intents_about(&self.org, &row.subject).await?;
+                match about.iter().any(|other| other.kind == IntentKind::Recall) {
+                    true => Told::Refused(invoicing::CANCELLED.to_owned(), detail),
+                    false => Told::Odd(
+                        "cancelled-unasked".to_owned(),
+                        format!(
+                            "the channel has taken the invoice back, and nobody here asked for it: {detail}"
+                        ),
+                    ),
+                }
+            }
+        };
+        let theirs = Some(reference).filter(|name| !name.is_empty()).or(row.theirs.clone());
+        Ok(self.step(tx, Intent { theirs, ..row }, &Event::Told(told)).await?.0)
+    }
+
     // The provider said no to the asking itself.
     async fn refused(&self, tx: &mut Tx, row: &Intent, fault: &Fault) -> Result<(), Error> {
         match row.kind {
@@ -347,7 +413,7 @@ impl Unit {
             }
             // Money that is owed and does not move: somebody must see to it.
             IntentKind::Capture | IntentKind::Refund => self.raise(tx, row, &fault.code, &fault.detail).await,
-            IntentKind::Cancel | IntentKind::Message => Ok(()),
+            IntentKind::Cancel | IntentKind::Message | IntentKind::Invoice | IntentKind::Recall => Ok(()),
         }
     }
 
@@ -366,8 +432,14 @@ impl Unit {
 }
 
 fn held(row: &Intent) -> Alert<'_> {
-    Alert { subject: &row.id, kind: INCIDENT, severity: "error" }
+    let kind = match row.kind {
+        IntentKind::Invoice | IntentKind::Recall => INVOICE_HELD,
+        _ => INCIDENT,
+    };
+    Alert { subject: &row.id, kind, severity: "error" }
 }
 
 /// The kind of incident that an intent needs a person with.
 pub(super) const INCIDENT: &str = "payment.held";
+/// The same of an invoice.
+const INVOICE_HELD: &str = "invoice.held";

@@ -1,7 +1,10 @@
 //! One call of a provider, whatever becomes of it: an answer, a fault, no answer in time, a panic.
 
 use super::intent::Request;
-use super::provider::{Fault, Operation, Outcome, PaymentProvider, ProviderInstrument, ProviderPayment};
+use super::provider::{
+    DeliveryState, Fault, InvoiceDelivery, Operation, Outcome, PaymentProvider, ProviderInstrument,
+    ProviderPayment,
+};
 use crate::store::Intent;
 use futures_util::FutureExt as _;
 use std::panic::AssertUnwindSafe;
@@ -27,6 +30,8 @@ pub(super) enum Heard {
     Instrument(ProviderInstrument),
     /// The message was taken over, and is called so.
     Message(String),
+    /// How the invoice stands.
+    Delivery(InvoiceDelivery),
     /// The provider knows nothing of it.
     Nothing,
     /// It did not work.
@@ -60,7 +65,7 @@ async fn ask(
     let key = intent.idempotency.as_str();
     let theirs = intent.theirs.as_deref();
     let needed = || {
-        let words = "the payment has no name at the provider yet";
+        let words = "it has no name at the provider yet";
         theirs.ok_or_else(|| Fault::new(Outcome::NotDone, "no-reference", words))
     };
     let lookup = async |operation| {
@@ -80,6 +85,22 @@ async fn ask(
         (Errand::Call, Request::Message(message)) => Heard::Message(provider.send(key, message).await?),
         (Errand::LookUp | Errand::Look, Request::Message(_)) => {
             provider.sent(key).await?.map_or(Heard::Nothing, Heard::Message)
+        }
+        (Errand::Call, Request::Invoice(invoice)) => Heard::Delivery(provider.invoice(key, invoice).await?),
+        (Errand::Look, Request::Invoice(_)) if theirs.is_some() => {
+            Heard::Delivery(provider.delivery(needed()?).await?)
+        }
+        (Errand::LookUp | Errand::Look, Request::Invoice(invoice)) => {
+            provider.invoiced(key, invoice).await?.map_or(Heard::Nothing, Heard::Delivery)
+        }
+        (Errand::Call, Request::Recall(_)) => Heard::Delivery(provider.recall(key, needed()?).await?),
+        // Taking back is looked up at the invoice itself: while it stands, it was not taken back.
+        (Errand::LookUp | Errand::Look, Request::Recall(_)) => {
+            let found = provider.delivery(needed()?).await?;
+            match found.state {
+                DeliveryState::Accepted | DeliveryState::Delivered => Heard::Nothing,
+                _ => Heard::Delivery(found),
+            }
         }
         (Errand::Look, Request::Save(_)) if theirs.is_some() => {
             Heard::Instrument(provider.saved(needed()?).await?)

@@ -1,7 +1,7 @@
 //! An intent with what it asks for, and its state for the machine.
 
 use super::machine::State;
-use super::provider::{ChargeRequest, MessageRequest, Money, SaveRequest};
+use super::provider::{ChargeRequest, InvoiceRequest, MessageRequest, Money, SaveRequest};
 use crate::store::{self, Error, Intent, IntentKind, IntentState, new_id};
 use serde::{Deserialize, Serialize};
 use takst_engine::units::Instant;
@@ -21,6 +21,17 @@ pub enum Request {
     Save(SaveRequest),
     /// Send a message.
     Message(MessageRequest),
+    /// Send an invoice or a credit note.
+    Invoice(InvoiceRequest),
+    /// Take an invoice back at its channel.
+    Recall(RecallRequest),
+}
+
+/// Take an invoice back at its channel, which makes a credit note for all of it needless.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RecallRequest {
+    /// The credit note, which follows where the invoice cannot be taken back.
+    pub credit: String,
 }
 
 /// Give money back.
@@ -52,6 +63,8 @@ impl Request {
             IntentKind::Cancel => Self::Cancel,
             IntentKind::Save => Self::Save(read(intent)?),
             IntentKind::Message => Self::Message(read(intent)?),
+            IntentKind::Invoice => Self::Invoice(read(intent)?),
+            IntentKind::Recall => Self::Recall(read(intent)?),
         })
     }
 
@@ -65,6 +78,8 @@ impl Request {
             Self::Cancel => IntentKind::Cancel,
             Self::Save(_) => IntentKind::Save,
             Self::Message(_) => IntentKind::Message,
+            Self::Invoice(_) => IntentKind::Invoice,
+            Self::Recall(_) => IntentKind::Recall,
         }
     }
 
@@ -78,6 +93,8 @@ impl Request {
             Self::Cancel => return "{}".to_owned(),
             Self::Save(request) => serde_json::to_string(request),
             Self::Message(request) => serde_json::to_string(request),
+            Self::Invoice(request) => serde_json::to_string(request),
+            Self::Recall(request) => serde_json::to_string(request),
         }
         // Plain records always become JSON.
         .unwrap_or_default()

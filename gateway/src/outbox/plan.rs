@@ -3,11 +3,12 @@
 use super::intent::{self, RefundRequest, Request, Wanted};
 use super::provider::{ChargeRequest, Money};
 use crate::billing::printed_number;
-use crate::ledger::debtor;
+use crate::ledger::{BANK, debtor};
 use crate::store::{
-    Bill, BillKind, Error, InstrumentStatus, Intent, IntentKind, IntentState, OrgId, Payment, PaymentFilter,
-    PaymentStatus, Tx, new_id,
+    Alert, Bill, BillKind, Error, InstrumentStatus, Intent, IntentKind, IntentState, OrgId, Payment,
+    PaymentFilter, PaymentStatus, Tx, new_id,
 };
+use serde_json::json;
 use takst_engine::document::Document;
 use takst_engine::units::Instant;
 
@@ -166,6 +167,16 @@ async fn credit(
     let beyond = paid.saturating_sub(owed.max(0)).clamp(0, credited.left);
     for (has, payment) in kept {
         let amount = has.min(beyond.saturating_sub(credited.asked));
+        // What came by bank goes back by bank, which no plugin does: it stays as a credit of the debtor, and a person is told.
+        if amount > 0 && payment.plugin == BANK {
+            let document = json!({
+                "payment": payment.id, "bill": bill.id, "debtor": payment.debtor, "amount_minor": amount, "currency": bill.currency,
+                "reason": "this came by bank and is to be given back by bank",
+            });
+            let alert = Alert { subject: &payment.id, kind: "payment.return", severity: "warning" };
+            tx.raise(org, alert, &document, now).await?;
+            continue;
+        }
         if amount <= 0 {
             continue;
         }

@@ -147,6 +147,43 @@ pub struct MessageRequest {
     pub language: String,
 }
 
+/// Send an invoice or a credit note. The document is made when it is sent: who the payer is stands in one place only.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct InvoiceRequest {
+    /// Its id here.
+    pub invoice: String,
+    /// Its number, which the channel knows it by.
+    pub number: String,
+}
+
+/// How it stands with an invoice at its channel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeliveryState {
+    /// The payer cannot be reached there, and nothing was sent.
+    Elsewhere,
+    /// Taken over by the channel.
+    Accepted,
+    /// With the payer.
+    Delivered,
+    /// Not taken; another way must be found.
+    Rejected,
+    /// Taken back.
+    Cancelled,
+}
+
+/// An invoice as its channel knows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InvoiceDelivery {
+    /// The channel's name for it; empty where it has none.
+    pub reference: String,
+    /// How it stands.
+    pub state: DeliveryState,
+    /// A short word that stays the same, as in `no-consent`; for a state that another way follows from.
+    pub code: String,
+    /// For people.
+    pub detail: String,
+}
+
 /// One of the things that can be asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Operation {
@@ -176,7 +213,7 @@ pub struct Pin {
 /// What comes of a call.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Fault>>;
 
-/// A payment provider, or whoever sends messages. `key` is the same for every attempt at one thing: the provider does it once. A call that panics or
+/// A payment provider, or whoever sends messages or invoices. `key` is the same for every attempt at one thing: the provider does it once. A call that panics or
 /// is not answered in time counts as [`Outcome::Unknown`].
 pub trait PaymentProvider: Send + Sync + 'static {
     /// Saves a card or makes an agreement.
@@ -221,6 +258,30 @@ pub trait PaymentProvider: Send + Sync + 'static {
     fn sent<'a>(&'a self, _key: &'a str) -> Answer<'a, Option<String>> {
         Box::pin(async { Err(no_messages()) })
     }
+    /// Sends an invoice, if its payer can be reached this way.
+    fn invoice<'a>(&'a self, _key: &'a str, _invoice: &'a InvoiceRequest) -> Answer<'a, InvoiceDelivery> {
+        Box::pin(async { Err(no_invoices()) })
+    }
+    /// Whether the invoice of this key was sent.
+    fn invoiced<'a>(
+        &'a self,
+        _key: &'a str,
+        _invoice: &'a InvoiceRequest,
+    ) -> Answer<'a, Option<InvoiceDelivery>> {
+        Box::pin(async { Err(no_invoices()) })
+    }
+    /// How it stands with an invoice.
+    fn delivery<'a>(&'a self, _reference: &'a str) -> Answer<'a, InvoiceDelivery> {
+        Box::pin(async { Err(no_invoices()) })
+    }
+    /// Takes an invoice back.
+    fn recall<'a>(&'a self, _key: &'a str, _reference: &'a str) -> Answer<'a, InvoiceDelivery> {
+        Box::pin(async { Err(no_invoices()) })
+    }
+}
+
+fn no_invoices() -> Fault {
+    Fault::new(Outcome::Refused, "no-invoices", "this plugin sends no invoices")
 }
 
 fn no_messages() -> Fault {

@@ -1,15 +1,16 @@
-//! Payment providers, and senders of messages, that are plugins: the outbox's questions in the words of the plugin interface, and the answers back. What is known of a
+//! Payment providers, and senders of messages and invoices, that are plugins: the outbox's questions in the words of the plugin interface, and the answers back. What is known of a
 //! call that did not return is what the host says of it.
 
 use super::room::Plugins;
 use crate::outbox::provider::{
-    Answer, ChargeRequest, Fault, MessageRequest, Money, Operation, Outcome, PaymentProvider,
-    ProviderInstrument, ProviderPayment, SaveRequest, Status,
+    Answer, ChargeRequest, DeliveryState, Fault, InvoiceDelivery, InvoiceRequest, MessageRequest, Money,
+    Operation, Outcome, PaymentProvider, ProviderInstrument, ProviderPayment, SaveRequest, Status,
 };
 use crate::outbox::{Pin, Providers};
 use crate::store::OrgId;
 use std::sync::Arc;
-use takst_plugins::capability::{Messages, Payments};
+use takst_plugins::capability::{Invoices, Messages, Payments};
+use takst_plugins::model::invoices::{self as wit_invoices, Consent, State as WitState};
 use takst_plugins::model::messages as wit_messages;
 use takst_plugins::model::payments::{self as wit, PaymentState};
 use takst_plugins::model::{self, Options};
@@ -80,6 +81,10 @@ impl Provider {
 
     fn messages(&self) -> Result<Messages, Fault> {
         self.plugin.messages().map_err(|why| cannot(&why))
+    }
+
+    fn invoices(&self) -> Result<Invoices, Fault> {
+        self.plugin.invoices().map_err(|why| cannot(&why))
     }
 
     fn heard<T, U>(
@@ -221,6 +226,84 @@ impl PaymentProvider for Provider {
             })
         })
     }
+
+    fn invoice<'a>(&'a self, key: &'a str, request: &'a InvoiceRequest) -> Answer<'a, InvoiceDelivery> {
+        Box::pin(async move {
+            let invoices = self.invoices()?;
+            let letter = self.plugins.letter(&self.org, &request.invoice).await;
+            let letter = letter.map_err(|why| Fault::new(Outcome::NotDone, "storage", why.to_string()))?;
+            let document = match letter.document {
+                Ok(document) => document,
+                Err(why) => return Ok(elsewhere("no-document", &why.to_string())),
+            };
+            let reached = invoices.reach(&Context::default(), letter.known).await;
+            // Asking who can be reached changes nothing, and that it is not known is no "no": it is asked again.
+            let reached = self.heard("invoices.reach", reached, Ok);
+            let reached = reached.map_err(|fault| Fault { outcome: Outcome::NotDone, ..fault })?;
+            match reached.consent {
+                Consent::Accepts => {}
+                Consent::None => return Ok(elsewhere("no-consent", &reached.detail)),
+                Consent::Blocked => return Ok(elsewhere("blocked", &reached.detail)),
+            }
+            let invoice = letter.invoice;
+            let sent = wit_invoices::Invoice {
+                number: invoice.number,
+                payment_reference: letter.payment.reference.unwrap_or_default(),
+                amount: model::Money { minor: invoice.amount, currency: invoice.currency },
+                issued: invoice.issued,
+                due: invoice.due.unwrap_or_default(),
+                address: reached.address,
+                document: document.into_bytes(),
+                attachment: Vec::new(),
+                more: Options::new(),
+            };
+            let done = invoices.send(&Context::default(), key, sent).await;
+            self.heard("invoices.send", done, delivered)
+        })
+    }
+
+    fn invoiced<'a>(
+        &'a self,
+        key: &'a str,
+        request: &'a InvoiceRequest,
+    ) -> Answer<'a, Option<InvoiceDelivery>> {
+        Box::pin(async move {
+            let done = self.invoices()?.lookup(&Context::default(), key, &request.number).await;
+            self.heard("invoices.lookup", done, |found| found.map(delivered).transpose())
+        })
+    }
+
+    fn delivery<'a>(&'a self, reference: &'a str) -> Answer<'a, InvoiceDelivery> {
+        Box::pin(async move {
+            let done = self.invoices()?.status(&Context::default(), reference).await;
+            self.heard("invoices.status", done, delivered)
+        })
+    }
+
+    fn recall<'a>(&'a self, key: &'a str, reference: &'a str) -> Answer<'a, InvoiceDelivery> {
+        Box::pin(async move {
+            let done = self.invoices()?.cancel(&Context::default(), key, reference).await;
+            self.heard("invoices.cancel", done, delivered)
+        })
+    }
+}
+
+// Nothing was sent, and nothing will be.
+fn elsewhere(code: &str, detail: &str) -> InvoiceDelivery {
+    let (state, detail) = (DeliveryState::Elsewhere, text(detail, LONGEST_TEXT));
+    InvoiceDelivery { reference: String::new(), state, code: code.to_owned(), detail }
+}
+
+fn delivered(said: wit_invoices::Delivery) -> Result<InvoiceDelivery, Fault> {
+    let wit_invoices::Delivery { reference, state, detail } = said;
+    let (state, code) = match state {
+        WitState::Accepted => (DeliveryState::Accepted, "accepted"),
+        WitState::Delivered => (DeliveryState::Delivered, "delivered"),
+        WitState::Rejected => (DeliveryState::Rejected, "rejected"),
+        WitState::Cancelled => (DeliveryState::Cancelled, "cancelled"),
+    };
+    let detail = text(&detail, LONGEST_TEXT);
+    Ok(InvoiceDelivery { reference: name(reference)?, state, code: code.to_owned(), detail })
 }
 
 fn to_wit(money: Money) -> model::Money {

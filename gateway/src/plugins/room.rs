@@ -5,6 +5,7 @@ use super::space::Space;
 use super::workshop::Workshop;
 use crate::clock::now;
 use crate::house::House;
+use crate::invoicing::{Letter, NoLetter, letter};
 use crate::setup::PluginFile;
 use crate::store::{self, OrgId, Store};
 use std::collections::{BTreeMap, BTreeSet};
@@ -227,7 +228,8 @@ impl Plugins {
             let sha256 = &plugin.code().sha256;
             let goes_on =
                 now.get(name).is_some_and(|now| now.as_ref().is_ok_and(|now| now.code().sha256 == *sha256));
-            if !goes_on && plugin.able(Capability::PaymentProvider).is_ok() {
+            let asked = [Capability::PaymentProvider, Capability::InvoiceChannel, Capability::Notifier];
+            if !goes_on && asked.into_iter().any(|capability| plugin.able(capability).is_ok()) {
                 older.all.insert((name.clone(), sha256.clone()), plugin.clone());
             }
         }
@@ -307,6 +309,14 @@ impl Plugins {
     pub async fn phone(&self, org: &OrgId, driver: &str) -> Result<Option<String>, store::Error> {
         let person = self.store.read().await?.person(org, driver).await?;
         Ok(person.and_then(|person| person.phone))
+    }
+
+    /// An invoice with all that goes to its channel.
+    ///
+    /// # Errors
+    /// When there is none, or the database fails.
+    pub async fn letter(&self, org: &OrgId, invoice: &str) -> Result<Letter, NoLetter> {
+        letter(&mut self.store.read().await?, org, invoice).await
     }
 
     /// Sends a message once, whatever comes of it: for numbers that nobody here is to remember.

@@ -1,6 +1,7 @@
 //! What must hold between the things of a set-up.
 
 mod chargers;
+mod invoices;
 mod numbers;
 mod references;
 mod tariffs;
@@ -16,6 +17,7 @@ pub(crate) fn all(raw: &Raw, report: &mut Report) {
     references::check(raw, report);
     chargers::check(raw, report);
     numbers::check(raw, report);
+    invoices::check(raw, report);
     tariffs::assignments(raw, report);
 }
 

@@ -50,6 +50,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("S072", "a feed that contradicts itself"),
     ("S074", "settings that contradict each other"),
     ("S075", "a connector that contradicts itself"),
+    ("S076", "invoices that cannot be sent"),
+    ("S077", "reminders that cannot be paid"),
     ("S080", "a plugin that cannot be loaded"),
     ("S081", "a setting of a plugin"),
     ("S082", "a secret of a plugin"),

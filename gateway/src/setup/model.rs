@@ -9,12 +9,12 @@ mod tariff;
 pub use charger::{
     Charger, Connector, Habits, Model, Plug, Security, Subprotocol, UnknownChargers, UnknownPolicy,
 };
-pub use people::{Contract, Driver, Group, Person, Plan, Token, TokenKind, TokenState};
+pub use people::{Contract, Driver, Group, PaysBy, Person, Plan, Token, TokenKind, TokenState};
 pub use plugin::Plugin;
 pub use settings::{Effective, Limits, Settings, TokensOffline, UnknownTokens};
 pub use tariff::{Assignment, Feed, FeedSource, RunningSessions};
 
-use super::read::{defaulted, section};
+use super::read::{choice, defaulted, section};
 use super::values::{Id, Zone};
 use serde::Serialize;
 
@@ -73,6 +73,47 @@ section! {
         payout_account: Option<String>,
         /// The plugin that its bills are paid through; without it nothing is charged, and bills stay open.
         payments: Option<Id>,
+        /// So many days after its bill a driver should have paid.
+        due_days: u32 = 14,
+        /// So many days after that he is reminded without being asked for; without it a person reminds.
+        remind_after_days: Option<u32>,
+        /// How drivers that pay by invoice get theirs.
+        invoices: Option<Invoices>,
+    }
+}
+
+choice! {
+    /// How the check digit of a KID is worked out.
+    KidCheck {
+        /// Luhn's formula.
+        Mod10 = "mod10",
+        /// Weights 2 to 7.
+        Mod11 = "mod11",
+    }
+}
+
+section! {
+    /// How a seller's invoices are sent.
+    pub struct Invoices {
+        /// The plugin that sends them; without it they go on paper.
+        channel: Option<Id>,
+        /// Where they are paid to: an IBAN or the account number of the country.
+        account: String,
+        /// BIC of the bank.
+        bic: Option<String>,
+        /// Each has a KID with this check digit; without it payers write the number of the bill.
+        kid: Option<KidCheck>,
+        /// Places of a KID, by agreement with the bank.
+        kid_length: u32 = 10,
+        /// The seller stands in Foretaksregisteret, which its invoices must say.
+        in_foretaksregisteret: bool = false,
+        /// The electronic address of whoever brings invoices to persons: scheme and number, as in `0192:974760673`.
+        payer_endpoint: Option<String>,
+    }
+    hints {
+        "plugin" => "write `channel`",
+        "due_days" => "it belongs to the seller itself: bills that are not invoices are due too",
+        "payout_account" => "write `account`: where payers pay to",
     }
 }
 

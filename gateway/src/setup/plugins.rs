@@ -153,22 +153,48 @@ pub(crate) fn load(
         all.insert(file.name.clone(), Arc::new(file));
     }
     for item in &raw.sellers.items {
-        let Some(name) = &item.it.payments else { continue };
-        match all.get(name.as_str()) {
-            Some(file) => able(file, Capability::PaymentProvider, item.at(&["payments"]), report),
-            // One that cannot be loaded has been told of.
-            None if raw.plugins.has(name) => {}
-            None => {
-                report
-                    .warning(
-                        "S083",
-                        item.at(&["payments"]),
-                        format!("there is no plugin `{name}` to be paid through"),
-                    )
-                    .advise(format!(
-                        "add it: `[[plugin]]` with `id = \"{name}\"`; until then its bills wait"
-                    ));
+        let channel = item.it.invoices.as_ref().and_then(|invoices| invoices.channel.as_ref());
+        for (name, capability, path, does, waits) in [
+            (
+                item.it.payments.as_ref(),
+                Capability::PaymentProvider,
+                &["payments"][..],
+                "to be paid through",
+                "its bills wait",
+            ),
+            (
+                channel,
+                Capability::InvoiceChannel,
+                &["invoices", "channel"][..],
+                "to send invoices through",
+                "its invoices wait",
+            ),
+        ] {
+            let Some(name) = name else { continue };
+            match all.get(name.as_str()) {
+                Some(file) => able(file, capability, item.at(path), report),
+                // One that cannot be loaded has been told of.
+                None if raw.plugins.has(name) => {}
+                None => {
+                    report
+                        .warning("S083", item.at(path), format!("there is no plugin `{name}` {does}"))
+                        .advise(format!("add it: `[[plugin]]` with `id = \"{name}\"`; until then {waits}"));
+                }
             }
+        }
+    }
+    let brings = all.values().any(|file| file.manifest.capabilities.contains(&Capability::Notifier));
+    // One that cannot be loaded has been told of.
+    let all_read = all.len() == raw.plugins.items.len();
+    for item in raw.sellers.items.iter().filter(|item| item.it.remind_after_days.is_some()) {
+        if !brings && all_read {
+            report
+                .error(
+                    "S077",
+                    item.at(&["remind_after_days"]),
+                    "drivers are to be reminded, and no plugin sends messages",
+                )
+                .advise("add one, as in `[[plugin]]` with `id = \"sms\"`, or leave `remind_after_days` out");
         }
     }
     for item in &raw.feeds.items {

@@ -18,7 +18,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 /// All tables, in the order they are written.
-pub(super) const TABLES: [&str; 49] = [
+pub(super) const TABLES: [&str; 51] = [
     "org",
     "sequence",
     "setup_version",
@@ -63,6 +63,8 @@ pub(super) const TABLES: [&str; 49] = [
     "outbox",
     "outbox_queue",
     "reminder",
+    "invoice",
+    "invoice_reference",
     "plugin_value",
     "plugin_event",
     "event",

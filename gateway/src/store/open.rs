@@ -22,6 +22,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "plugins", include_str!("../../migrations/0005_plugins.sql")),
     (6, "calls", include_str!("../../migrations/0006_calls.sql")),
     (7, "reminders", include_str!("../../migrations/0007_reminders.sql")),
+    (8, "invoices", include_str!("../../migrations/0008_invoices.sql")),
     (9, "meters", include_str!("../../migrations/0009_meters.sql")),
     (10, "runs", include_str!("../../migrations/0010_runs.sql")),
 ];

@@ -21,6 +21,10 @@ words! {
         Save = "save",
         /// Send a message to a person.
         Message = "message",
+        /// Send an invoice or a credit note through its channel.
+        Invoice = "invoice",
+        /// Take an invoice back at its channel.
+        Recall = "recall",
     }
 }
 
@@ -104,7 +108,7 @@ record! {
 
 // Those before it in the order of its debtor, and of its own payment, that it must wait for.
 const NOTHING_BEFORE: &str = "NOT EXISTS (SELECT 1 FROM outbox AS b WHERE b.org = $1 AND b.debtor = o.debtor AND b.place < o.place
-    AND b.finished_at IS NULL AND (b.state <> 'following' OR (b.subject = o.subject AND o.kind NOT IN ('cancel', 'capture'))))";
+    AND b.finished_at IS NULL AND (b.state <> 'following' OR (b.subject = o.subject AND o.kind NOT IN ('cancel', 'capture', 'recall'))))";
 
 impl Tx {
     /// Writes an intent down at the end of its debtor's queue, or at its `place` when that is not 0. Whether it is

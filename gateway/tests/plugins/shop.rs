@@ -298,9 +298,13 @@ impl Shop {
 
     /// With the set-up that is there.
     pub async fn again(place: &Place, outbox: Options) -> Self {
+        Self::through(place, outbox, detour()).await
+    }
+
+    /// The same with this detour.
+    pub async fn through(place: &Place, outbox: Options, detour: Arc<Detour>) -> Self {
         let database = (!place.is_sqlite()).then(|| place.url.clone());
         let plan = plan(place.dir.path(), database, &place.dir.path().join("setup"), 0);
-        let detour = detour();
         let given = Given { transport: Some(detour.clone()), outbox, ..Given::default() };
         let gateway = plan.start_with(given).await.unwrap_or_else(|error| panic!("{error}"));
         let (row, key) = new_key("test", Role::Owner, "test").unwrap();

@@ -16,8 +16,8 @@ use std::path::Path;
 use takst_dsl::diagnostic::Severity;
 use takst_gateway::setup::{
     Assignment, CODES, Charger, Connector, Driver, Effective, Environment, Feed, Files, Group, Habits,
-    Limits, Loaded, Model, Organisation, Person, Plan, Plugin, Problems, Security, Seller, Settings, Site,
-    Token, UnknownChargers,
+    Invoices, Limits, Loaded, Model, Organisation, Person, Plan, Plugin, Problems, Security, Seller,
+    Settings, Site, Token, UnknownChargers,
 };
 
 fn manual() -> String {
@@ -250,7 +250,7 @@ fn every_key_is_explained() {
     let manual = manual();
     for (title, known) in [
         ("Organisation", vec![Organisation::KEYS]),
-        ("Seller", vec![Seller::KEYS]),
+        ("Seller", vec![Seller::KEYS, Invoices::KEYS]),
         ("Site", vec![Site::KEYS, UnknownChargers::KEYS]),
         ("Charger", vec![Charger::KEYS, Connector::KEYS, Security::KEYS]),
         ("Model", vec![Model::KEYS, Habits::KEYS]),

@@ -90,7 +90,7 @@ fn settings(settings: &Settings, at: &dyn Fn(&str) -> Place, wider: &Effective, 
     }
 }
 
-fn bounds(number: Option<u32>, least: u32, most: u32, at: Place, report: &mut Report) {
+pub(super) fn bounds(number: Option<u32>, least: u32, most: u32, at: Place, report: &mut Report) {
     if let Some(number) = number.filter(|number| !(least..=most).contains(number)) {
         report
             .error("S015", at, format!("{number} is out of bounds"))

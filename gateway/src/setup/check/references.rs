@@ -106,7 +106,7 @@ fn country(address: &Address, at: Place, report: &mut Report) {
 }
 
 // ISO 13616: the number read as base 36, its first four characters at the end, leaves 1 when divided by 97.
-fn iban(account: &str, at: Place, report: &mut Report) {
+pub(super) fn iban(account: &str, at: Place, report: &mut Report) {
     let plain: String = account.chars().filter(|c| !c.is_whitespace()).collect();
     let is_iban =
         plain.len() > 4 && plain.is_ascii() && plain.bytes().take(2).all(|c| c.is_ascii_alphabetic());

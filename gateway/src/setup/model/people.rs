@@ -2,6 +2,7 @@
 
 use super::super::read::{choice, section};
 use super::super::values::{Id, Until};
+use super::Address;
 
 section! {
     /// A group of drivers, by the name that tariffs give it.
@@ -23,6 +24,16 @@ section! {
     }
 }
 
+choice! {
+    /// How a driver pays.
+    PaysBy {
+        /// What his seller's payment provider takes from him.
+        Card = "card",
+        /// By an invoice that he is sent.
+        Invoice = "invoice",
+    }
+}
+
 section! {
     /// A driver: a key that sessions and bills name.
     pub struct Driver {
@@ -34,8 +45,11 @@ section! {
         blocked: bool = false,
         /// What his bills are charged to: the payment provider's name of a card or agreement that was not saved here.
         instrument: Option<String>,
+        /// How he pays his bills.
+        pays_by: PaysBy = PaysBy::Card,
     }
     hints {
+        "invoice" => "write `pays_by = \"invoice\"`",
         "name" => "a driver is a key; who he is stands in a file of its own: `[[person]]` with `driver` and `name`",
         "email" => "a driver is a key; who he is stands in a file of its own: `[[person]]` with `driver` and `email`",
         "phone" => "a driver is a key; who he is stands in a file of its own: `[[person]]` with `driver` and `phone`",
@@ -143,5 +157,13 @@ section! {
         phone: Option<String>,
         /// The language to write to him in, as in `nb`.
         language: Option<String>,
+        /// Where his invoices go, and where he is looked for by channels of e-invoices.
+        address: Address,
+        /// Day of birth, "1985-03-29".
+        birth_date: Option<String>,
+        /// Number in the register of persons: channels of e-invoices find him by it.
+        national_id: Option<String>,
+        /// Number in the register of companies, where the payer is one.
+        company_number: Option<String>,
     }
 }

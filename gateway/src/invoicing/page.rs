@@ -1,0 +1,125 @@
+//! An invoice on paper: an address for the window of an envelope, what is to be paid where and when, and the bill itself.
+
+use super::Letter;
+use crate::billing::{IssuedBy, from_json};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+const STYLE: &str = "body{font:11pt/1.4 system-ui,sans-serif;margin:2cm auto;max-width:18cm;padding:0 1cm;color:#111}\
+.to{margin:1.5cm 0 1cm;white-space:pre-line}.from{text-align:right;white-space:pre-line}\
+table{border-collapse:collapse;margin:.5cm 0}th{text-align:left;font-weight:400;padding-right:1cm}td{font-weight:600}\
+pre{font:9pt/1.3 ui-monospace,monospace;white-space:pre-wrap}@media print{body{margin:0}}";
+
+struct Words {
+    language: &'static str,
+    invoice: &'static str,
+    credit: &'static str,
+    issued: &'static str,
+    due: &'static str,
+    amount: &'static str,
+    account: &'static str,
+    reference: &'static str,
+}
+
+static ALL: [Words; 5] = [
+    Words {
+        language: "en",
+        invoice: "Invoice",
+        credit: "Credit note",
+        issued: "Date",
+        due: "To be paid by",
+        amount: "Amount",
+        account: "Account",
+        reference: "Payment reference",
+    },
+    Words {
+        language: "nb",
+        invoice: "Faktura",
+        credit: "Kreditnota",
+        issued: "Dato",
+        due: "Betales innen",
+        amount: "Beløp",
+        account: "Konto",
+        reference: "KID / betalingsreferanse",
+    },
+    Words {
+        language: "fi",
+        invoice: "Lasku",
+        credit: "Hyvityslasku",
+        issued: "Päiväys",
+        due: "Eräpäivä",
+        amount: "Summa",
+        account: "Tilinumero",
+        reference: "Viite",
+    },
+    Words {
+        language: "nl",
+        invoice: "Factuur",
+        credit: "Creditnota",
+        issued: "Datum",
+        due: "Te betalen vóór",
+        amount: "Bedrag",
+        account: "Rekening",
+        reference: "Betalingskenmerk",
+    },
+    Words {
+        language: "pt",
+        invoice: "Fatura",
+        credit: "Nota de crédito",
+        issued: "Data",
+        due: "Pagar até",
+        amount: "Montante",
+        account: "Conta",
+        reference: "Referência de pagamento",
+    },
+];
+
+fn words(language: &str) -> &'static Words {
+    let [english, ..] = &ALL;
+    let wanted = language.split('-').next().unwrap_or_default();
+    let wanted = if wanted == "no" || wanted == "nn" { "nb" } else { wanted };
+    ALL.iter().find(|words| words.language == wanted).unwrap_or(english)
+}
+
+/// The page. `language`: as in `nb`; `receipt`: the bill as text.
+#[must_use]
+pub fn page(letter: &Letter, language: &str, receipt: &str) -> Markup {
+    let words = words(language);
+    let Letter { invoice, bill, payer, payment, .. } = letter;
+    let seller = from_json(&bill.document).map(|(head, _)| head.issued_by).unwrap_or_default();
+    let IssuedBy { name, company_number, vat_number, address, contact } = seller;
+    let numbers = [company_number, vat_number].into_iter().flatten();
+    let from: Vec<String> = [name].into_iter().chain(address).chain(numbers).chain(contact).collect();
+    let to = &payer.address;
+    let town = format!("{} {}", to.postcode, to.city);
+    let to = [payer.name.as_str(), to.street.as_str(), town.trim()];
+    let to = to.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
+    let title = if invoice.is_credit_note() { words.credit } else { words.invoice };
+    let amount = format!("{} {}", crate::api::money(invoice.amount, &invoice.currency), invoice.currency);
+    let reference = payment.reference.as_deref().unwrap_or_default();
+    html! {
+        (DOCTYPE)
+        html lang=(words.language) {
+            head {
+                meta charset="utf-8";
+                title { (title) " " (invoice.number) }
+                link rel="icon" href="data:,";
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                p.from { (from.join("\n")) }
+                p.to { (to) }
+                h1 { (title) " " (invoice.number) }
+                table {
+                    tr { th { (words.issued) } td { (invoice.issued) } }
+                    @if let Some(due) = &invoice.due { tr { th { (words.due) } td { (due) } } }
+                    tr { th { (words.amount) } td { (amount) } }
+                    @if !invoice.is_credit_note() {
+                        tr { th { (words.account) } td { (payment.account) } }
+                        tr { th { (words.reference) } td { (reference) } }
+                    }
+                }
+                pre { (receipt) }
+            }
+        }
+    }
+}
