@@ -19,6 +19,7 @@ use crate::outbox::{self, Outbox, Providers};
 use crate::pay;
 use crate::pki::Signer;
 use crate::plugins::{self, Door, Fetcher, Paying, Plugins, Workshop};
+use crate::reminding::Reminding;
 use crate::serve::{self, Serve, ServeError, Stop, Task, traces};
 use crate::store::{Error, OpenError, OrgId, Retention, Store};
 use crate::teach::Teacher;
@@ -201,6 +202,8 @@ impl Plan {
         let mut tasks = tasks(&store, &house, &clerk, &live, &billing, &hub);
         tasks.push(settling(meters));
         tasks.push(draining(Arc::clone(&plugins), store.clone(), org.clone()));
+        let reminding = Reminding::new(store.clone(), Arc::clone(&house), Arc::clone(&plugins));
+        tasks.push(Task::new("reminders", move |stop| reminding.run(stop)));
         let fetcher = Fetcher::new(plugins, Arc::clone(&house), store.clone(), pace);
         let (live, billing) = (live.clone(), billing.clone());
         tasks.push(fetching(fetcher, pace, org.clone(), live, billing));

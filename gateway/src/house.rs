@@ -19,6 +19,7 @@ use crate::feeds::Expected;
 use crate::invoicing::{Kid, Terms};
 use crate::ocpp::Dialect;
 use crate::ocpp::Habits;
+use crate::reminding;
 use crate::sessions::Waits;
 use crate::setup::{
     self, At, Catalogue, Charger, Document, Environment, Files, Judge, Loaded, Problems, Subprotocol,
@@ -212,6 +213,18 @@ impl House {
         options.limits.comings = limits.connects_per_charger;
         options.limits.failures_of_address = limits.wrong_passwords;
         options.stations.messages = limits.messages_per_second;
+    }
+
+    /// The sellers whose drivers are reminded of overdue bills without anybody asking for it.
+    #[must_use]
+    pub fn reminding(&self) -> Vec<reminding::Terms> {
+        let state = self.state();
+        let terms = |seller: &setup::Seller| {
+            let (seller, due_days, after_days) =
+                (seller.id.to_string(), seller.due_days, seller.remind_after_days?);
+            Some(reminding::Terms { seller, due_days, after_days })
+        };
+        state.loaded.setup.document().sellers.iter().filter_map(terms).collect()
     }
 
     /// Requests of one API key a minute.

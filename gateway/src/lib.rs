@@ -35,6 +35,7 @@ mod play;
 pub mod plugins;
 mod prices;
 pub mod receipts;
+pub mod reminding;
 pub mod serve;
 pub mod sessions;
 pub mod setup;

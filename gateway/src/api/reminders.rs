@@ -7,21 +7,15 @@ use super::{Api, Body, Caller, Named, Params, Problem};
 use crate::billing::from_json;
 use crate::clock::now;
 use crate::ledger::debtor;
-use crate::outbox::provider::MessageRequest;
 use crate::outbox::{Owed, message};
-use crate::pay::words;
+use crate::reminding::{MOST_BILLS, language, reminder, request};
 use crate::store::{AuditEntry, Bill, IntentState, Lane, OrgId, Person, Reminder, Tx, new_id};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
-
-/// Bills that one reminder may be about.
-const MOST_BILLS: usize = 50;
 
 /// Which reminders.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -136,7 +130,7 @@ pub(super) async fn list(
 /// under which `web_address` drivers reach the gateway. The same bills once more are the same reminder, and no second message.
 #[utoipa::path(post, path = "/api/v1/reminders", tag = "money", request_body = NewReminder,
     responses((status = 201, body = ReminderDoc), (status = 200, body = ReminderDoc, description = "it was there already"),
-        (status = 409, body = Problem, description = "nothing is left to pay"), (status = "4XX", body = Problem)))]
+        (status = 409, body = Problem, description = "nothing is left to pay, or nobody could pay it here"), (status = "4XX", body = Problem)))]
 pub(super) async fn create(
     State(api): State<Api>,
     caller: Caller,
@@ -150,31 +144,16 @@ pub(super) async fn create(
     if ids.is_empty() || ids.len() > MOST_BILLS {
         return Err(Problem::bad(format!("`bills` names 1 to {MOST_BILLS} bills")));
     }
+    payable(&api, org)?;
     let About { debtor, first, left, person } = about(&api, org, &ids).await?;
     let language = new.language.or_else(|| language(person.as_ref())).unwrap_or_else(|| "en".to_owned());
     if language.len() > 10 || !language.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-') {
         return Err(Problem::bad("`language` is a word as in `nb`"));
     }
-    let (at, token) = (now(), BASE64_URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4().as_bytes()));
-    let row = Reminder {
-        id: new_id(),
-        token,
-        debtor: debtor.clone(),
-        bills: serde_json::to_string(&ids).unwrap_or_default(),
-        language: language.clone(),
-        created_at: at,
-        created_by: caller.who.clone(),
-        cancelled_at: None,
-    };
+    let row = reminder(&debtor, &ids, &language, &caller.who, now());
     let messenger = messenger(&api, org, new.notifier.as_deref(), person.as_ref())?;
-    let sending = messenger.map(|(plugin, address, driver)| {
-        let words = words::of(&language);
-        let link = format!("{address}/pay/{}", row.token);
-        let amount = format!("{} {}", super::ledger::money(left, &first.currency), first.currency);
-        let seller = from_json(&first.document).map(|(head, _)| head.issued_by.name).unwrap_or_default();
-        let text = words.message.replace("SELLER", &seller).replace("AMOUNT", &amount).replace("LINK", &link);
-        (plugin, MessageRequest { kind: "sms".to_owned(), driver, text, language: language.clone() })
-    });
+    let sending =
+        messenger.map(|(plugin, address, driver)| (plugin, request(&row, &first, left, &address, &driver)));
     let (owner, made) = (org.clone(), row.clone());
     let unit = async move |tx: &mut Tx| {
         let before = tx.reminders(&owner, Some(&made.debtor), None, 200).await?;
@@ -233,9 +212,24 @@ async fn about(api: &Api, org: &OrgId, ids: &[String]) -> Result<About, Problem>
     Ok(About { debtor, first, left, person })
 }
 
-fn language(person: Option<&Person>) -> Option<String> {
-    let document: Value = serde_json::from_str(&person?.document).ok()?;
-    document.get("language")?.as_str().map(str::to_owned)
+// A link that nobody can pay behind is worse than none.
+fn payable(api: &Api, org: &OrgId) -> Result<(), Problem> {
+    let conflict = |text: &str, help: &str| {
+        Err(Problem::new(StatusCode::CONFLICT, text.to_owned()).help(help.to_owned()))
+    };
+    if api.house.web_address(org).is_none() {
+        return conflict(
+            "drivers cannot reach this gateway: a link to it would lead nowhere",
+            "set `web_address` of [organisation], as in \"https://charge.example.com\"",
+        );
+    }
+    if api.house.paying(org).is_empty() {
+        return conflict(
+            "nothing can be paid through this gateway: no payment provider is set up",
+            "add a `[[plugin]]` such as `stripe` or `vipps`, and `payments` to the seller",
+        );
+    }
+    Ok(())
 }
 
 // Who brings the message, the address that the link begins with, and to whom.

@@ -1,16 +1,20 @@
 //! Reminders: the message, the page, the payment on the click.
 
-use crate::scene::main;
+use crate::scene::{main, workshop};
 use crate::shop::*;
 use crate::store_support::*;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::post;
 use axum::{Json, Router};
+use chrono::{NaiveDate, TimeDelta};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
+use takst_engine::units::Instant;
 use takst_gateway::api::Role;
 use takst_gateway::api::access::new_key;
+use takst_gateway::plugins::Plugins;
+use takst_gateway::reminding::Reminding;
 use takst_gateway::store::{Lane, Tx};
 
 pub const SMS: &str = r#"
@@ -193,3 +197,108 @@ async fn a_reminder_can_be_taken_back_and_wants_a_role(place: Place) {
     shop.stop().await;
 }
 both!(a_reminder_can_be_taken_back_and_wants_a_role);
+
+fn reminding(shop: &Shop) -> Reminding {
+    let gateway = shop.gateway.as_ref().unwrap();
+    let (house, store) = (Arc::clone(&gateway.house), gateway.store.clone());
+    let plugins = Plugins::new(workshop(), Arc::clone(&house), store.clone());
+    Reminding::new(store, house, Arc::new(plugins))
+}
+
+async fn an_overdue_bill_is_reminded_of_by_itself_once(place: Place) {
+    let mut files = all_files();
+    for (name, text) in &mut files {
+        match name.as_str() {
+            "takst.toml" => {
+                let series = "bill_series = \"A-\"\n";
+                *text = text.replace(series, &format!("{series}due_days = 10\nremind_after_days = 6\n"));
+            }
+            "people.toml" => {
+                text.push_str("\n[[person]]\ndriver = \"d-3\"\nphone = \"+4791234569\"\n");
+                text.push_str("\n[[person]]\ndriver = \"d-4\"\nphone = \"+4791234560\"\n");
+            }
+            _ => {}
+        }
+    }
+    let shop = Shop::open(&place, &files, slow()).await;
+    let messages = sms_gateway(&shop).await;
+    for (charger, card) in
+        [("O-1", "CARD-1"), ("O-2", "CARD-1"), ("O-3", "CARD-2"), ("O-4", "CARD-3"), ("O-5", "CARD-4")]
+    {
+        shop.charge(charger, card).await;
+    }
+    // Of the second driver no number is known, the third has his money back, and the fourth is just paying.
+    let session = shop.bill("O-4").await["session"].as_str().unwrap().to_owned();
+    shop.post(&format!("/api/v1/sessions/{session}/refund"), json!({ "reason": "the charger was broken" }))
+        .await;
+    let bill = shop.bill("O-5").await["id"].as_str().unwrap().to_owned();
+    shop.post(&format!("/api/v1/bills/{bill}/payments"), json!({ "plugin": "vipps" })).await;
+    shop.payment("d-4", "action-needed").await;
+    let issued = shop.bill("O-1").await["issued"].as_str().unwrap().to_owned();
+    assert_eq!(
+        shop.bill("O-2").await["issued"].as_str().unwrap()[..10],
+        issued[..10],
+        "run it again after midnight"
+    );
+    let issued: NaiveDate = issued[..10].parse().unwrap();
+    let at = |days: i64, hour: u32| {
+        let day = (issued + TimeDelta::days(days)).and_hms_opt(hour, 0, 0).unwrap();
+        Instant(day.and_local_timezone(chrono_tz::Europe::Oslo).unwrap().timestamp_millis())
+    };
+
+    let own = reminding(&shop);
+    for (days, hour) in [(1, 12), (15, 12), (16, 6), (16, 22)] {
+        assert_eq!(own.look(at(days, hour)).await.unwrap(), 0, "{days} {hour}");
+    }
+    assert!(messages.lock().unwrap().is_empty());
+    // What came due at night goes out in the morning, both bills in one message.
+    assert_eq!(own.look(at(17, 9)).await.unwrap(), 1);
+    let all = shop.until("/api/v1/reminders", |all| all[0]["message"] == "done").await;
+    assert_eq!((&all[0]["debtor"], &all[0]["left"]), (&json!("driver:d-1"), &json!("40.00")), "{all}");
+    assert_eq!((&all[0]["created_by"], all[0]["bills"].as_array().unwrap().len()), (&json!("gateway"), 2));
+    // Nobody hears of it twice: not later, not after a restart, not when it was taken back.
+    assert_eq!(own.look(at(17, 10)).await.unwrap(), 0);
+    assert_eq!(reminding(&shop).look(at(18, 12)).await.unwrap(), 0);
+    let cancel = format!("/api/v1/reminders/{}/cancel", all[0]["id"].as_str().unwrap());
+    assert_eq!(shop.ask("POST", &cancel, json!({ "reason": "he has paid in cash" })).await.status, 204);
+    assert_eq!(reminding(&shop).look(at(19, 12)).await.unwrap(), 0);
+    // The payment that was under way came to nothing, and much later nobody is woken for old bills.
+    let payment = shop.payment("d-4", "action-needed").await["id"].as_str().unwrap().to_owned();
+    let why = json!({ "reason": "he gave up" });
+    assert_eq!(shop.ask("POST", &format!("/api/v1/payments/{payment}/cancel"), why).await.status, 202);
+    shop.payment("d-4", "cancelled").await;
+    assert_eq!(reminding(&shop).look(at(31, 12)).await.unwrap(), 0);
+    assert_eq!(own.look(at(19, 12)).await.unwrap(), 1);
+    let all = shop.until("/api/v1/reminders?debtor=driver:d-4", |all| all[0]["message"] == "done").await;
+    assert_eq!(all.as_array().unwrap().len(), 1);
+    assert_eq!(messages.lock().unwrap().len(), 2);
+    shop.stop().await;
+}
+both!(an_overdue_bill_is_reminded_of_by_itself_once);
+
+#[test]
+fn a_reminder_that_nobody_could_pay_is_refused() {
+    run(async {
+        let head = "[organisation]\nweb_address = \"https://charge.example.com\"\n";
+        for (with_head, plugins, says) in [
+            (false, SMS.to_owned() + VIPPS, "a link to it would lead nowhere"),
+            (true, SMS.to_owned(), "no payment provider is set up"),
+        ] {
+            let place = Place::sqlite();
+            let mut files = files("vipps", &plugins);
+            files.push(("incoming".to_owned(), "secret-of-sms".to_owned()));
+            for (_, text) in files.iter_mut().filter(|(name, _)| with_head && name == "takst.toml") {
+                text.insert_str(0, head);
+            }
+            put_down(&place.dir.path().join("setup"), &files);
+            let shop = Shop::through(&place, quick(), Detour::new(&[])).await;
+            shop.charge("O-1", "CARD-1").await;
+            let bill = shop.bill("O-1").await["id"].clone();
+            let came = shop.ask("POST", "/api/v1/reminders", json!({ "bills": [bill] })).await;
+            assert_eq!(came.status, 409, "{came:?}");
+            assert!(came.body.contains(says) && came.body.contains("help"), "{came:?}");
+            assert_eq!(shop.get("/api/v1/reminders").await, json!([]));
+            shop.stop().await;
+        }
+    });
+}
