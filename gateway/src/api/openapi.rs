@@ -1,8 +1,8 @@
 //! The description of the API.
 
 use super::{
-    bills, campaigns, chargers, corrections, events, incidents, invoices, keys, ledger, meters, orders, outbox,
-    payments, plugins, prices, reminders, sessions, setup, tariffs,
+    bills, campaigns, chargers, corrections, events, incidents, invoices, keys, ledger, meters, orders,
+    outbox, payments, plugins, prices, reminders, sessions, setup, tariffs,
 };
 use axum::Json;
 use utoipa::openapi::RefOr;
