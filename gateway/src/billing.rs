@@ -61,6 +61,11 @@ pub trait Sellers: Send + Sync + 'static {
         None
     }
 
+    /// Whether drivers get receipts by e-mail.
+    fn mails_receipts(&self, _org: &OrgId) -> bool {
+        false
+    }
+
     /// How a seller's invoices are sent, where this driver pays by invoice.
     fn invoicing(&self, _org: &OrgId, _seller: &str, _driver: &str) -> Option<crate::invoicing::Terms> {
         None

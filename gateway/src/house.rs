@@ -17,14 +17,16 @@ use crate::desk::rules::{
 };
 use crate::feeds::Expected;
 use crate::invoicing::{Kid, Terms};
+use crate::mail::Server;
 use crate::ocpp::Dialect;
 use crate::ocpp::Habits;
+use crate::receipts::{About, ReceiptError, html_about, text_about};
 use crate::reminding;
 use crate::sessions::Waits;
 use crate::setup::{
     self, At, Catalogue, Charger, Document, Environment, Files, Judge, Loaded, Problems, Subprotocol,
 };
-use crate::store::{Error, OrgId, Store};
+use crate::store::{Bill, Error, OrgId, Store};
 use crate::teach::{ByEvse, Lesson};
 use sha2::{Digest as _, Sha256};
 use std::path::PathBuf;
@@ -225,6 +227,24 @@ impl House {
             Some(reminding::Terms { seller, due_days, after_days })
         };
         state.loaded.setup.document().sellers.iter().filter_map(terms).collect()
+    }
+
+    /// The mail server.
+    #[must_use]
+    pub fn mail(&self) -> Option<Arc<Server>> {
+        self.state().loaded.mail.clone()
+    }
+
+    /// The receipt of a bill as text or as a page, with the words of its tariff and the name of its site.
+    ///
+    /// # Errors
+    /// When the bill is not as the gateway writes bills.
+    pub fn receipt(&self, bill: &Bill, page: bool) -> Result<String, ReceiptError> {
+        let (site, version) = crate::receipts::where_and_how(bill);
+        let site = site.and_then(|site| self.site_name(&site));
+        let tariff = version.and_then(|version| self.prepared(&version));
+        let about = About { tariff: tariff.as_deref(), site: site.as_deref() };
+        if page { html_about(bill, about) } else { text_about(bill, about) }
     }
 
     /// Requests of one API key a minute.
@@ -573,6 +593,10 @@ impl Sellers for House {
         found.instrument.clone()
     }
 
+    fn mails_receipts(&self, org: &OrgId) -> bool {
+        *org == self.org && self.mail().is_some_and(|mail| mail.receipts)
+    }
+
     fn invoicing(&self, org: &OrgId, seller: &str, driver: &str) -> Option<Terms> {
         if *org != self.org {
             return None;
@@ -589,6 +613,7 @@ impl Sellers for House {
         let endpoint = invoices.payer_endpoint.as_ref().and_then(|text| text.split_once(':'));
         Some(Terms {
             channel: invoices.channel.as_ref().map(ToString::to_string),
+            mail: state.loaded.mail.is_some(),
             due_days: seller.due_days,
             account: invoices.account.clone(),
             bic: invoices.bic.clone(),

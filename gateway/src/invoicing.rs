@@ -17,7 +17,7 @@ mod way;
 
 pub use issue::issued;
 pub use letter::{Letter, NoLetter, letter};
-pub use page::page;
+pub use page::{page, plain};
 pub use way::{again, moved, printed, ready};
 
 use crate::invoices::kid::Method;
@@ -52,6 +52,9 @@ impl Kid {
 pub struct Terms {
     /// The plugin that sends them; none: they go by e-mail or on paper.
     pub channel: Option<String>,
+    /// Mail can be sent.
+    #[serde(default)]
+    pub mail: bool,
     /// Days from the bill to the day that it is to be paid by.
     pub due_days: u32,
     /// Where the payer pays to.

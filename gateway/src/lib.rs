@@ -25,6 +25,7 @@ pub mod ledger;
 pub mod link;
 pub mod live;
 mod lsp;
+pub mod mail;
 pub mod meters;
 pub mod monitor;
 pub mod ocpp;

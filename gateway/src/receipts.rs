@@ -7,6 +7,7 @@ mod words;
 use crate::billing::{Head, IssuedBy, from_json, minor};
 use crate::cli::receipt::dates::with_dates;
 use crate::store::{Bill, BillKind};
+use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use takst_engine::Prepared;
@@ -101,6 +102,27 @@ impl<'a> Receipt<'a> {
         }
         rules
     }
+}
+
+// What of a bill leads to the words of its receipt.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Session {
+    site: Option<String>,
+    tariff: Version,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Version {
+    version: Option<String>,
+}
+
+/// The site of a bill and the version of its tariff, as far as it says them.
+#[must_use]
+pub fn where_and_how(bill: &Bill) -> (Option<String>, Option<String>) {
+    let session = serde_json::from_str::<Session>(&bill.document).unwrap_or_default();
+    (session.site, session.tariff.version)
 }
 
 /// The receipt as plain text, 80 columns wide.

@@ -113,7 +113,7 @@ impl Reminding {
                 Ok(0) => {}
                 Ok(reminded) => tracing::info!(reminded, "debtors were reminded of bills that are overdue"),
                 Err(error) => {
-                    tracing::warn!(%error, "overdue bills could not be looked at; the next look is soon")
+                    tracing::warn!(%error, "overdue bills could not be looked at; the next look is soon");
                 }
             }
             if tokio::time::timeout(EVERY, stop.stopped()).await.is_ok() {
@@ -184,8 +184,8 @@ impl Reminding {
             for bill in bills.into_iter().filter(|bill| bill.total > 0) {
                 match self.is_due(terms, bill, now).await? {
                     When::Now(due) => {
-                        let key = (due.debtor, due.bill.currency.clone());
-                        debtors.entry(key).or_default().push(due.bill);
+                        let Due { bill, debtor } = *due;
+                        debtors.entry((debtor, bill.currency.clone())).or_default().push(bill);
                     }
                     When::Morning => at_night = true,
                     When::Not => {}
@@ -223,7 +223,11 @@ impl Reminding {
             return Ok(When::Not);
         }
         let debtor = debtor(&document, &bill.id);
-        Ok(if HOURS.contains(&local.hour()) { When::Now(Due { bill, debtor }) } else { When::Morning })
+        Ok(if HOURS.contains(&local.hour()) {
+            When::Now(Box::new(Due { bill, debtor }))
+        } else {
+            When::Morning
+        })
     }
 
     // Whether a reminder was written down.
@@ -278,7 +282,7 @@ impl Reminding {
 }
 
 enum When {
-    Now(Due),
+    Now(Box<Due>),
     Morning,
     Not,
 }

@@ -13,6 +13,7 @@ mod codes;
 mod edit;
 mod files;
 mod load;
+mod mail;
 mod merge;
 mod model;
 mod node;
@@ -34,8 +35,8 @@ pub(crate) use files::{folder_of, join, plain};
 pub use load::{Environment, Loaded};
 pub use model::{
     Address, Assignment, Charger, Connector, Contract, Document, Driver, Effective, Feed, FeedSource, Group,
-    Habits, Invoices, KidCheck, Limits, Model, Organisation, PaysBy, Person, Plan, Plug, Plugin,
-    RunningSessions, Security, Seller, Settings, Site, Subprotocol, Token, TokenKind, TokenState,
+    Habits, Invoices, KidCheck, Limits, Mail, MailSecurity, Model, Organisation, PaysBy, Person, Plan, Plug,
+    Plugin, RunningSessions, Security, Seller, Settings, Site, Subprotocol, Token, TokenKind, TokenState,
     TokensOffline, UnknownChargers, UnknownPolicy, UnknownTokens,
 };
 pub use plugins::{Judge, PluginFile, Wasm};

@@ -73,7 +73,7 @@ pub struct InvoiceDoc {
     /// How far it has come.
     #[schema(value_type = String)]
     pub status: InvoiceStatus,
-    /// `channel` or `paper`.
+    /// `channel`, `email` or `paper`.
     #[schema(value_type = String)]
     pub way: InvoiceWay,
     /// Why it goes another way than the first, or was taken back.

@@ -31,7 +31,7 @@ pub struct Wanted {
 pub struct IntentDoc {
     /// Its id.
     pub id: String,
-    /// `charge`, `capture`, `refund`, `cancel`, `save`, `message`, `invoice`, `recall`.
+    /// `charge`, `capture`, `refund`, `cancel`, `save`, `message`, `invoice`, `recall`, `mail`.
     #[schema(value_type = String)]
     pub kind: IntentKind,
     /// How far it has come.

@@ -5,7 +5,7 @@ use super::issued::{Head, to_json};
 use super::work::{Hashes, Subject, Trouble, Worked};
 use super::{CHANGED, Job, Outcome, Seller, again};
 use crate::store::{self, Bill, BillKind, Billing, NewBill, Preview, StandingChange, Tx, WaitingFor};
-use crate::{invoicing, ledger, outbox};
+use crate::{invoicing, ledger, mail, outbox};
 use serde_json::json;
 use takst_engine::Standing;
 use takst_engine::calendar_time::utc_text;
@@ -186,6 +186,10 @@ pub(super) async fn put(
     let invoicing = driver.and_then(|driver| job.setup.sellers.invoicing(&job.org, &seller.id, driver));
     let goes = (invoicing.as_ref(), zone);
     let by_invoice = invoicing::issued(tx, &job.org, &bill, &document, goes, job.now).await?;
+    // An invoice is the bill: it needs no receipt besides.
+    if let Some(driver) = driver.filter(|_| !by_invoice && job.setup.sellers.mails_receipts(&job.org)) {
+        mail::receipt(tx, &job.org, &bill, driver, job.now).await?;
+    }
     // What is paid by invoice is not taken from a card besides. What was paid before goes back the way it came.
     let charged = seller.payments.clone().filter(|_| !by_invoice);
     let terms = charged.map(|plugin| {

@@ -4,7 +4,7 @@ mod set_up;
 
 use crate::api::orders::{DoneDoc, OutcomeDoc};
 use crate::api::{self, Later, Problem};
-use crate::billing::{Billing, Decision, Outcome, Sellers, Tariffs as _};
+use crate::billing::{Billing, Decision, Outcome, Sellers};
 use crate::chargers::model::{Command, Details, Message, TriggeredMessage};
 use crate::clock::now;
 use crate::desk::rules::{Cost, CostSource, Prices, Rules as _, SessionSink};
@@ -17,14 +17,12 @@ use crate::meters::Meters;
 use crate::ocpp::Dialect;
 use crate::outbox::Outbox;
 use crate::plugins::{Plugins, Standing};
-use crate::receipts::{About, html_about, text_about};
 use crate::sessions::Touched;
 use crate::setup::Thing;
 use crate::store::{Bill, OrgId, Store};
 use axum::http::StatusCode;
 use chrono_tz::Tz;
 use futures_util::future::BoxFuture;
-use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,20 +82,6 @@ impl Prices for Books {
     fn book(&self, org: &OrgId) -> Arc<PriceBook> {
         self.of(org)
     }
-}
-
-// What of a bill leads to the words of its receipt.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Session {
-    site: Option<String>,
-    tariff: Version,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Version {
-    version: Option<String>,
 }
 
 /// Answers what the API asks of the gateway.
@@ -296,11 +280,7 @@ impl api::House for Reception {
     }
 
     fn receipt(&self, bill: &Bill, page: bool) -> Result<String, Problem> {
-        let session = serde_json::from_str::<Session>(&bill.document).unwrap_or_default();
-        let site = session.site.as_deref().and_then(|site| self.house.site_name(site));
-        let tariff = session.tariff.version.as_deref().and_then(|version| self.house.prepared(version));
-        let about = About { tariff: tariff.as_deref(), site: site.as_deref() };
-        let made = if page { html_about(bill, about) } else { text_about(bill, about) };
+        let made = self.house.receipt(bill, page);
         made.map_err(|why| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, why.to_string()))
     }
 

@@ -40,7 +40,7 @@ pub async fn issued(
             Some(kid) => Some(next_kid(tx, org, terms, kid).await?),
             None => None,
         };
-        let first = if terms.channel.is_some() { InvoiceWay::Channel } else { InvoiceWay::Paper };
+        let first = if terms.channel.is_some() { InvoiceWay::Channel } else { InvoiceWay::Email };
         let made = Invoice {
             id: new_id(),
             bill: bill.id.clone(),
@@ -95,7 +95,7 @@ async fn credited(tx: &mut Tx, org: &OrgId, bill: &Bill, day: String, now: Insta
     let good = |one: &&Invoice| one.kind == InvoiceKind::Invoice && one.status != InvoiceStatus::Cancelled;
     // The one that it names; a bill before it may have gone another way.
     let named = all.iter().filter(good).find(|one| Some(&one.bill) == bill.corrects.as_ref());
-    let Some(invoice) = named.or_else(|| all.iter().filter(good).next_back()) else { return Ok(false) };
+    let Some(invoice) = named.or_else(|| all.iter().rfind(good)) else { return Ok(false) };
     let invoice = tx.lock_invoice(org, &invoice.id).await?;
     let note = Invoice {
         id: new_id(),

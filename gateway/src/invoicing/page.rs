@@ -80,6 +80,24 @@ fn words(language: &str) -> &'static Words {
     ALL.iter().find(|words| words.language == wanted).unwrap_or(english)
 }
 
+/// The same as text, for e-mail: its title, and all of it.
+#[must_use]
+pub fn plain(letter: &Letter, language: &str, receipt: &str) -> (String, String) {
+    let words = words(language);
+    let Letter { invoice, payment, .. } = letter;
+    let what = if invoice.is_credit_note() { words.credit } else { words.invoice };
+    let title = format!("{what} {}", invoice.number);
+    let amount = format!("{} {}", crate::api::money(invoice.amount, &invoice.currency), invoice.currency);
+    let mut lines = vec![title.clone(), String::new(), format!("{}: {}", words.issued, invoice.issued)];
+    lines.extend(invoice.due.as_ref().map(|due| format!("{}: {due}", words.due)));
+    lines.push(format!("{}: {amount}", words.amount));
+    if !invoice.is_credit_note() {
+        lines.push(format!("{}: {}", words.account, payment.account));
+        lines.push(format!("{}: {}", words.reference, payment.reference.as_deref().unwrap_or_default()));
+    }
+    (title, format!("{}\n\n{receipt}", lines.join("\n")))
+}
+
 /// The page. `language`: as in `nb`; `receipt`: the bill as text.
 #[must_use]
 pub fn page(letter: &Letter, language: &str, receipt: &str) -> Markup {

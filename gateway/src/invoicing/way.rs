@@ -1,7 +1,8 @@
 //! The ways that an invoice goes, one after the other: what begins each, what its end leads to.
 
 use super::{CANCELLED, PRINT, Terms};
-use crate::outbox::provider::InvoiceRequest;
+use crate::mail;
+use crate::outbox::provider::{InvoiceRequest, MailKind, MailRequest};
 use crate::outbox::{Request, Wanted, new};
 use crate::store::{
     Alert, Error, Intent, IntentKind, IntentState, Invoice, InvoiceKind, InvoiceStatus, InvoiceWay, NewEvent,
@@ -43,8 +44,31 @@ pub(super) async fn begin(tx: &mut Tx, org: &OrgId, invoice: Invoice, now: Insta
             tx.add_intent(org, &new(wanted, &request, now)).await?;
             stands(tx, org, invoice, InvoiceStatus::Waiting, now).await
         }
+        (InvoiceWay::Channel | InvoiceWay::Email, _) if terms.mail => email(tx, org, invoice, now).await,
         _ => paper(tx, org, invoice, now).await,
     }
+}
+
+// The next way after a channel: to whoever has an e-mail address.
+async fn next(tx: &mut Tx, org: &OrgId, invoice: Invoice, now: Instant) -> Result<(), Error> {
+    match invoice.way {
+        InvoiceWay::Channel if Terms::of(&invoice)?.mail => email(tx, org, invoice, now).await,
+        _ => paper(tx, org, invoice, now).await,
+    }
+}
+
+async fn email(tx: &mut Tx, org: &OrgId, invoice: Invoice, now: Instant) -> Result<(), Error> {
+    let driver = invoice.debtor.split_once(':').map_or("", |(_, key)| key).to_owned();
+    let person = tx.person(org, &driver).await?;
+    if person.is_none_or(|person| person.email.is_none()) {
+        return paper(tx, org, invoice, now).await;
+    }
+    let before = tx.intents_about(org, &invoice.id).await?;
+    let nth = 1 + before.iter().filter(|intent| intent.kind == IntentKind::Mail).count();
+    let about = (format!("mail:{}:{nth}", invoice.id), invoice.id.as_str());
+    let request = MailRequest { kind: MailKind::Invoice, about: invoice.id.clone(), driver };
+    mail::write_down(tx, org, about, request, now).await?;
+    stands(tx, org, Invoice { way: InvoiceWay::Email, ..invoice }, InvoiceStatus::Waiting, now).await
 }
 
 // Somebody has to print it.
@@ -131,13 +155,16 @@ pub async fn moved(tx: &mut Tx, org: &OrgId, row: &Intent, now: Instant) -> Resu
         (IntentKind::Invoice, IntentState::Done) if row.code.as_deref() != Some("not-needed") => {
             stands(tx, org, invoice, InvoiceStatus::Delivered, now).await
         }
-        (IntentKind::Invoice, IntentState::Failed | IntentState::GivenUp) if !over => {
+        (IntentKind::Mail, IntentState::Done) if !over => {
+            stands(tx, org, invoice, InvoiceStatus::Sent, now).await
+        }
+        (IntentKind::Invoice | IntentKind::Mail, IntentState::Failed | IntentState::GivenUp) if !over => {
             if row.code.as_deref() == Some(CANCELLED) {
                 return Ok(());
             }
             let code = row.code.as_deref().unwrap_or("refused");
             let reason = format!("{code}: {}", row.detail.as_deref().unwrap_or_default());
-            paper(tx, org, Invoice { reason: Some(reason), ..invoice }, now).await
+            next(tx, org, Invoice { reason: Some(reason), ..invoice }, now).await
         }
         (IntentKind::Recall, IntentState::Done) => {
             let note = note(tx, org, row).await?;

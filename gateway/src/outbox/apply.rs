@@ -4,7 +4,7 @@ use super::call::{Errand, Heard};
 use super::intent::{self, Request, Wanted, asked_back};
 use super::machine::{Action, Event, Refusal, Rules, State, Told, step};
 use super::provider::{
-    DeliveryState, Fault, InvoiceDelivery, Money, Outcome, Pin, ProviderInstrument, ProviderPayment,
+    DeliveryState, Fault, InvoiceDelivery, MailKind, Money, Outcome, Pin, ProviderInstrument, ProviderPayment,
 };
 use super::said::{self, Asked, Meaning, meaning};
 use crate::store::{
@@ -72,7 +72,7 @@ impl Unit {
                 self.payment_ready(tx, row).await?
             }
             IntentKind::Invoice | IntentKind::Recall => invoicing::ready(tx, &self.org, row).await?,
-            IntentKind::Charge | IntentKind::Save | IntentKind::Message => None,
+            IntentKind::Charge | IntentKind::Save | IntentKind::Message | IntentKind::Mail => None,
         };
         let Some(why) = nothing else { return Ok(true) };
         let over = State { phase: IntentState::Done, next: None, since: self.now, ..intent::state(row) };
@@ -105,7 +105,13 @@ impl Unit {
 
     // What an invoice's way coming to an end leads to.
     async fn followed(&self, tx: &mut Tx, before: IntentState, row: &Intent) -> Result<(), Error> {
-        let of_invoice = matches!(row.kind, IntentKind::Invoice | IntentKind::Recall);
+        let of_invoice = match row.kind {
+            IntentKind::Invoice | IntentKind::Recall => true,
+            IntentKind::Mail => {
+                matches!(Request::of(row)?, Request::Mail(mail) if mail.kind == MailKind::Invoice)
+            }
+            _ => false,
+        };
         if of_invoice && before != row.state {
             invoicing::moved(tx, &self.org, row, self.now).await?;
         }
@@ -413,7 +419,11 @@ impl Unit {
             }
             // Money that is owed and does not move: somebody must see to it.
             IntentKind::Capture | IntentKind::Refund => self.raise(tx, row, &fault.code, &fault.detail).await,
-            IntentKind::Cancel | IntentKind::Message | IntentKind::Invoice | IntentKind::Recall => Ok(()),
+            IntentKind::Cancel
+            | IntentKind::Message
+            | IntentKind::Invoice
+            | IntentKind::Recall
+            | IntentKind::Mail => Ok(()),
         }
     }
 
@@ -434,6 +444,7 @@ impl Unit {
 fn held(row: &Intent) -> Alert<'_> {
     let kind = match row.kind {
         IntentKind::Invoice | IntentKind::Recall => INVOICE_HELD,
+        IntentKind::Mail => MAIL_HELD,
         _ => INCIDENT,
     };
     Alert { subject: &row.id, kind, severity: "error" }
@@ -443,3 +454,5 @@ fn held(row: &Intent) -> Alert<'_> {
 pub(super) const INCIDENT: &str = "payment.held";
 /// The same of an invoice.
 const INVOICE_HELD: &str = "invoice.held";
+/// The same of an e-mail.
+const MAIL_HELD: &str = "mail.held";

@@ -1,7 +1,7 @@
 //! An intent with what it asks for, and its state for the machine.
 
 use super::machine::State;
-use super::provider::{ChargeRequest, InvoiceRequest, MessageRequest, Money, SaveRequest};
+use super::provider::{ChargeRequest, InvoiceRequest, MailRequest, MessageRequest, Money, SaveRequest};
 use crate::store::{self, Error, Intent, IntentKind, IntentState, new_id};
 use serde::{Deserialize, Serialize};
 use takst_engine::units::Instant;
@@ -25,6 +25,8 @@ pub enum Request {
     Invoice(InvoiceRequest),
     /// Take an invoice back at its channel.
     Recall(RecallRequest),
+    /// Send an e-mail.
+    Mail(MailRequest),
 }
 
 /// Take an invoice back at its channel, which makes a credit note for all of it needless.
@@ -65,6 +67,7 @@ impl Request {
             IntentKind::Message => Self::Message(read(intent)?),
             IntentKind::Invoice => Self::Invoice(read(intent)?),
             IntentKind::Recall => Self::Recall(read(intent)?),
+            IntentKind::Mail => Self::Mail(read(intent)?),
         })
     }
 
@@ -80,6 +83,7 @@ impl Request {
             Self::Message(_) => IntentKind::Message,
             Self::Invoice(_) => IntentKind::Invoice,
             Self::Recall(_) => IntentKind::Recall,
+            Self::Mail(_) => IntentKind::Mail,
         }
     }
 
@@ -95,6 +99,7 @@ impl Request {
             Self::Message(request) => serde_json::to_string(request),
             Self::Invoice(request) => serde_json::to_string(request),
             Self::Recall(request) => serde_json::to_string(request),
+            Self::Mail(request) => serde_json::to_string(request),
         }
         // Plain records always become JSON.
         .unwrap_or_default()

@@ -147,6 +147,27 @@ pub struct MessageRequest {
     pub language: String,
 }
 
+/// What an e-mail brings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MailKind {
+    /// The receipt of a bill.
+    Receipt,
+    /// An invoice or a credit note.
+    Invoice,
+}
+
+/// Send an e-mail. What it says and where it goes to is looked up when it is sent: both stand in one place only.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct MailRequest {
+    /// What it brings.
+    pub kind: MailKind,
+    /// The id of the bill or invoice.
+    pub about: String,
+    /// The key of the driver who gets it.
+    pub driver: String,
+}
+
 /// Send an invoice or a credit note. The document is made when it is sent: who the payer is stands in one place only.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct InvoiceRequest {
@@ -257,6 +278,10 @@ pub trait PaymentProvider: Send + Sync + 'static {
     /// Whether the message of this key was sent: the sender's name for it.
     fn sent<'a>(&'a self, _key: &'a str) -> Answer<'a, Option<String>> {
         Box::pin(async { Err(no_messages()) })
+    }
+    /// Sends an e-mail; its `Message-ID`, which is the same for every attempt.
+    fn mail<'a>(&'a self, _key: &'a str, _mail: &'a MailRequest) -> Answer<'a, String> {
+        Box::pin(async { Err(Fault::new(Outcome::Refused, "no-mail", "this plugin sends no e-mail")) })
     }
     /// Sends an invoice, if its payer can be reached this way.
     fn invoice<'a>(&'a self, _key: &'a str, _invoice: &'a InvoiceRequest) -> Answer<'a, InvoiceDelivery> {

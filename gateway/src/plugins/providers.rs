@@ -2,6 +2,7 @@
 //! call that did not return is what the host says of it.
 
 use super::room::Plugins;
+use crate::mail::{MAIL, Mailer};
 use crate::outbox::provider::{
     Answer, ChargeRequest, DeliveryState, Fault, InvoiceDelivery, InvoiceRequest, MessageRequest, Money,
     Operation, Outcome, PaymentProvider, ProviderInstrument, ProviderPayment, SaveRequest, Status,
@@ -38,6 +39,11 @@ impl Paying {
         Self { plugins, org }
     }
 
+    fn mailer(&self) -> Arc<dyn PaymentProvider> {
+        let (house, store) = self.plugins.mails();
+        Arc::new(Mailer::new(store, house, self.org.clone()))
+    }
+
     fn provider(&self, plugin: Plugin) -> Arc<dyn PaymentProvider> {
         Arc::new(Provider { plugins: Arc::clone(&self.plugins), org: self.org.clone(), plugin })
     }
@@ -47,6 +53,11 @@ impl Providers for Paying {
     fn current(&self, org: &OrgId, plugin: &str) -> Option<(Pin, Arc<dyn PaymentProvider>)> {
         if *org != self.org {
             return None;
+        }
+        if plugin == MAIL {
+            let own = "built in".to_owned();
+            let pin = Pin { plugin: MAIL.to_owned(), version: own.clone(), sha256: own };
+            return Some((pin, self.mailer()));
         }
         let found = self.plugins.get_kept(plugin)?;
         let pin = Pin {
@@ -58,6 +69,9 @@ impl Providers for Paying {
     }
 
     fn pinned(&self, org: &OrgId, pin: &Pin) -> Option<Arc<dyn PaymentProvider>> {
+        if *org == self.org && pin.plugin == MAIL {
+            return Some(self.mailer());
+        }
         let found = (*org == self.org).then(|| self.plugins.version(&pin.plugin, &pin.sha256))??;
         Some(self.provider(found))
     }

@@ -311,6 +311,11 @@ impl Plugins {
         Ok(person.and_then(|person| person.phone))
     }
 
+    // What mail is made of.
+    pub(super) fn mails(&self) -> (Arc<House>, Store) {
+        (Arc::clone(&self.house), self.store.clone())
+    }
+
     /// An invoice with all that goes to its channel.
     ///
     /// # Errors

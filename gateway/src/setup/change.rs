@@ -128,6 +128,7 @@ pub fn changes(before: &Document, after: &Document) -> Vec<Change> {
         organisation,
         settings,
         limits,
+        mail,
         sellers,
         sites,
         chargers,
@@ -143,6 +144,7 @@ pub fn changes(before: &Document, after: &Document) -> Vec<Change> {
     single(&mut found, "organisation", organisation, &after.organisation);
     single(&mut found, "settings", settings, &after.settings);
     single(&mut found, "limits", limits, &after.limits);
+    single(&mut found, "mail", mail, &after.mail);
     many(&mut found, sellers, &after.sellers);
     many(&mut found, sites, &after.sites);
     many(&mut found, chargers, &after.chargers);

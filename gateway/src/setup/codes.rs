@@ -52,6 +52,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("S075", "a connector that contradicts itself"),
     ("S076", "invoices that cannot be sent"),
     ("S077", "reminders that cannot be paid"),
+    ("S078", "a mail server that cannot be used"),
     ("S080", "a plugin that cannot be loaded"),
     ("S081", "a setting of a plugin"),
     ("S082", "a secret of a plugin"),

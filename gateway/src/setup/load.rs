@@ -2,6 +2,7 @@
 
 use super::catalogue::ChangesFrom;
 use super::files::{self, Files};
+use super::mail;
 use super::merge::{Raw, merge};
 use super::model::{Document, Person};
 use super::node::{Node, Value, json, toml};
@@ -11,6 +12,7 @@ use super::resolve::Setup;
 use super::secret::{Password, Secrets};
 use super::tariffs::{self, TariffFile};
 use super::{check, read};
+use crate::mail::Server;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -57,6 +59,8 @@ pub struct Loaded {
     pub tariffs: BTreeMap<String, Arc<TariffFile>>,
     /// The plugins, by their names here.
     pub plugins: Arc<BTreeMap<String, Arc<PluginFile>>>,
+    /// The mail server, with its password.
+    pub mail: Option<Arc<Server>>,
     /// What is odd; also what the compiler says about the tariffs.
     pub warnings: Problems,
     pub(crate) changes: Vec<ChangesFrom>,
@@ -150,6 +154,7 @@ fn finish(
     check::all(&raw, &mut report);
     let secrets = secrets(&raw, files.folder(), environment, &mut report);
     let plugins = plugins::load(&raw, files.folder(), environment, &mut report);
+    let mail = mail::load(&raw, files.folder(), environment, &mut report);
     let tariffs = compile(&raw, files, environment, &mut report);
     check::tariffs(&raw, &tariffs, &mut report);
     let changes = check::changes_from(&raw, &mut report);
@@ -168,6 +173,7 @@ fn finish(
         secrets,
         tariffs,
         plugins: Arc::new(plugins),
+        mail,
         warnings: report.finish(),
         changes,
         sources,

@@ -1,8 +1,8 @@
 //! The sections of all files together: read, counted, each id once.
 
 use super::model::{
-    Assignment, Charger, Document, Driver, Feed, Group, Limits, Model, Organisation, Person, Plan, Plugin,
-    Seller, Settings, Site, Token,
+    Assignment, Charger, Document, Driver, Feed, Group, Limits, Mail, Model, Organisation, Person, Plan,
+    Plugin, Seller, Settings, Site, Token,
 };
 use super::node::{Node, Value};
 use super::read::{Field, list, shown};
@@ -218,6 +218,7 @@ pub(crate) struct Raw {
     pub organisation: Option<Item<Organisation>>,
     pub settings: Option<Item<Settings>>,
     pub limits: Option<Item<Limits>>,
+    pub mail: Option<Item<Mail>>,
     pub sellers: Many<Seller>,
     pub sites: Many<Site>,
     pub chargers: Many<Charger>,
@@ -232,7 +233,7 @@ pub(crate) struct Raw {
     pub people: Many<Person>,
 }
 
-pub(crate) const SINGLE: [&str; 3] = ["organisation", "settings", "limits"];
+pub(crate) const SINGLE: [&str; 4] = ["organisation", "settings", "limits", "mail"];
 pub(crate) const MANY: [&str; 12] = [
     "seller", "site", "charger", "model", "group", "plan", "driver", "token", "tariff", "feed", "plugin",
     "person",
@@ -283,6 +284,7 @@ impl Raw {
             "organisation" => single(&mut self.organisation, key, node, report),
             "settings" => single(&mut self.settings, key, node, report),
             "limits" => single(&mut self.limits, key, node, report),
+            "mail" => single(&mut self.mail, key, node, report),
             "seller" => many(&mut self.sellers, node, report),
             "site" => many(&mut self.sites, node, report),
             "charger" => many(&mut self.chargers, node, report),
@@ -307,12 +309,13 @@ impl Raw {
         fn one<T: Default>(item: Option<Item<T>>) -> T {
             item.map_or_else(T::default, |item| item.it)
         }
-        let Self { organisation, settings, limits, sellers, sites, chargers, models, .. } = self;
+        let Self { organisation, settings, limits, mail, sellers, sites, chargers, models, .. } = self;
         let (groups, plans, drivers, tokens) = (self.groups, self.plans, self.drivers, self.tokens);
         let document = Document {
             organisation: one(organisation),
             settings: one(settings),
             limits: one(limits),
+            mail: mail.map(|item| item.it),
             sellers: all(sellers),
             sites: all(sites),
             chargers: all(chargers),

@@ -14,7 +14,9 @@ pub use plugin::Plugin;
 pub use settings::{Effective, Limits, Settings, TokensOffline, UnknownTokens};
 pub use tariff::{Assignment, Feed, FeedSource, RunningSessions};
 
+use super::files::FilePath;
 use super::read::{choice, defaulted, section};
+use super::secret::SecretPlace;
 use super::values::{Id, Zone};
 use serde::Serialize;
 
@@ -148,6 +150,48 @@ section! {
     }
 }
 
+choice! {
+    /// How the line to a mail server is kept secret.
+    MailSecurity {
+        /// It begins in the open and goes over to TLS before anything is said.
+        Starttls = "starttls",
+        /// TLS from the beginning.
+        Tls = "tls",
+        /// Not at all: for a server on this machine.
+        None = "none",
+    }
+}
+
+section! {
+    /// The mail server that receipts and invoices go out through.
+    pub struct Mail {
+        /// Its name.
+        server: String,
+        /// Its port; without it 587, with `tls` 465, with `none` 25.
+        port: Option<u32>,
+        /// How the line is kept secret.
+        security: MailSecurity = MailSecurity::Starttls,
+        /// The user to log in as.
+        user: Option<String>,
+        /// Where the password is.
+        password: Option<SecretPlace>,
+        /// Who mail is from: `Takst <receipts@example.com>`.
+        from: String,
+        /// Where answers go.
+        reply_to: Option<String>,
+        /// A file with certificates (PEM) of authorities that this server's certificate may be from, beside those of the machine.
+        roots: Option<FilePath>,
+        /// Drivers with an e-mail address get a receipt of each bill.
+        receipts: bool = true,
+    }
+    hints {
+        "host" => "write `server`",
+        "sender" => "write `from`",
+        "username" => "write `user`",
+        "tls" => "write `security = \"tls\"` or `\"starttls\"`",
+    }
+}
+
 /// The whole set-up of an organisation, without personal data and without secrets in the clear.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Document {
@@ -159,6 +203,9 @@ pub struct Document {
     /// Bounds of the gateway itself.
     #[serde(skip_serializing_if = "super::read::is_left_out")]
     pub limits: Limits,
+    /// The mail server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail: Option<Mail>,
     /// Who issues bills.
     #[serde(rename = "seller", skip_serializing_if = "Vec::is_empty")]
     pub sellers: Vec<Seller>,

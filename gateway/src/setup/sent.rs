@@ -52,6 +52,7 @@ impl Loaded {
             "organisation" => single(&document.organisation),
             "settings" => single(&document.settings),
             "limits" => single(&document.limits),
+            "mail" => single(&document.mail),
             "seller" => many(&document.sellers),
             "site" => many(&document.sites),
             "charger" => many(&document.chargers),
@@ -199,6 +200,10 @@ fn incoming(
     fields: &Map<String, Value>,
     now: &Loaded,
 ) -> Result<Map<String, Value>, EditError> {
+    // Whoever names the server is given its password.
+    if thing.section == "mail" {
+        return Err(EditError::Value("mail".to_owned(), "the mail server can be set in the files only"));
+    }
     let mut fields = fields.clone();
     if thing.section == "tariff" {
         fields.remove(LABEL);

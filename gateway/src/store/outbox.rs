@@ -25,6 +25,8 @@ words! {
         Invoice = "invoice",
         /// Take an invoice back at its channel.
         Recall = "recall",
+        /// Send an e-mail.
+        Mail = "mail",
     }
 }
 

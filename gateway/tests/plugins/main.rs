@@ -21,6 +21,7 @@ mod bound;
 mod calls;
 mod fetching;
 mod invoices;
+mod mail;
 mod meters;
 mod operator;
 mod reminders;

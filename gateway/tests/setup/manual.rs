@@ -16,7 +16,7 @@ use std::path::Path;
 use takst_dsl::diagnostic::Severity;
 use takst_gateway::setup::{
     Assignment, CODES, Charger, Connector, Driver, Effective, Environment, Feed, Files, Group, Habits,
-    Invoices, Limits, Loaded, Model, Organisation, Person, Plan, Plugin, Problems, Security, Seller,
+    Invoices, Limits, Loaded, Mail, Model, Organisation, Person, Plan, Plugin, Problems, Security, Seller,
     Settings, Site, Token, UnknownChargers,
 };
 
@@ -263,6 +263,7 @@ fn every_key_is_explained() {
         ("Feed", vec![Feed::KEYS]),
         ("Plugin", vec![Plugin::KEYS]),
         ("Settings", vec![Settings::KEYS]),
+        ("Mail", vec![Mail::KEYS]),
         ("Limits", vec![Limits::KEYS]),
     ] {
         let explained: BTreeSet<String> = table(&manual, title).into_keys().collect();
