@@ -20,6 +20,7 @@ mod peer;
 mod bound;
 mod calls;
 mod fetching;
+mod hostile;
 mod invoices;
 mod mail;
 mod meters;
