@@ -67,8 +67,12 @@ struct Plant {
 
 impl Plant {
     async fn open(place: &Place) -> Self {
+        Self::with(place, SET_UP).await
+    }
+
+    async fn with(place: &Place, set_up: &str) -> Self {
         let folder = place.dir.path().join("setup");
-        write(&folder, &[("takst.toml", SET_UP), ("cost.tariff", TARIFF)]);
+        write(&folder, &[("takst.toml", set_up), ("cost.tariff", TARIFF)]);
         let plan = Plan {
             data: place.dir.path().join("data"),
             database: (!place.is_sqlite()).then(|| place.url.clone()),
@@ -269,6 +273,28 @@ async fn a_bill_waits_for_the_cost_price_of_its_month(place: Place) {
     plant.gateway.server.stop().await;
 }
 both!(a_bill_waits_for_the_cost_price_of_its_month);
+
+async fn a_site_that_gets_its_metering_point_later_has_its_cost_price_then(place: Place) {
+    // The meter of somebody else's.
+    let plant = Plant::with(&place, &SET_UP.replace(POINT, "707057500099999999")).await;
+    let ended = plant.charge().await.with_timezone(&Oslo);
+    let first = ended.date_naive().with_day(1).unwrap();
+    let (from, until) = (midnight(first), midnight(first.checked_add_months(Months::new(1)).unwrap()));
+    let month = first.format("%Y-%m").to_string();
+    plant.costs(&month, &((until - from).num_hours() * 8).to_string()).await;
+    let taken = plant.taken(&csv(from, until, |_| "10".to_owned())).await;
+    assert_eq!(taken["cost_prices"], json!([]), "{taken}");
+    let state = &plant.get(&format!("/api/v1/sites/oslo/costs/{month}")).await["cost_price"];
+    assert!(state["waits_for"].as_str().unwrap().contains("707057500099999999"), "{state}");
+    plant.waits().await;
+    assert_eq!(plant.get("/api/v1/bills").await, json!([]));
+
+    write(&place.dir.path().join("setup"), &[("takst.toml", SET_UP)]);
+    let bills = plant.until("/api/v1/bills", |all| !all.as_array().unwrap().is_empty()).await;
+    assert_eq!(bills[0]["total"], "0.25", "{bills}");
+    plant.gateway.server.stop().await;
+}
+both!(a_site_that_gets_its_metering_point_later_has_its_cost_price_then);
 
 async fn what_cannot_be_is_refused_and_changes_nothing(place: Place) {
     let plant = Plant::open(&place).await;
