@@ -6,8 +6,10 @@
 pub mod access;
 mod bills;
 mod campaigns;
+mod charged;
 mod chargers;
 mod corrections;
+mod costs;
 mod events;
 mod incidents;
 mod invoices;
@@ -275,8 +277,8 @@ pub fn router(api: Api) -> Router {
         .route("/meter-points", get(meters::points))
         .route("/meter-points/{point}/values", get(meters::values))
         .route("/meter-points/{point}/file", get(meters::file))
-        .route("/sites/{site}/charging-values", get(meters::charging))
-        .route("/sites/{site}/costs/{month}", get(meters::costs).put(meters::set_costs))
+        .route("/sites/{site}/charging-values", get(charged::charging))
+        .route("/sites/{site}/costs/{month}", get(costs::costs).put(costs::set_costs))
         .route("/events", get(events::stream))
         .route("/setup", get(setup::whole))
         .route("/setup/{section}", get(setup::section).put(setup::put_single).patch(setup::patch_single))
@@ -294,6 +296,7 @@ pub fn router(api: Api) -> Router {
         .route("/payments", get(payments::list))
         .route("/payments/{id}", get(payments::one))
         .route("/payments/{id}/cancel", post(payments::cancel))
+        .route("/payments/{id}/returned", post(invoices::returned))
         .route("/drivers/{id}/instruments", get(payments::instruments).post(payments::save))
         .route("/invoices", get(invoices::list))
         .route("/invoices/{id}", get(invoices::one))

@@ -279,11 +279,11 @@ async fn audit(
     tx.audit(org, &entry).await
 }
 
-/// Money that came to the seller's bank for a bill.
+/// Money that came to the seller's bank for a bill, or left it again.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewReceived {
-    /// As in `20.00`; without it all that is left to pay.
+    /// As in `20.00`; without it all that is left to pay, or to be given back.
     pub amount: Option<String>,
     /// The statement's name for it: the same is booked once.
     pub reference: String,
@@ -304,16 +304,42 @@ pub(super) async fn received(
     caller.wants(Wish::Decide)?;
     let bill = api.store.read().await?.bill(&caller.org, &id).await?;
     let bill = bill.ok_or_else(|| Problem::missing("bill", &id))?;
-    if new.reference.trim().is_empty() {
-        return Err(Problem::bad("`reference` says which line of the statement it is"));
-    }
-    let amount = new.amount.as_deref().map(|text| minor(text, &bill.currency)).transpose()?;
-    if amount.is_some_and(|amount| amount <= 0) {
-        return Err(Problem::bad("`amount` is above zero"));
-    }
-    let at = new.at.as_deref().map_or(Ok(now()), |text| words::read_time(text).map_err(Problem::bad))?;
-    let received = Received { amount, reference: new.reference, at, by: caller.who.clone() };
+    let received = new.read(&bill.currency, &caller)?;
     let (payment, is_new) = outbox(&api)?.received(&caller.org, &bill, received, now()).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(payment_document(&api, &caller.org, payment))))
+}
+
+impl NewReceived {
+    fn read(self, currency: &str, caller: &Caller) -> Result<Received, Problem> {
+        if self.reference.trim().is_empty() {
+            return Err(Problem::bad("`reference` says which line of the statement it is"));
+        }
+        let amount = self.amount.as_deref().map(|text| minor(text, currency)).transpose()?;
+        if amount.is_some_and(|amount| amount <= 0) {
+            return Err(Problem::bad("`amount` is above zero"));
+        }
+        let at = self.at.as_deref().map_or(Ok(now()), |text| words::read_time(text).map_err(Problem::bad))?;
+        Ok(Received { amount, reference: self.reference, at, by: caller.who.clone() })
+    }
+}
+
+/// Books money that was given back by bank, of a payment that came by bank: what a credit note left to be given back (the incident
+/// `payment.return`). 201 when it is new, 200 when it was booked before.
+#[utoipa::path(post, path = "/api/v1/payments/{id}/returned", tag = "money", params(("id" = String, Path)),
+    request_body = NewReceived, responses((status = 201, body = PaymentDoc), (status = 200, body = PaymentDoc, description = "it was booked before"),
+        (status = 409, body = Problem, description = "less is to be given back"), (status = "4XX", body = Problem)))]
+pub(super) async fn returned(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<String>,
+    Body(new): Body<NewReceived>,
+) -> Result<(StatusCode, Json<PaymentDoc>), Problem> {
+    caller.wants(Wish::Decide)?;
+    let payment = api.store.read().await?.payment(&caller.org, &id).await?;
+    let payment = payment.ok_or_else(|| Problem::missing("payment", &id))?;
+    let returned = new.read(&payment.currency, &caller)?;
+    let (payment, is_new) = outbox(&api)?.returned(&caller.org, &id, returned, now()).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(payment_document(&api, &caller.org, payment))))
 }

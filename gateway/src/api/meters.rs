@@ -1,11 +1,12 @@
-//! Values of metering points: files in and out, what is known, what the electricity of a site cost, and what cars took by the hour.
+//! Values of metering points: files in and out, and what is known.
 
 use super::access::Wish;
+use super::costs::{CostPriceDoc, cost_price};
 use super::paging::{Limit, Listed};
 use super::{Api, Body, Caller, Named, Params, Problem, words};
 use crate::clock::now;
-use crate::meters::{By, CostState, Kept, MeterError, Meters, Said, SeriesKept};
-use crate::store::{MeterDirection, MeterQuality, MeterValue, OrgId, PlantCost};
+use crate::meters::{By, Kept, MeterError, Meters, SeriesKept};
+use crate::store::{MeterDirection, MeterQuality, MeterValue, OrgId};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request, State};
@@ -13,8 +14,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use takst_engine::month::{Cost, YearMonth};
-use takst_engine::units::{DAY_MS, Instant, MINUTE_MS};
+use takst_engine::units::{DAY_MS, Instant};
 use takst_plugins::model::Outcome;
 use takst_plugins::model::meters::{Direction, File, Span};
 use utoipa::{IntoParams, ToSchema};
@@ -94,35 +94,6 @@ pub struct SeriesDoc {
     pub gaps: Vec<SpanDoc>,
 }
 
-/// How it stands with the cost price of a site in a month.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct CostPriceDoc {
-    /// The site.
-    pub site: String,
-    /// As in `2026-10`.
-    pub month: String,
-    /// `known` or `waiting`.
-    pub state: String,
-    /// What is missing, where it waits.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub waits_for: Option<String>,
-    /// ISO 4217.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub currency: Option<String>,
-    /// A kWh without VAT: for tariffs whose prices exclude it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub net: Option<String>,
-    /// A kWh with the VAT of the costs: for tariffs whose prices include it, and for those without VAT.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub with_vat: Option<String>,
-    /// What the meters saw from the grid, kWh.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub energy_kwh: Option<String>,
-    /// Bills that waited for it and are made now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub woken: Option<usize>,
-}
-
 /// What came of a file or an answer.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct KeptDoc {
@@ -171,7 +142,7 @@ impl From<MeterError> for Problem {
 }
 
 impl Api {
-    fn meters(&self, org: &OrgId) -> Result<Meters, Problem> {
+    pub(super) fn meters(&self, org: &OrgId) -> Result<Meters, Problem> {
         let none = || Problem::new(StatusCode::NOT_FOUND, "this organisation has no set-up here");
         self.house.meters(org).ok_or_else(none)
     }
@@ -199,32 +170,6 @@ impl Api {
         let cost_prices = costs.into_iter().map(|(site, month, state)| cost_price(&site, &month, state));
         KeptDoc { receipt, series: series.collect(), cost_prices: cost_prices.collect() }
     }
-}
-
-fn cost_price(site: &str, month: &str, state: CostState) -> CostPriceDoc {
-    let mut document = CostPriceDoc {
-        site: site.to_owned(),
-        month: month.to_owned(),
-        state: "waiting".to_owned(),
-        waits_for: None,
-        currency: None,
-        net: None,
-        with_vat: None,
-        energy_kwh: None,
-        woken: None,
-    };
-    match state {
-        CostState::Waits(why) => document.waits_for = Some(why),
-        CostState::Known(known) => {
-            "known".clone_into(&mut document.state);
-            document.currency = Some(known.currency);
-            document.net = Some(known.net);
-            document.with_vat = Some(known.with_vat);
-            document.energy_kwh = Some(known.energy_kwh);
-            document.woken = known.is_news.then_some(known.woken);
-        }
-    }
-    document
 }
 
 /// Takes in a file with values of metering points, in any form that the plugin reads. The body is the file as it is. All of it is kept, or nothing.
@@ -287,7 +232,7 @@ pub(super) async fn fetch(
     Ok(Json(api.kept(kept)))
 }
 
-fn span(from: Option<&String>, until: Option<&String>) -> Result<(Instant, Instant), Problem> {
+pub(super) fn span(from: Option<&String>, until: Option<&String>) -> Result<(Instant, Instant), Problem> {
     let time = |text: Option<&String>, other: i64| match text {
         Some(text) => words::read_time(text).map_err(Problem::bad),
         None => Ok(Instant(other)),
@@ -478,7 +423,7 @@ pub(super) async fn file(
 }
 
 // A plugin's words in a header: only what belongs there.
-fn download(file: File) -> Response {
+pub(super) fn download(file: File) -> Response {
     let plain = |text: &str| -> String {
         text.chars().filter(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(*letter)).collect()
     };
@@ -496,207 +441,4 @@ fn download(file: File) -> Response {
         headers.insert(CONTENT_TYPE, value);
     }
     (StatusCode::OK, headers, file.body).into_response()
-}
-
-/// Which hours of charging, and how.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct HowCharged {
-    /// From this time on (RFC 3339), on the edge of an hour; a month before `until` without it.
-    pub from: Option<String>,
-    /// Before this time; now without it.
-    pub until: Option<String>,
-    /// 60 or 15; 60 without it.
-    pub minutes: Option<i64>,
-    /// A form that the plugin writes, as in `min-side`; JSON of our own without it.
-    pub form: Option<String>,
-    /// The plugin that writes it; the only one for meter values without it.
-    pub plugin: Option<String>,
-    /// The number under which the values are written; the site's own metering point without it.
-    pub point: Option<String>,
-}
-
-/// The energy of a step of time.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct StepDoc {
-    /// Start.
-    pub from: String,
-    /// End.
-    pub until: String,
-    /// A plain decimal.
-    pub kwh: String,
-}
-
-/// What cars took at a site.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ChargingDoc {
-    /// The site.
-    pub site: String,
-    /// Steps without a gap; 0 where no car charged.
-    pub values: Vec<StepDoc>,
-    /// Sessions that have told no end yet: their steps can still grow.
-    pub open_sessions: usize,
-    /// Sessions that are not in it because their data is damaged.
-    pub left_out: Vec<String>,
-}
-
-/// The energy that cars took at a site by hour or quarter-hour, as JSON or as a file in a form of the plugin. The steps of a session add up
-/// to what its bill counts.
-#[utoipa::path(get, path = "/api/v1/sites/{site}/charging-values", tag = "meters", params(("site" = String, Path), HowCharged),
-    responses((status = 200, body = ChargingDoc, description = "or the file, with `form`"), (status = "4XX", body = Problem)))]
-pub(super) async fn charging(
-    State(api): State<Api>,
-    caller: Caller,
-    Named(site): Named<String>,
-    Params(how): Params<HowCharged>,
-) -> Result<Response, Problem> {
-    caller.wants(Wish::SeeSessions)?;
-    let meters = api.meters(&caller.org)?;
-    let plant = meters.house.plants().remove(&site).ok_or_else(|| Problem::missing("site", &site))?;
-    let step_ms = match how.minutes.unwrap_or(60) {
-        minutes @ (15 | 60) => minutes * MINUTE_MS,
-        other => return Err(Problem::bad(format!("`minutes` is 15 or 60, not {other}"))),
-    };
-    let step = |at: Instant| Instant(at.0.div_euclid(step_ms) * step_ms);
-    let (mut from, mut until) = span(how.from.as_ref(), how.until.as_ref())?;
-    if how.until.is_none() {
-        until = step(until);
-    }
-    if how.from.is_none() {
-        from = step(from);
-    }
-    let found = meters.charging(&site, (from, until), step_ms, now()).await?;
-    let Some(form) = &how.form else {
-        let time = |at| words::time(Some(plant.zone), at);
-        let values =
-            found.steps().map(|(from, until, kwh)| StepDoc { from: time(from), until: time(until), kwh });
-        let document = ChargingDoc {
-            site,
-            values: values.collect(),
-            open_sessions: found.open,
-            left_out: found.left_out.iter().map(|(session, why)| format!("{session}: {why}")).collect(),
-        };
-        return Ok(Json(document).into_response());
-    };
-    if let Some((session, why)) = found.left_out.first() {
-        return Err(Problem::new(
-            StatusCode::CONFLICT,
-            format!("session {session} cannot be counted: {why}"),
-        ));
-    }
-    let point = match (how.point, plant.points.as_slice()) {
-        (Some(point), _) => point,
-        (None, [point]) => point.clone(),
-        (None, []) => return Err(Problem::bad("the site has no metering point; say which `point` to write")),
-        (None, several) => {
-            return Err(Problem::bad(format!("say which `point` to write: {}", several.join(", "))));
-        }
-    };
-    Ok(download(meters.write_charging(how.plugin.as_deref(), form, &point, &found).await?))
-}
-
-/// A cost of a site's electricity.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CostDoc {
-    /// What for.
-    pub label: String,
-    /// Without VAT, a plain decimal; below zero what was given back.
-    pub net: String,
-    /// Percent, a plain decimal.
-    pub vat_rate: String,
-}
-
-/// What the electricity of a site cost in a month.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CostsWanted {
-    /// ISO 4217; the currency of the tariffs without it.
-    pub currency: Option<String>,
-    /// All costs of the month, as on the invoices of the grid company and the supplier.
-    pub costs: Vec<CostDoc>,
-    /// For the history.
-    pub reason: String,
-}
-
-/// What somebody said about the costs of a month.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct CostsSaidDoc {
-    /// 1, 2, ...: the last one counts.
-    pub revision: i64,
-    /// ISO 4217.
-    pub currency: String,
-    /// The costs.
-    pub costs: Vec<CostDoc>,
-    /// When.
-    pub entered_at: String,
-    /// By whom.
-    pub entered_by: String,
-    /// Why.
-    pub reason: String,
-}
-
-/// The costs of a site in a month.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct CostsDoc {
-    /// How it stands with the cost price.
-    pub cost_price: CostPriceDoc,
-    /// Everything that was said, the first first.
-    pub said: Vec<CostsSaidDoc>,
-}
-
-fn read_month(text: &str) -> Result<YearMonth, Problem> {
-    YearMonth::parse(text).map_err(Problem::bad)
-}
-
-/// What the electricity of a site cost in a month, and the cost price that follows.
-#[utoipa::path(get, path = "/api/v1/sites/{site}/costs/{month}", tag = "meters", params(("site" = String, Path), ("month" = String, Path, description = "as in `2026-10`")),
-    responses((status = 200, body = CostsDoc), (status = "4XX", body = Problem)))]
-pub(super) async fn costs(
-    State(api): State<Api>,
-    caller: Caller,
-    Named((site, month)): Named<(String, String)>,
-) -> Result<Json<CostsDoc>, Problem> {
-    caller.wants(Wish::SeeSessions)?;
-    let (state, said) = api.meters(&caller.org)?.costs(&site, read_month(&month)?).await?;
-    let said = said.into_iter().map(|one: PlantCost| CostsSaidDoc {
-        revision: one.revision,
-        currency: one.currency,
-        costs: serde_json::from_str(&one.document).unwrap_or_default(),
-        entered_at: words::time(None, one.entered_at),
-        entered_by: one.entered_by,
-        reason: one.reason,
-    });
-    Ok(Json(CostsDoc { cost_price: cost_price(&site, &month, state), said: said.collect() }))
-}
-
-/// Enters what the electricity of a site cost in a month, in place of what was said before, which stays as history. With the values of all its
-/// metering points the month has its cost price then, and bills that waited for it are made.
-#[utoipa::path(put, path = "/api/v1/sites/{site}/costs/{month}", tag = "meters", params(("site" = String, Path), ("month" = String, Path, description = "as in `2026-10`")),
-    request_body = CostsWanted, responses((status = 200, body = CostPriceDoc), (status = "4XX", body = Problem)))]
-pub(super) async fn set_costs(
-    State(api): State<Api>,
-    caller: Caller,
-    Named((site, month)): Named<(String, String)>,
-    Body(wanted): Body<CostsWanted>,
-) -> Result<Json<CostPriceDoc>, Problem> {
-    caller.wants(Wish::Decide)?;
-    words::reason(&wanted.reason).map_err(Problem::bad)?;
-    let parsed = read_month(&month)?;
-    let decimal = |label: &str, text: &str| {
-        takst_engine::input::decimal(text).map_err(|why| Problem::bad(format!("`{label}`: {why}")))
-    };
-    let cost = |cost: CostDoc| {
-        Ok(Cost {
-            net: decimal(&cost.label, &cost.net)?,
-            vat_rate: decimal(&cost.label, &cost.vat_rate)?,
-            label: cost.label,
-        })
-    };
-    let costs = wanted.costs.into_iter().map(cost).collect::<Result<Vec<_>, Problem>>()?;
-    let said = Said { currency: wanted.currency, costs, reason: wanted.reason };
-    let by = By { who: caller.who.clone(), now: now() };
-    let state = api.meters(&caller.org)?.set_costs(&site, parsed, said, &by).await?;
-    Ok(Json(cost_price(&site, &month, state)))
 }

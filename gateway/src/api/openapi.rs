@@ -1,8 +1,8 @@
 //! The description of the API.
 
 use super::{
-    bills, campaigns, chargers, corrections, events, incidents, invoices, keys, ledger, meters, orders,
-    outbox, payments, plugins, prices, reminders, sessions, setup, tariffs,
+    bills, campaigns, charged, chargers, corrections, costs, events, incidents, invoices, keys, ledger,
+    meters, orders, outbox, payments, plugins, prices, reminders, sessions, setup, tariffs,
 };
 use axum::Json;
 use utoipa::openapi::RefOr;
@@ -20,11 +20,11 @@ use utoipa::{Modify, OpenApi};
         setup::whole, setup::section, setup::put_single, setup::patch_single, setup::thing, setup::put, setup::patch,
         setup::remove, setup::erase, tariffs::list, tariffs::one, tariffs::put, tariffs::remove,
         payments::list, payments::one, payments::of_bill, payments::pay, payments::cancel, payments::instruments, payments::save,
-        invoices::list, invoices::one, invoices::document, invoices::page, invoices::printed, invoices::send, invoices::received,
+        invoices::list, invoices::one, invoices::document, invoices::page, invoices::printed, invoices::send, invoices::received, invoices::returned,
         reminders::list, reminders::create, reminders::cancel,
         outbox::list, outbox::one, outbox::retry, outbox::give_up, outbox::plugins,
         plugins::list,
-        meters::put, meters::receipts, meters::fetch, meters::points, meters::values, meters::file, meters::charging, meters::costs, meters::set_costs,
+        meters::put, meters::receipts, meters::fetch, meters::points, meters::values, meters::file, charged::charging, costs::costs, costs::set_costs,
         ledger::accounts, ledger::entries, ledger::add, ledger::take_back, ledger::check,
     ),
     modifiers(&Keys, &Problems),

@@ -164,17 +164,17 @@ async fn credit(
     }
     // Only what was paid beyond what is owed goes back: the bill that is credited may never have been paid.
     let paid = kept.iter().fold(0_i64, |sum, (has, _)| sum.saturating_add(*has));
-    let beyond = paid.saturating_sub(owed.max(0)).clamp(0, credited.left);
+    let mut beyond = paid.saturating_sub(owed.max(0)).clamp(0, credited.left);
     for (has, payment) in kept {
-        let amount = has.min(beyond.saturating_sub(credited.asked));
+        let amount = has.min(beyond);
+        beyond = beyond.saturating_sub(amount);
         // What came by bank goes back by bank, which no plugin does: it stays as a credit of the debtor, and a person is told.
         if amount > 0 && payment.plugin == BANK {
             let document = json!({
                 "payment": payment.id, "bill": bill.id, "debtor": payment.debtor, "amount_minor": amount, "currency": bill.currency,
                 "reason": "this came by bank and is to be given back by bank",
             });
-            let alert = Alert { subject: &payment.id, kind: "payment.return", severity: "warning" };
-            tx.raise(org, alert, &document, now).await?;
+            tx.raise(org, to_return(&payment), &document, now).await?;
             continue;
         }
         if amount <= 0 {
@@ -201,6 +201,11 @@ async fn credit(
         }
     }
     Ok(credited)
+}
+
+/// Money that came by bank is to be given back by bank, by a person.
+pub(super) fn to_return(payment: &Payment) -> Alert<'_> {
+    Alert { subject: &payment.id, kind: "payment.return", severity: "warning" }
 }
 
 // What is being given back or was, in minor units.

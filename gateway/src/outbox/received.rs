@@ -1,11 +1,15 @@
-//! Money that came to the seller's own bank: nobody is asked for it, somebody found it on a statement.
+//! Money that came to the seller's own bank or left it: nobody is asked for it, somebody found it on a statement.
 
 use super::Outbox;
+use super::intent::{self, RefundRequest, Request, Wanted};
 use super::owed::Owed;
+use super::plan::to_return;
+use super::provider::Money;
 use crate::billing::from_json;
 use crate::ledger::{self, BANK, debtor};
 use crate::store::{
-    AuditEntry, Bill, Error, Lane, NewEvent, OrgId, Payment, PaymentFilter, PaymentStatus, Tx, new_id,
+    AuditEntry, Bill, Error, Intent, IntentState, Lane, NewEvent, OrgId, Payment, PaymentFilter,
+    PaymentStatus, Tx, new_id,
 };
 use serde_json::json;
 use takst_engine::units::Instant;
@@ -102,6 +106,106 @@ impl Outbox {
             };
             tx.audit(&owner, &entry).await?;
             Ok((payment, true))
+        };
+        self.inner.store.write(lane, unit).await
+    }
+
+    /// Books money that was given back by bank of a payment that came by bank: the payment, and whether it is new.
+    ///
+    /// # Errors
+    /// When it did not come by bank, less is to be given back, or the storage fails.
+    pub async fn returned(
+        &self,
+        org: &OrgId,
+        payment: &str,
+        returned: Received,
+        now: Instant,
+    ) -> Result<(Payment, bool), Error> {
+        let missing = |id: &str| Error::Missing { what: "payment", id: id.to_owned() };
+        let known = self.inner.store.read().await?.payment(org, payment).await?;
+        let known = known.ok_or_else(|| missing(payment))?;
+        if known.plugin != BANK {
+            return Err(Error::refused(format!(
+                "it was paid through `{}`, which gives it back: see `POST /api/v1/sessions/ID/refund`",
+                known.plugin
+            )));
+        }
+        let lane = Lane::debtor(org, &known.debtor);
+        let owner = org.clone();
+        let unit = async move |tx: &mut Tx| {
+            // A credit note or another payment that is being written at the same moment is seen, or waits.
+            if let Some(session) = &known.session {
+                tx.lock_session(&owner, session).await?;
+            }
+            let before = tx.lock_payment(&owner, &known.id).await?;
+            let bill = tx.bill(&owner, &before.bill).await?;
+            let bill = bill.ok_or_else(|| Error::Missing { what: "bill", id: before.bill.clone() })?;
+            let credit = Owed::of(tx, &owner, &bill).await?.left.saturating_neg();
+            let has = before.captured.saturating_sub(before.refunded).min(credit).max(0);
+            let amount = returned.amount.unwrap_or(has);
+            let wanted = Wanted {
+                source: format!("returned:{}:{}", before.id, returned.reference),
+                debtor: before.debtor.clone(),
+                plugin: BANK.to_owned(),
+                subject: before.id.clone(),
+                theirs: Some(returned.reference.clone()),
+                by: returned.by.clone(),
+            };
+            let money = Money { minor: amount, currency: before.currency.clone() };
+            let request = Request::Refund(RefundRequest {
+                amount: money,
+                reason: format!("by bank: {}", returned.reference),
+                target: None,
+            });
+            // It is done already; the same line of a statement is booked once.
+            let done = Intent {
+                state: IntentState::Done,
+                called: true,
+                next_at: None,
+                finished_at: Some(now),
+                ..intent::new(wanted, &request, now)
+            };
+            if !tx.add_intent(&owner, &done).await? {
+                return Ok((before, false));
+            }
+            if amount <= 0 || amount > has {
+                return Err(Error::refused(format!(
+                    "{amount} minor units are not what is to be given back of this payment: {has}; a credit note comes first"
+                )));
+            }
+            let after = Payment {
+                refunded: before.refunded.saturating_add(amount),
+                updated_at: now,
+                ..before.clone()
+            };
+            tx.update_payment(&owner, &after).await?;
+            let posting = ledger::paid_back(&before, amount, after.refunded, returned.at)
+                .map_err(|error| Error::Corrupt(error.to_string()))?;
+            ledger::post(tx, &owner, &posting, now).await?;
+            if amount == has {
+                tx.settle(&owner, to_return(&before), &json!({ "by": returned.by }), now).await?;
+            }
+            let document = json!({
+                "payment": after.id, "bill": after.bill, "session": after.session, "status": after.status,
+                "amount_minor": after.amount, "captured_minor": after.captured, "refunded_minor": after.refunded,
+                "currency": after.currency,
+            });
+            let subject = after.session.clone().unwrap_or_else(|| after.bill.clone());
+            let kind = "payment.refunded".to_owned();
+            tx.log_event(&owner, NewEvent { at: now, kind, subject, document: document.to_string() });
+            let entry = AuditEntry {
+                id: new_id(),
+                at: now,
+                who: returned.by.clone(),
+                what: "payment.returned".to_owned(),
+                subject: after.id.clone(),
+                before_doc: None,
+                after_doc: Some(
+                    json!({ "reference": returned.reference, "amount_minor": amount }).to_string(),
+                ),
+            };
+            tx.audit(&owner, &entry).await?;
+            Ok((after, true))
         };
         self.inner.store.write(lane, unit).await
     }

@@ -85,6 +85,11 @@ impl Shop {
         all.cloned().collect()
     }
 
+    async fn bank_payments(&self) -> Vec<Value> {
+        let all = self.get("/api/v1/payments").await;
+        all.as_array().unwrap().iter().filter(|payment| payment["plugin"] == "@bank").cloned().collect()
+    }
+
     async fn rows(&self, kind: &str) -> Vec<Value> {
         let rows = self.get("/api/v1/outbox").await;
         rows.as_array().unwrap().iter().filter(|row| row["kind"] == kind).cloned().collect()
@@ -257,6 +262,40 @@ async fn money_that_comes_to_the_bank_pays_the_invoice(place: Place) {
     assert_eq!(shop.invoice("d-1", "sent").await["left"], "0.00");
     let bank = shop.get("/api/v1/ledger/accounts?account=bank").await;
     assert_eq!(bank[0]["balance"], "20.00", "{bank}");
+    let owed = shop.get("/api/v1/ledger/accounts?account=receivable").await;
+    assert!(owed.as_array().unwrap().iter().all(|account| account["balance"] == "0.00"), "{owed}");
+    // All of it is credited: what came by bank goes back by bank, once.
+    let early =
+        format!("/api/v1/payments/{}/returned", shop.bank_payments().await[0]["id"].as_str().unwrap());
+    assert_eq!(
+        shop.ask("POST", &early, json!({ "reference": "line 3" })).await.status,
+        409,
+        "nothing is credited"
+    );
+    let session = shop.bill("O-1").await["session"].as_str().unwrap().to_owned();
+    let refund = json!({ "reason": "the charger was broken" });
+    shop.post(&format!("/api/v1/sessions/{session}/refund"), refund).await;
+    let to_return = async || {
+        let open = shop.get("/api/v1/incidents?open=true").await;
+        open.as_array().unwrap().iter().filter(|one| one["kind"] == "payment.return").count()
+    };
+    assert_eq!(to_return().await, 2);
+    for (line, payment) in shop.bank_payments().await.iter().enumerate() {
+        let path = format!("/api/v1/payments/{}/returned", payment["id"].as_str().unwrap());
+        let too_much = json!({ "reference": "all", "amount": "20.00" });
+        assert_eq!(shop.ask("POST", &path, too_much).await.status, 409);
+        let body = json!({ "reference": format!("back {line}") });
+        let booked = shop.ask("POST", &path, body.clone()).await;
+        assert_eq!(
+            (booked.status, booked.json()["refunded"].clone()),
+            (201, payment["captured"].clone()),
+            "{booked:?}"
+        );
+        assert_eq!(shop.ask("POST", &path, body).await.status, 200);
+    }
+    assert_eq!(to_return().await, 0);
+    let bank = shop.get("/api/v1/ledger/accounts?account=bank").await;
+    assert_eq!(bank[0]["balance"], "0.00", "{bank}");
     let owed = shop.get("/api/v1/ledger/accounts?account=receivable").await;
     assert!(owed.as_array().unwrap().iter().all(|account| account["balance"] == "0.00"), "{owed}");
     let checked = shop.post("/api/v1/ledger/check", json!({})).await;
