@@ -192,8 +192,9 @@ pub trait House: Send + Sync + 'static {
         None
     }
 
-    /// The plugins that can be paid through, by their names here, each with what it is.
-    fn paying(&self, _org: &OrgId) -> Vec<(String, String)> {
+    /// The plugins that can be paid through, by their names here, each with what it is; those that a bill of this seller can be paid through
+    /// when one is stated. A plugin pays into one account: that of another seller is none of them.
+    fn paying(&self, _org: &OrgId, _seller: Option<&str>) -> Vec<(String, String)> {
         Vec::new()
     }
 

@@ -325,6 +325,18 @@ impl House {
         most.and_then(|same| same.first()).map_or_else(|| "EUR".to_owned(), |code| (*code).to_owned())
     }
 
+    /// Whether what is paid through a plugin can be a seller's: it is not another one's alone.
+    #[must_use]
+    pub fn takes_through(&self, seller: &str, plugin: &str) -> bool {
+        let state = self.state();
+        let mut whose =
+            state.loaded.setup.document().sellers.iter().filter(|known| {
+                known.payments.as_ref().is_some_and(|payments| payments.to_string() == plugin)
+            });
+        let others = whose.clone().next().is_some();
+        !others || whose.any(|known| known.id == *seller)
+    }
+
     /// Whether a charger shows prices to drivers.
     #[must_use]
     pub fn shows_cost(&self, charger: &str) -> bool {

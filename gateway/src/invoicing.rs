@@ -83,6 +83,11 @@ impl Terms {
     }
 }
 
+// The driver who owes what this debtor owes; none where it is a company, or whoever had a session.
+fn driver(debtor: &str) -> Option<&str> {
+    debtor.strip_prefix("driver:")
+}
+
 /// Whether a seller with these particulars can send e-invoices at all; what is wrong, in words that say what to do.
 ///
 /// # Errors
@@ -93,4 +98,15 @@ pub fn seller_is_fit(seller: &Party) -> Result<(), String> {
         return missing("the seller's postal code or town", "add `postcode` and `city` to `address`");
     }
     seller.check("the seller", true).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn who_owes_is_a_driver_only_where_that_is_said() {
+        assert_eq!(super::driver("driver:d:17"), Some("d:17"));
+        for other in ["payer:d-17", "session:210", "bill:b1", "d-17"] {
+            assert_eq!(super::driver(other), None, "{other}");
+        }
+    }
 }

@@ -116,11 +116,19 @@ impl Meters {
     pub async fn fetch(&self, plugin: Option<&str>, span: Span, by: &By) -> Result<Kept, MeterError> {
         let plugin = self.plugin(plugin)?;
         let (point, direction) = (span.point.clone(), span.direction);
+        let (from, until) = (span.from, span.until);
         let series = plugin.fetch(span).await.map_err(failed(&plugin))?;
         if let Some(other) = series.iter().find(|one| one.point != point || one.direction != direction) {
             return Err(MeterError::Wrong(format!(
                 "the plugin `{}` was asked for the point {point} and brought values of {}; nothing was kept",
                 plugin.name, other.point
+            )));
+        }
+        let beyond = |value: &Value| value.from < from || value.until > until;
+        if series.iter().any(|one| one.values.iter().any(beyond)) {
+            return Err(MeterError::Wrong(format!(
+                "the plugin `{}` brought values of another time than it was asked for; nothing was kept",
+                plugin.name
             )));
         }
         self.keep(&plugin, series, "fetch", by).await
@@ -263,7 +271,14 @@ impl Meters {
             let (org, of) = (self.org().clone(), costs::MonthCosts::new(&site, month, plant));
             let lane = Lane::org(&org);
             let unit = async move |tx: &mut store::Tx| costs::settle(tx, &org, &of, now).await;
-            news |= self.store.write(lane, unit).await?.is_news();
+            match self.store.write(lane, unit).await {
+                Ok(state) => news |= state.is_news(),
+                // What is wrong at one site is no reason to leave the others.
+                Err(error @ (store::Error::Refused(_) | store::Error::Corrupt(_))) => {
+                    tracing::warn!(site, %month, %error, "the cost price could not be worked out");
+                }
+                Err(error) => return Err(error),
+            }
         }
         self.tell(news, now).await?;
         Ok(news)

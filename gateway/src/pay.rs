@@ -9,7 +9,7 @@ use crate::billing::from_json;
 use crate::clock::now;
 use crate::outbox::{Outbox, Owed, is_open};
 use crate::serve::limits::Buckets;
-use crate::store::{Error, OrgId, Payment, PaymentStatus, Reader, Reminder};
+use crate::store::{Bill, Error, OrgId, Payment, PaymentStatus, Reader, Reminder};
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
@@ -30,9 +30,10 @@ const ONE_MORE_EVERY: Duration = Duration::from_secs(3);
 /// Forms lead to providers' pages.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' https:; base-uri 'none'; frame-ancestors 'none'";
 
-/// A bill on the page.
+/// A bill on the page, with the others of its session: they are paid together.
 struct Item {
     id: String,
+    /// Of all of them.
     number: String,
     /// The day, as in the bill.
     day: String,
@@ -43,6 +44,8 @@ struct Item {
     open: Option<Payment>,
     /// The last attempt did not work.
     failed: bool,
+    /// Plugins that it can be paid through, each with what it is called.
+    ways: Vec<(String, String)>,
 }
 
 /// What the page shows.
@@ -51,8 +54,6 @@ struct View {
     token: String,
     seller: String,
     items: Vec<Item>,
-    /// Plugins, each with what it is called.
-    ways: Vec<(String, String)>,
 }
 
 #[derive(Clone)]
@@ -108,6 +109,11 @@ async fn show(State(desk): State<Desk>, Path(token): Path<String>, headers: Head
     }
 }
 
+async fn bill(reader: &mut Reader, org: &OrgId, id: &str) -> Result<Bill, Error> {
+    let missing = || Error::Missing { what: "bill", id: id.to_owned() };
+    reader.bill(org, id).await?.ok_or_else(missing)
+}
+
 #[derive(Deserialize)]
 struct Choice {
     bill: String,
@@ -155,11 +161,19 @@ impl Desk {
 
     async fn view(&self, token: &str) -> Result<View, Refused> {
         let (org, reminder) = self.find(token).await?;
+        let words = words::of(&reminder.language);
         let (mut items, mut seller) = (Vec::new(), String::new());
         let end = tokio::time::Instant::now() + PATIENCE;
+        let mut bills = Vec::new();
+        let mut reader = self.api.store.read().await?;
         for id in reminder.bill_ids()? {
+            bills.push(bill(&mut reader, &org, &id).await?);
+        }
+        drop(reader);
+        for group in Owed::together(&bills) {
+            let Some((first, more)) = group.split_first() else { continue };
             let mut reader = self.api.store.read().await?;
-            let (mut item, issued_by) = self.item(&mut reader, &org, &id).await?;
+            let (mut item, issued_by) = self.item(&mut reader, &org, words, (first, more)).await?;
             drop(reader);
             if let Some(open) = item.open.clone().filter(|open| open.theirs.is_some()) {
                 // Whoever comes back from the provider's page wants to see what became of it.
@@ -169,30 +183,30 @@ impl Desk {
                     self.asked.take(reminder.id.clone(), moment);
                     self.outbox()?.ask(&org, &open, patience, now()).await?;
                     let mut reader = self.api.store.read().await?;
-                    item = self.item(&mut reader, &org, &id).await?.0;
+                    item = self.item(&mut reader, &org, words, (first, more)).await?.0;
                 }
             }
             items.push(item);
             seller = issued_by;
         }
-        let words = words::of(&reminder.language);
-        let ways = self.api.house.paying(&org).into_iter().map(|(name, kind)| {
-            let called = match kind.as_str() {
-                "stripe" => words.card.to_owned(),
-                "vipps" => "Vipps".to_owned(),
-                _ => name.clone(),
-            };
-            (name, called)
-        });
-        let (ways, token) = (ways.collect(), token.to_owned());
-        Ok(View { words, token, seller, items, ways })
+        let token = token.to_owned();
+        Ok(View { words, token, seller, items })
     }
 
-    async fn item(&self, reader: &mut Reader, org: &OrgId, id: &str) -> Result<(Item, String), Error> {
-        let missing = || Error::Missing { what: "bill", id: id.to_owned() };
-        let bill = reader.bill(org, id).await?.ok_or_else(missing)?;
+    async fn item(
+        &self,
+        reader: &mut Reader,
+        org: &OrgId,
+        words: &Words,
+        (bill, more): (&Bill, &[Bill]),
+    ) -> Result<(Item, String), Error> {
         let (head, document) = from_json(&bill.document).map_err(Error::Corrupt)?;
-        let owed = Owed::of(reader, org, &bill).await?;
+        let mut number = head.number;
+        for other in more {
+            let (head, _) = from_json(&other.document).map_err(Error::Corrupt)?;
+            number = format!("{number}, {}", head.number);
+        }
+        let owed = Owed::of(reader, org, bill).await?;
         let last = owed.payments.first().map(|payment| payment.status);
         let failed = matches!(
             last,
@@ -203,10 +217,18 @@ impl Desk {
                     | PaymentStatus::GivenUp
             )
         );
+        let ways = self.api.house.paying(org, Some(&bill.seller)).into_iter().map(|(name, kind)| {
+            let called = match kind.as_str() {
+                "stripe" => words.card.to_owned(),
+                "vipps" => "Vipps".to_owned(),
+                _ => name.clone(),
+            };
+            (name, called)
+        });
         let day = document.from.split_once('T').map_or("", |(day, _)| day);
         let item = Item {
             id: bill.id.clone(),
-            number: head.number,
+            number,
             day: day.to_owned(),
             energy: document.energy_kwh.clone(),
             place: document.site.as_deref().and_then(|site| self.api.house.site_name(org, site)),
@@ -214,6 +236,7 @@ impl Desk {
             left: owed.left.max(0),
             open: owed.open().cloned(),
             failed,
+            ways: ways.collect(),
         };
         Ok((item, head.issued_by.name))
     }
@@ -226,7 +249,10 @@ impl Desk {
         if !reminder.bill_ids()?.contains(&choice.bill) {
             return Err(Refused::Gone);
         }
-        if !self.api.house.paying(&org).iter().any(|(name, _)| *name == choice.with) {
+        let mut reader = self.api.store.read().await?;
+        let seller = bill(&mut reader, &org, &choice.bill).await?.seller;
+        drop(reader);
+        if !self.api.house.paying(&org, Some(&seller)).iter().any(|(name, _)| *name == choice.with) {
             return Err(Refused::NotHere);
         }
         let outbox = self.outbox()?;
@@ -239,9 +265,9 @@ impl Desk {
             // A second click, or one beside the first: the payment that is there is the one.
             Err(Error::Refused(_) | Error::Conflict(_)) => {
                 let mut reader = self.api.store.read().await?;
-                let (item, _) = self.item(&mut reader, &org, &choice.bill).await?;
-                match item.open {
-                    Some(open) => open.id,
+                let bill = bill(&mut reader, &org, &choice.bill).await?;
+                match Owed::of(&mut reader, &org, &bill).await?.open() {
+                    Some(open) => open.id.clone(),
                     None => return back(),
                 }
             }

@@ -18,7 +18,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, Days, NaiveDate, Timelike as _};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -33,6 +33,10 @@ const HOURS: Range<u32> = 9..18;
 const LATEST_DAYS: u64 = 14;
 /// A later look goes back so far: a payment that was under way may have failed.
 const BACK_MS: i64 = 3 * DAY_MS;
+/// Of an invoice that goes out more than so many days after its bill a person reminds.
+const LATE_DAYS: i64 = 60;
+/// An invoice that stands so has reached its payer, or is on its way to him.
+const ARRIVED: [InvoiceStatus; 3] = [InvoiceStatus::Sent, InvoiceStatus::Delivered, InvoiceStatus::Printed];
 /// Bills that one reminder may be about.
 pub const MOST_BILLS: usize = 50;
 /// Bills that are read at once.
@@ -140,10 +144,14 @@ impl Reminding {
         for terms in &terms {
             at_night |= self.overdue(terms, (since, now), &mut debtors).await?;
         }
+        if !terms.is_empty() {
+            at_night |= self.late(&terms, (since, now), &mut debtors).await?;
+        }
         let mut reminded = 0;
         for ((debtor, _), bills) in debtors {
             for bills in bills.chunks(MOST_BILLS) {
-                reminded += usize::from(self.remind(&debtor, bills, (&messenger, &address), now).await?);
+                reminded +=
+                    usize::from(self.remind((&debtor, bills), &terms, (&messenger, &address), now).await?);
             }
         }
         // What is due at night is looked at again in the morning.
@@ -162,13 +170,9 @@ impl Reminding {
     ) -> Result<bool, Error> {
         let org = self.house.org();
         let days = i64::from(terms.due_days.saturating_add(terms.after_days));
-        let back = |ms: i64| Instant(now.0.saturating_sub(ms));
-        let earliest =
-            i64::try_from(LATEST_DAYS + 2).unwrap_or(0).saturating_add(days).saturating_mul(DAY_MS);
-        let since = since.map(|since| Instant(since.0.saturating_sub(days * DAY_MS + BACK_MS)));
-        let from = since.map_or(back(earliest), |since| since.max(back(earliest)));
+        let from = earliest(terms, since, now);
         // A day has up to 25 hours, and zones differ.
-        let until = back(days.saturating_sub(2).saturating_mul(DAY_MS));
+        let until = Instant(now.0.saturating_sub(days.saturating_sub(2).saturating_mul(DAY_MS)));
         let filter = BillFilter {
             seller: Some(terms.seller.clone()),
             from: Some(from),
@@ -182,18 +186,72 @@ impl Reminding {
             let bills = self.store.read().await?.bills(org, &filter, after, PAGE).await?;
             last = bills.last().map(|bill| (bill.issued_at, bill.id.clone()));
             for bill in bills.into_iter().filter(|bill| bill.total > 0) {
-                match self.is_due(terms, bill, now).await? {
-                    When::Now(due) => {
-                        let Due { bill, debtor } = *due;
-                        debtors.entry((debtor, bill.currency.clone())).or_default().push(bill);
-                    }
-                    When::Morning => at_night = true,
-                    When::Not => {}
-                }
+                at_night |= self.sort(terms, bill, now, debtors).await?;
             }
             if last.is_none() {
                 return Ok(at_night);
             }
+        }
+    }
+
+    // Adds what is overdue by an invoice that went out late: its bill is older than those that are looked through.
+    async fn late(
+        &self,
+        all: &[Terms],
+        (since, now): (Option<Instant>, Instant),
+        debtors: &mut BTreeMap<(String, String), Vec<Bill>>,
+    ) -> Result<bool, Error> {
+        let org = self.house.org();
+        let back = |days: i64| Instant(now.0.saturating_sub(days.saturating_mul(DAY_MS)));
+        let latest = i64::try_from(LATEST_DAYS + 2).unwrap_or(0);
+        let longest = all.iter().map(|terms| i64::from(terms.after_days)).max().unwrap_or(0);
+        let begin = back(longest.saturating_add(latest).saturating_add(LATE_DAYS));
+        let mut at_night = false;
+        for status in ARRIVED {
+            let filter = InvoiceFilter { status: Some(status), ..InvoiceFilter::default() };
+            let mut last: Option<(Instant, String)> = None;
+            loop {
+                let after = last.as_ref().map(|(at, id)| (*at, id.as_str()));
+                let page = self.store.read().await?.invoices(org, &filter, after, PAGE).await?;
+                last = page.last().map(|one| (one.created_at, one.id.clone()));
+                for invoice in page.iter().filter(|one| one.created_at >= begin) {
+                    let Some(terms) = all.iter().find(|terms| terms.seller == invoice.seller) else {
+                        continue;
+                    };
+                    let went_out = back(i64::from(terms.after_days).saturating_add(latest));
+                    if invoice.amount <= 0 || invoice.updated_at < went_out {
+                        continue;
+                    }
+                    let bill = self.store.read().await?.bill(org, &invoice.bill).await?;
+                    let older = |bill: &Bill| bill.total > 0 && bill.issued_at < earliest(terms, since, now);
+                    if let Some(bill) = bill.filter(older) {
+                        at_night |= self.sort(terms, bill, now, debtors).await?;
+                    }
+                }
+                if last.as_ref().is_none_or(|(at, _)| *at < begin) {
+                    break;
+                }
+            }
+        }
+        Ok(at_night)
+    }
+
+    // Adds a bill that is overdue. Whether it waits for the morning.
+    async fn sort(
+        &self,
+        terms: &Terms,
+        bill: Bill,
+        now: Instant,
+        debtors: &mut BTreeMap<(String, String), Vec<Bill>>,
+    ) -> Result<bool, Error> {
+        match self.is_due(terms, bill, now).await? {
+            When::Now(due) => {
+                let Due { bill, debtor } = *due;
+                debtors.entry((debtor, bill.currency.clone())).or_default().push(bill);
+                Ok(false)
+            }
+            When::Morning => Ok(true),
+            When::Past | When::Not => Ok(false),
         }
     }
 
@@ -204,23 +262,27 @@ impl Reminding {
         let filter = InvoiceFilter { bill: Some(bill.id.clone()), ..InvoiceFilter::default() };
         let invoice = self.store.read().await?.invoices(org, &filter, None, 1).await?.pop();
         // An invoice that has not reached its payer is not overdue, whatever it says.
-        let arrived = |status| {
-            matches!(status, InvoiceStatus::Sent | InvoiceStatus::Delivered | InvoiceStatus::Printed)
-        };
-        if invoice.as_ref().is_some_and(|invoice| !arrived(invoice.status)) {
+        if invoice.as_ref().is_some_and(|invoice| !ARRIVED.contains(&invoice.status)) {
             return Ok(When::Not);
         }
+        let zone = document.site.as_deref().and_then(|site| self.house.zone(site)).unwrap_or(Tz::UTC);
+        let local = |at: Instant| DateTime::from_timestamp_millis(at.0).map(|at| at.with_timezone(&zone));
+        // When it last changed is near enough to when it went out: it is sent, then at most delivered.
+        let went_out =
+            invoice.as_ref().and_then(|invoice| local(invoice.updated_at)).map(|at| at.date_naive());
         let stated = invoice.and_then(|invoice| invoice.due?.parse::<NaiveDate>().ok());
         let due = stated.or_else(|| issued?.checked_add_days(Days::new(u64::from(terms.due_days))));
+        // Whoever has had it for a day is not late, whatever day is printed on it.
+        let due = due.map(|due| went_out.map_or(due, |day| due.max(day)));
         let first = due.and_then(|due| due.checked_add_days(Days::new(u64::from(terms.after_days))));
         let last = first.and_then(|first| first.checked_add_days(Days::new(LATEST_DAYS)));
         let (Some(first), Some(last)) = (first, last) else { return Ok(When::Not) };
-        let zone = document.site.as_deref().and_then(|site| self.house.zone(site)).unwrap_or(Tz::UTC);
-        let Some(local) = DateTime::from_timestamp_millis(now.0).map(|at| at.with_timezone(&zone)) else {
+        let Some(local) = local(now) else { return Ok(When::Not) };
+        if local.date_naive() < first {
             return Ok(When::Not);
-        };
-        if !(first..=last).contains(&local.date_naive()) {
-            return Ok(When::Not);
+        }
+        if local.date_naive() > last {
+            return Ok(When::Past);
         }
         let debtor = debtor(&document, &bill.id);
         Ok(if HOURS.contains(&local.hour()) {
@@ -230,11 +292,28 @@ impl Reminding {
         })
     }
 
+    // Of the sessions of these bills: the bills that are overdue, for however long. One that is written meanwhile is not.
+    async fn ripe(&self, all: &[Terms], bills: &[Bill], now: Instant) -> Result<BTreeSet<String>, Error> {
+        let sessions: BTreeSet<&String> = bills.iter().filter_map(|bill| bill.session.as_ref()).collect();
+        let mut ripe: BTreeSet<String> = bills.iter().map(|bill| bill.id.clone()).collect();
+        for session in sessions {
+            let others = self.store.read().await?.session_bills(self.house.org(), session).await?;
+            for bill in others.into_iter().filter(|bill| bill.total > 0) {
+                let Some(terms) = all.iter().find(|terms| terms.seller == bill.seller) else { continue };
+                let id = bill.id.clone();
+                if !ripe.contains(&id) && !matches!(self.is_due(terms, bill, now).await?, When::Not) {
+                    ripe.insert(id);
+                }
+            }
+        }
+        Ok(ripe)
+    }
+
     // Whether a reminder was written down.
     async fn remind(
         &self,
-        debtor: &str,
-        bills: &[Bill],
+        (debtor, bills): (&str, &[Bill]),
+        terms: &[Terms],
         (messenger, address): (&str, &str),
         now: Instant,
     ) -> Result<bool, Error> {
@@ -243,17 +322,18 @@ impl Reminding {
         let person = self.store.read().await?.person(org, key).await?;
         let Some(person) = person.filter(|person| person.phone.is_some()) else { return Ok(false) };
         let language = language(Some(&person)).unwrap_or_else(|| "en".to_owned());
-        let (owner, debtor, bills) = (org.clone(), debtor.to_owned(), bills.to_vec());
+        let ripe = self.ripe(terms, bills, now).await?;
+        let (owner, debtor, bills) = (org.clone(), debtor.to_owned(), Owed::together(bills));
         let (messenger, address) = (messenger.to_owned(), address.to_owned());
         let lane = Lane::debtor(org, &debtor);
         let unit = async move |tx: &mut Tx| {
             let mut left = 0_i64;
             let mut open = Vec::new();
-            for bill in &bills {
-                let owed = open_amount(tx, &owner, &debtor, bill).await?;
+            for group in &bills {
+                let (owed, fresh) = open_amount(tx, &owner, &debtor, (group, &ripe)).await?;
                 if owed > 0 {
                     left = left.saturating_add(owed);
-                    open.push(bill);
+                    open.extend(fresh);
                 }
             }
             let Some(first) = open.first() else { return Ok(false) };
@@ -284,24 +364,53 @@ impl Reminding {
 enum When {
     Now(Box<Due>),
     Morning,
+    // For so long that a person decides.
+    Past,
     Not,
 }
 
-// What is left to pay of a bill that nobody was reminded of yet; nothing while a payment of it is under way.
-async fn open_amount(tx: &mut Tx, org: &OrgId, debtor: &str, bill: &Bill) -> Result<i64, Error> {
+// A bill that was issued before this was looked at before, or is too old.
+fn earliest(terms: &Terms, since: Option<Instant>, now: Instant) -> Instant {
+    let days = i64::from(terms.due_days.saturating_add(terms.after_days));
+    let all = i64::try_from(LATEST_DAYS + 2).unwrap_or(0).saturating_add(days).saturating_mul(DAY_MS);
+    let all = Instant(now.0.saturating_sub(all));
+    let since = since.map(|since| Instant(since.0.saturating_sub(days * DAY_MS + BACK_MS)));
+    since.map_or(all, |since| since.max(all))
+}
+
+// What is left to pay of bills that stand together, and those of them that nobody was reminded of yet; nothing while a payment is under way.
+async fn open_amount<'a>(
+    tx: &mut Tx,
+    org: &OrgId,
+    debtor: &str,
+    (group, ripe): (&'a [Bill], &BTreeSet<String>),
+) -> Result<(i64, Vec<&'a Bill>), Error> {
+    let Some(one) = group.first() else { return Ok((0, Vec::new())) };
     // A payment or a credit note that is being written at the same moment is seen, or waits.
-    if let Some(session) = &bill.session {
+    if let Some(session) = &one.session {
         tx.lock_session(org, session).await?;
     }
-    let owed = Owed::of(tx, org, bill).await?;
+    let owed = Owed::of(tx, org, one).await?;
     if owed.open().is_some() {
-        return Ok(0);
+        return Ok((0, Vec::new()));
     }
     // By whomever, and also when it was taken back since.
-    let reminders = tx.reminders(org, Some(debtor), None, 1_000).await?;
-    let mut known = false;
-    for reminder in &reminders {
-        known |= reminder.bill_ids()?.contains(&bill.id);
+    let mut known = BTreeSet::new();
+    for reminder in tx.reminders(org, Some(debtor), None, 1_000).await? {
+        known.extend(reminder.bill_ids()?);
     }
-    Ok(if known { 0 } else { owed.left.clamp(0, bill.total) })
+    let fresh: Vec<&Bill> = group.iter().filter(|bill| !known.contains(&bill.id)).collect();
+    let Some(newest) = fresh.last().map(|bill| bill.revision) else { return Ok((0, fresh)) };
+    let all = match &one.session {
+        Some(session) => tx.session_bills(org, session).await?,
+        None => Vec::new(),
+    };
+    // What is not due yet is not missing, and of what came later and was reminded of nobody hears again.
+    let of_others = all.iter().filter(|bill| bill.total > 0).filter(|bill| {
+        let again = known.contains(&bill.id) && bill.revision > newest;
+        again || !ripe.contains(&bill.id)
+    });
+    let others: i64 = of_others.map(|bill| owed.unpaid(bill)).sum();
+    let most: i64 = fresh.iter().map(|bill| bill.total).sum();
+    Ok((owed.left.saturating_sub(others).clamp(0, most.max(0)), fresh))
 }

@@ -291,10 +291,11 @@ pub struct NewReceived {
     pub at: Option<String>,
 }
 
-/// Books money that a payer sent to the seller's bank, as for an invoice. 201 when it is new, 200 when it was booked before.
+/// Books money that a payer sent to the seller's bank, as for an invoice; what is more than was left to pay is to be given back (the incident
+/// `payment.return`). 201 when it is new, 200 when it was booked before.
 #[utoipa::path(post, path = "/api/v1/bills/{id}/received", tag = "money", params(("id" = String, Path)),
     request_body = NewReceived, responses((status = 201, body = PaymentDoc), (status = 200, body = PaymentDoc, description = "it was booked before"),
-        (status = 409, body = Problem, description = "less is left to pay"), (status = "4XX", body = Problem)))]
+        (status = 409, body = Problem, description = "nothing is left to pay, and no amount is stated"), (status = "4XX", body = Problem)))]
 pub(super) async fn received(
     State(api): State<Api>,
     caller: Caller,

@@ -75,12 +75,12 @@ pub struct ReminderDoc {
 async fn document(api: &Api, org: &OrgId, row: Reminder) -> Result<ReminderDoc, Problem> {
     let bills = row.bill_ids()?;
     let mut reader = api.store.read().await?;
-    let (mut left, mut currency) = (0_i64, String::new());
+    let mut found = Vec::with_capacity(bills.len());
     for bill in &bills {
-        let bill = reader.bill(org, bill).await?.ok_or_else(|| Problem::missing("bill", bill))?;
-        left = left.saturating_add(Owed::of(&mut reader, org, &bill).await?.left.max(0));
-        currency = bill.currency;
+        found.push(reader.bill(org, bill).await?.ok_or_else(|| Problem::missing("bill", bill))?);
     }
+    let left = Owed::left_of(&mut reader, org, &found).await?;
+    let currency = found.last().map(|bill| bill.currency.clone()).unwrap_or_default();
     let sent = reader.intents_about(org, &row.id).await?.into_iter().next();
     drop(reader);
     let status = match (row.cancelled_at, left) {
@@ -187,12 +187,12 @@ struct About {
 async fn about(api: &Api, org: &OrgId, ids: &[String]) -> Result<About, Problem> {
     let mut reader = api.store.read().await?;
     let mut found: Option<(String, Bill)> = None;
-    let mut left = 0_i64;
+    let mut bills = Vec::with_capacity(ids.len());
     for id in ids {
         let bill = reader.bill(org, id).await?.ok_or_else(|| Problem::missing("bill", id))?;
         let (_, document) = from_json(&bill.document).map_err(crate::store::Error::Corrupt)?;
         let of = debtor(&document, &bill.id);
-        left = left.saturating_add(Owed::of(&mut reader, org, &bill).await?.left.max(0));
+        bills.push(bill.clone());
         match &found {
             None => found = Some((of, bill)),
             Some((first, one)) if *first == of && one.currency == bill.currency => {}
@@ -202,6 +202,7 @@ async fn about(api: &Api, org: &OrgId, ids: &[String]) -> Result<About, Problem>
         }
     }
     let (debtor, first) = found.ok_or_else(|| Problem::bad("`bills` names no bill"))?;
+    let left = Owed::left_of(&mut reader, org, &bills).await?;
     if left == 0 {
         return Err(Problem::new(StatusCode::CONFLICT, "nothing is left to pay of these bills"));
     }
@@ -223,7 +224,7 @@ fn payable(api: &Api, org: &OrgId) -> Result<(), Problem> {
             "set `web_address` of [organisation], as in \"https://charge.example.com\"",
         );
     }
-    if api.house.paying(org).is_empty() {
+    if api.house.paying(org, None).is_empty() {
         return conflict(
             "nothing can be paid through this gateway: no payment provider is set up",
             "add a `[[plugin]]` such as `stripe` or `vipps`, and `payments` to the seller",

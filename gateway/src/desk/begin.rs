@@ -5,7 +5,7 @@ use super::terms::Terms;
 use super::work::{self, Changed, Scene};
 use crate::chargers::model::TransactionReport;
 use crate::sessions::{Begin, Kept, Said};
-use crate::store::{Billing, Error, Session, SessionFilter, SessionStatus, Tx};
+use crate::store::{Billing, Error, OrgId, Reader, Session, SessionFilter, SessionStatus, Tx};
 use takst_engine::units::Instant;
 
 /// A session that begins.
@@ -26,7 +26,7 @@ pub(super) async fn begin(
     let New { id, reference, report, terms } = new;
     let evse = report.place.evse.unwrap_or_default();
     let at = report.at.at;
-    let hints = hints(tx, scene, report, terms.begin.waits.unplug_ms).await?;
+    let hints = hints(tx, (scene.org, scene.charger), report, terms.begin.waits.unplug_ms).await?;
     let begin = Begin { plugged: hints.0, occupied: hints.1, ..terms.begin.clone() };
     let session = Session {
         id: id.to_owned(),
@@ -102,16 +102,16 @@ pub(super) async fn succeed(
     Ok(changed)
 }
 
-// Since when the connector showed a car before the start, and whether it goes on to do so without saying it again.
-async fn hints(
-    tx: &mut Tx,
-    scene: Scene<'_>,
+/// Since when the connector showed a car before the start, and whether it goes on to do so without saying it again.
+pub(super) async fn hints(
+    reader: &mut Reader,
+    (org, charger): (&OrgId, &str),
     report: &TransactionReport,
     longest_ms: i64,
 ) -> Result<(Option<Instant>, bool), Error> {
     let at = report.at.at;
     let Some(evse) = report.place.evse.filter(|evse| *evse > 0) else { return Ok((None, false)) };
-    let states = tx.connectors(scene.org, scene.charger).await?;
+    let states = reader.connectors(org, charger).await?;
     let state = states.iter().find(|state| {
         let connector = report.place.connector;
         state.evse == evse
@@ -126,9 +126,8 @@ async fn hints(
         "Preparing" => Ok((Some(state.since), false)),
         "Occupied" => {
             // The same word also covers the session before: the car may have stood there since.
-            let filter =
-                SessionFilter { charger: Some(scene.charger.to_owned()), ..SessionFilter::default() };
-            let earlier = tx.sessions(scene.org, &filter, None, 8).await?;
+            let filter = SessionFilter { charger: Some(charger.to_owned()), ..SessionFilter::default() };
+            let earlier = reader.sessions(org, &filter, None, 8).await?;
             let taken = earlier.iter().any(|session| {
                 session.evse == evse
                     && session.stopped_at.or(session.started_at).is_some_and(|until| until >= state.since)

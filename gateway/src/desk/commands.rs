@@ -407,7 +407,7 @@ impl Clerk {
     async fn may_start(&self, org: &OrgId, charger: &str, token: &str) -> Result<(), NoCommand> {
         let rules = self.rules(org, charger);
         let house = self.people.rules.house(org, charger);
-        let spot = Spot { org, charger, evse: None, at: crate::clock::now() };
+        let spot = Spot { org, charger, evse: None, at: crate::clock::now(), plugged: None };
         let who = self.who(spot, Some(&Token::plain(token)), &rules, &house).await?;
         let status = match who.info.status {
             TokenStatus::Accepted if who.master => "it only stops sessions".to_owned(),

@@ -74,9 +74,10 @@ impl Clerk {
             groups: &who.groups,
             contract: who.contract,
         };
-        let tariff = self.people.rules.tariff_at(spot.org, &asker, spot.at);
+        let since = spot.plugged.map_or(spot.at, |plugged| plugged.min(spot.at));
+        let tariff = self.people.rules.tariff_at(spot.org, &asker, since);
         let book = self.people.prices.book(spot.org);
-        let shown = tariff.as_ref().map(|tariff| shown(tariff, &book, &asked(&asker, &who, place), spot.at));
+        let shown = tariff.as_ref().map(|tariff| shown(tariff, &book, &asked(&asker, &who, place), since));
         let ceiling = tariff.as_ref().filter(|_| who.contract == Contract::AdHoc).and_then(|tariff| {
             let currency = &tariff.prepared.tariff().currency.code;
             house.ad_hoc_ceiling.iter().find(|(code, _)| code == currency).map(|(_, most)| *most)

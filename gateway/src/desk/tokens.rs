@@ -58,6 +58,8 @@ pub(super) struct Spot<'a> {
     /// None: it is not known, or it is not to begin a session.
     pub evse: Option<i64>,
     pub at: Instant,
+    /// Since when the car is plugged in, where that was before: its list is that of then.
+    pub plugged: Option<Instant>,
 }
 
 impl Clerk {
@@ -130,7 +132,7 @@ impl Clerk {
     ) -> Result<Answer, Error> {
         let rules = self.rules(&link.org, &link.charger);
         let house = self.people.rules.house(&link.org, &link.charger);
-        let spot = Spot { org: &link.org, charger: &link.charger, evse: None, at };
+        let spot = Spot { org: &link.org, charger: &link.charger, evse: None, at, plugged: None };
         let who = self.who(spot, authorize.token.as_ref(), &rules, &house).await?;
         let accepted = who.info.status == TokenStatus::Accepted && !who.master;
         let tariff = match link.dialect {
@@ -205,7 +207,7 @@ impl Clerk {
     ) -> Result<Option<String>, Error> {
         let rules = self.rules(org, charger);
         let house = self.people.rules.house(org, charger);
-        let spot = Spot { org, charger, evse: Some(evse), at };
+        let spot = Spot { org, charger, evse: Some(evse), at, plugged: None };
         let terms = self.terms(spot, Some(&Token::plain(token)), &rules, &house).await?;
         Ok(terms.shown.as_deref().and_then(|shown| price_text(shown, at)))
     }

@@ -57,11 +57,16 @@ impl Clerk {
         self.note_skew(link, &report.at, received).await?;
         let mut terms = None;
         if report.phase == TransactionPhase::Started {
+            let mut reader = self.store.read().await?;
+            let of = (&link.org, link.charger.as_str());
+            let (plugged, _) = begin::hints(&mut reader, of, &report, house.waits.unplug_ms).await?;
+            drop(reader);
             let spot = Spot {
                 org: &link.org,
                 charger: &link.charger,
                 evse: Some(report.place.evse.unwrap_or_default()),
                 at: report.at.at,
+                plugged,
             };
             let reserved = self.reserved(spot, report.reservation).await?;
             terms = Some(self.terms(spot, report.token.as_ref(), &rules, &house).await?.reserved(reserved));
@@ -101,7 +106,8 @@ impl Clerk {
             let lane = Lane::charger(&link.org, &link.charger);
             match self.store.write_ahead(lane, ahead(link, &report), unit).await? {
                 Ended::Needs { at, evse, token } => {
-                    let spot = Spot { org: &link.org, charger: &link.charger, evse: Some(evse), at };
+                    let spot =
+                        Spot { org: &link.org, charger: &link.charger, evse: Some(evse), at, plugged: None };
                     let reserved = self.reserved(spot, report.reservation).await?;
                     terms = Some(self.terms(spot, token.as_ref(), &rules, &house).await?.reserved(reserved));
                 }
@@ -136,13 +142,14 @@ impl Clerk {
             if !starts {
                 return Ok((None, false));
             }
-            let spot = Spot { org: &link.org, charger: &link.charger, evse: None, at: report.at.at };
+            let spot =
+                Spot { org: &link.org, charger: &link.charger, evse: None, at: report.at.at, plugged: None };
             return Ok((Some(self.who(spot, None, rules, house).await?.info), false));
         };
         let stops =
             report.phase == TransactionPhase::Ended || report.trigger == Some(Trigger::StopAuthorized);
         let evse = report.place.evse.filter(|evse| *evse > 0 && !stops);
-        let spot = Spot { org: &link.org, charger: &link.charger, evse, at: report.at.at };
+        let spot = Spot { org: &link.org, charger: &link.charger, evse, at: report.at.at, plugged: None };
         let who = self.who(spot, Some(token), rules, house).await?;
         let mut info = TokenInfo { languages: house.languages.clone(), ..who.info };
         if who.master && !stops {

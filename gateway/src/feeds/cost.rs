@@ -46,6 +46,8 @@ pub async fn load(
     }
     let Some(last) = points.last() else { return Ok(None) };
     let per_kwh = price(last, currency)?;
+    // Costs that were entered in another currency first were put right since.
+    points.retain(|point| money(point) == currency);
     loaded.publications.extend(points.iter().map(Publication::of));
     loaded.publications.sort();
     loaded.publications.dedup();
@@ -54,8 +56,13 @@ pub async fn load(
     Ok(Some(per_kwh))
 }
 
+fn money(point: &PricePoint) -> &str {
+    point.unit.split_once('/').map_or(point.unit.as_str(), |(money, _)| money)
+}
+
 fn price(point: &PricePoint, currency: &str) -> Result<Num, InputError> {
-    let (money, unit) = point.unit.split_once('/').unwrap_or((&point.unit, ""));
+    let money = money(point);
+    let unit = point.unit.split_once('/').map_or("", |(_, unit)| unit);
     if money != currency {
         let what =
             format!("the cost price of `{}` is in {money}, and the tariff counts in {currency}", point.area);

@@ -1,5 +1,6 @@
 //! A price document is read, compared with what stands, and kept.
 
+use super::cost;
 use super::needs::add_to;
 use crate::prices;
 use crate::store::{
@@ -233,13 +234,17 @@ async fn keep(
     let until = points.iter().map(|point| point.to_at).max().unwrap_or(first.to_at);
     let name = (first.feed.as_str(), first.area.as_str());
     let all = tx.published_prices(org, name, from, until).await?;
-    if let Some(other) = all.iter().find(|point| money(&point.unit) != money(&first.unit)) {
+    let other_money = |point: &&PricePoint| money(&point.unit) != money(&first.unit);
+    // Costs of a site are entered by hand, and a wrong currency can be put right.
+    let by_hand = [cost::NET, cost::WITH_VAT].contains(&first.feed.as_str());
+    if let Some(other) = all.iter().find(other_money).filter(|_| !by_hand) {
         return Err(store::Error::refused(format!(
             "feed `{}` {}: this document is in {}, and the prices before are in {}; keep one currency per feed and area",
             first.feed, first.area, first.unit, other.unit
         )));
     }
-    let before = tx.prices(org, name, from, until).await?;
+    let mut before = tx.prices(org, name, from, until).await?;
+    before.retain(|point| !other_money(&point));
     let mut series = SeriesReceived {
         feed: first.feed.clone(),
         area: first.area.clone(),
@@ -390,7 +395,8 @@ async fn log(
     let incident = Incident {
         id: new_id(),
         charger: None,
-        subject: format!("{subject} {}", utc_text(now)),
+        // Several months of a cost price can change at the same moment, and each is a matter of its own.
+        subject: format!("{subject} {} {}", utc_text(*from), utc_text(now)),
         kind: "feed.changed".to_owned(),
         severity: "warning".to_owned(),
         opened_at: now,

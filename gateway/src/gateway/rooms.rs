@@ -365,11 +365,15 @@ impl api::House for Reception {
         (org == self.house.org()).then(|| self.meters.clone())
     }
 
-    fn paying(&self, org: &OrgId) -> Vec<(String, String)> {
-        match org == self.house.org() {
+    fn paying(&self, org: &OrgId, seller: Option<&str>) -> Vec<(String, String)> {
+        let mut able = match org == self.house.org() {
             true => self.plugins.able(Capability::PaymentProvider),
             false => Vec::new(),
+        };
+        if let Some(seller) = seller {
+            able.retain(|(name, _)| self.house.takes_through(seller, name));
         }
+        able
     }
 
     fn messengers(&self, org: &OrgId) -> Vec<String> {

@@ -74,7 +74,7 @@ pub async fn issued(
 
 // The next payment reference of the account that is paid to.
 async fn next_kid(tx: &mut Tx, org: &OrgId, terms: &Terms, kid: Kid) -> Result<String, Error> {
-    let account: String = terms.account.chars().filter(|c| !c.is_whitespace()).collect();
+    let account = one_spelling(&terms.account);
     loop {
         let number = u64::try_from(tx.next_invoice_reference(org, &account).await?).unwrap_or_default();
         let made = kid::Kid::of_parts(&[(number, kid.length.saturating_sub(1))], kid.method());
@@ -86,6 +86,11 @@ async fn next_kid(tx: &mut Tx, org: &OrgId, terms: &Terms, kid: Kid) -> Result<S
             return Ok(made.as_str().to_owned());
         }
     }
+}
+
+// However an account is written, it is one account.
+fn one_spelling(account: &str) -> String {
+    account.chars().filter(|c| c.is_alphanumeric()).collect()
 }
 
 // A credit note takes the invoice back where it settles all of it, else it follows by the same way.
@@ -116,19 +121,21 @@ async fn credited(tx: &mut Tx, org: &OrgId, bill: &Bill, day: String, now: Insta
     // Several invoices of a session are not taken back by one note.
     let alone = all.iter().filter(good).count() == 1;
     let owed: i64 = tx.session_bills(org, session).await?.iter().map(|bill| bill.total).sum();
-    let whole = alone && owed <= 0;
+    // A note for a part stands, so the one for the rest follows too.
+    let whole = alone && owed <= 0 && bill.total.saturating_neg() == invoice.amount;
     match invoice.way {
         InvoiceWay::Channel if whole => {
             let sent = tx.intents_about(org, &invoice.id).await?;
-            let waits = sent.iter().find(|one| {
-                one.kind == IntentKind::Invoice && one.state == IntentState::Waiting && !one.called
-            });
-            match waits {
-                Some(intent) => {
-                    give_up(tx, org, intent, now).await?;
-                    way::take_back(tx, org, invoice, &note, now).await?;
-                }
-                None => recall(tx, org, &invoice, &note, now).await?,
+            let waits =
+                sent.iter().find(|one| one.kind == IntentKind::Invoice && one.state == IntentState::Waiting);
+            let given_up = match waits {
+                Some(intent) => give_up(tx, org, intent, now).await?,
+                None => false,
+            };
+            if given_up {
+                way::take_back(tx, org, invoice, &note, now).await?;
+            } else {
+                recall(tx, org, &invoice, &note, now).await?;
             }
         }
         _ if whole && invoice.status == InvoiceStatus::ToPrint => {
@@ -139,9 +146,12 @@ async fn credited(tx: &mut Tx, org: &OrgId, bill: &Bill, day: String, now: Insta
     Ok(true)
 }
 
-// It was never asked for, and is not any more.
-async fn give_up(tx: &mut Tx, org: &OrgId, intent: &Intent, now: Instant) -> Result<(), Error> {
+// What waits is certainly not done, and is not asked for any more. False: it is being asked for by now.
+async fn give_up(tx: &mut Tx, org: &OrgId, intent: &Intent, now: Instant) -> Result<bool, Error> {
     let locked = tx.lock_intent(org, &intent.id).await?;
+    if locked.state != IntentState::Waiting {
+        return Ok(false);
+    }
     let over = Intent {
         state: IntentState::GivenUp,
         next_at: None,
@@ -152,7 +162,8 @@ async fn give_up(tx: &mut Tx, org: &OrgId, intent: &Intent, now: Instant) -> Res
         finished_at: Some(now),
         ..locked
     };
-    tx.update_intent(org, &over).await
+    tx.update_intent(org, &over).await?;
+    Ok(true)
 }
 
 async fn recall(
@@ -175,4 +186,17 @@ async fn recall(
     };
     let request = Request::Recall(RecallRequest { credit: note.id.clone() });
     tx.add_intent(org, &new(wanted, &request, now)).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_spelling;
+
+    #[test]
+    fn an_account_counts_its_references_once_however_it_is_written() {
+        for spelling in ["86011117947", "8601 11 17947", "8601.11.17947", "8601\u{a0}11\u{a0}17947"] {
+            assert_eq!(one_spelling(spelling), "86011117947", "{spelling}");
+        }
+        assert_eq!(one_spelling("NO93 8601 1117 947"), "NO9386011117947");
+    }
 }

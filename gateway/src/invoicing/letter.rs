@@ -1,10 +1,10 @@
 //! What is sent: the e-invoice of a bill, with who its payer is. Made when it is needed; the same bill always gives the same document, as long as the payer
-//! is who he was.
+//! is who he was and nothing more was paid.
 
 use super::Terms;
 use crate::billing::from_json;
 use crate::invoices::{self, Address, Billed, Contact, Corrected, InvoiceError, Party, Payment};
-use crate::store::{Bill, Error, Invoice, OrgId, Person, Reader};
+use crate::store::{Bill, Error, Invoice, OrgId, PaymentFilter, Person, Reader};
 use chrono::NaiveDate;
 use serde_json::Value;
 
@@ -23,6 +23,10 @@ pub struct Letter {
     pub language: String,
     /// Where to pay, and what to write there.
     pub payment: Payment,
+    /// What was paid of it so far, in minor units; 0 for a credit note.
+    pub paid: i64,
+    /// What it asks for: its amount without what was paid.
+    pub left: i64,
     /// The e-invoice, or why there is none.
     pub document: Result<String, InvoiceError>,
 }
@@ -51,7 +55,12 @@ pub async fn letter(reader: &mut Reader, org: &OrgId, id: &str) -> Result<Letter
         None => None,
     };
     let key = invoice.debtor.split_once(':').map_or("", |(_, key)| key).to_owned();
-    let person = reader.person(org, &key).await?;
+    let person = match super::driver(&invoice.debtor) {
+        Some(driver) => reader.person(org, driver).await?,
+        None => None,
+    };
+    let paid = paid(reader, org, &invoice).await?;
+    let left = invoice.amount.saturating_sub(paid);
     let terms = Terms::of(&invoice)?;
     let said = person.as_ref().and_then(|person| serde_json::from_str::<Value>(&person.document).ok());
     let language = said.as_ref().and_then(|said| said.get("language")?.as_str()).unwrap_or("en").to_owned();
@@ -61,8 +70,16 @@ pub async fn letter(reader: &mut Reader, org: &OrgId, id: &str) -> Result<Letter
         bic: terms.bic.clone(),
         reference: Some(invoice.reference.clone().unwrap_or_else(|| invoice.number.clone())),
     };
-    let document = document(&invoice, &bill, corrected.as_ref(), (&payer, &key), (&terms, &payment))?;
-    Ok(Letter { invoice, bill, payer, known, language, payment, document })
+    let document = document(&invoice, &bill, corrected.as_ref(), (&payer, &key), (&terms, &payment), paid)?;
+    Ok(Letter { invoice, bill, payer, known, language, payment, paid, left, document })
+}
+
+// What the payments of its own bill have brought: never more than it asks for.
+async fn paid(reader: &mut Reader, org: &OrgId, invoice: &Invoice) -> Result<i64, Error> {
+    let of_bill = PaymentFilter { bill: Some(invoice.bill.clone()), ..PaymentFilter::default() };
+    let payments = reader.payments(org, &of_bill, None, 1_000).await?;
+    let kept = payments.iter().map(|payment| payment.captured.saturating_sub(payment.refunded));
+    Ok(kept.fold(0, i64::saturating_add).clamp(0, invoice.amount.max(0)))
 }
 
 fn day(text: &str) -> Option<NaiveDate> {
@@ -75,6 +92,7 @@ fn document(
     corrected: Option<&Invoice>,
     (payer, key): (&Party, &str),
     (terms, payment): (&Terms, &Payment),
+    paid: i64,
 ) -> Result<Result<String, InvoiceError>, Error> {
     let (head, document) = from_json(&bill.document).map_err(Error::Corrupt)?;
     let seller = Party {
@@ -86,18 +104,20 @@ fn document(
         .map(|one| Corrected { number: one.number.clone(), issued: day(&one.issued) })
         .into_iter()
         .collect();
+    // What is paid asks for nothing: neither when nor where to pay.
+    let asks = paid == 0 || paid < invoice.amount;
     let request = invoices::Request {
         number: &invoice.number,
         issued: day(&invoice.issued).ok_or_else(corrupt)?,
-        due: invoice.due.as_deref().and_then(day),
+        due: invoice.due.as_deref().and_then(day).filter(|_| asks),
         seller: &seller,
         payer,
         bills: &[Billed { number: &invoice.number, document: &document }],
         buyer_reference: Some(key).filter(|key| !key.is_empty()),
         order: None,
         corrects: &corrects,
-        payment: Some(payment),
-        settled: 0,
+        payment: Some(payment).filter(|_| asks),
+        settled: paid,
         note: None,
         reverse_charge: false,
         place: None,

@@ -16,6 +16,8 @@ struct Words {
     issued: &'static str,
     due: &'static str,
     amount: &'static str,
+    paid: &'static str,
+    left: &'static str,
     account: &'static str,
     reference: &'static str,
 }
@@ -28,6 +30,8 @@ static ALL: [Words; 5] = [
         issued: "Date",
         due: "To be paid by",
         amount: "Amount",
+        paid: "Paid",
+        left: "Left to pay",
         account: "Account",
         reference: "Payment reference",
     },
@@ -38,6 +42,8 @@ static ALL: [Words; 5] = [
         issued: "Dato",
         due: "Betales innen",
         amount: "Beløp",
+        paid: "Betalt",
+        left: "Rest å betale",
         account: "Konto",
         reference: "KID / betalingsreferanse",
     },
@@ -48,6 +54,8 @@ static ALL: [Words; 5] = [
         issued: "Päiväys",
         due: "Eräpäivä",
         amount: "Summa",
+        paid: "Maksettu",
+        left: "Maksamatta",
         account: "Tilinumero",
         reference: "Viite",
     },
@@ -58,6 +66,8 @@ static ALL: [Words; 5] = [
         issued: "Datum",
         due: "Te betalen vóór",
         amount: "Bedrag",
+        paid: "Betaald",
+        left: "Nog te betalen",
         account: "Rekening",
         reference: "Betalingskenmerk",
     },
@@ -68,6 +78,8 @@ static ALL: [Words; 5] = [
         issued: "Data",
         due: "Pagar até",
         amount: "Montante",
+        paid: "Pago",
+        left: "Por pagar",
         account: "Conta",
         reference: "Referência de pagamento",
     },
@@ -80,21 +92,34 @@ fn words(language: &str) -> &'static Words {
     ALL.iter().find(|words| words.language == wanted).unwrap_or(english)
 }
 
+// The lines of its table: what each says, and of what.
+fn rows(letter: &Letter, words: &Words) -> Vec<(&'static str, String)> {
+    let Letter { invoice, payment, paid, left, .. } = letter;
+    let amount = |minor| format!("{} {}", crate::api::money(minor, &invoice.currency), invoice.currency);
+    let mut rows = vec![(words.issued, invoice.issued.clone())];
+    // Of what is paid nobody is told when and where to pay.
+    let asks = *paid == 0 || *left > 0;
+    rows.extend(invoice.due.clone().filter(|_| asks).map(|due| (words.due, due)));
+    rows.push((words.amount, amount(invoice.amount)));
+    if *paid > 0 {
+        rows.extend([(words.paid, amount(*paid)), (words.left, amount(*left))]);
+    }
+    if asks && !invoice.is_credit_note() {
+        rows.push((words.account, payment.account.clone()));
+        rows.push((words.reference, payment.reference.clone().unwrap_or_default()));
+    }
+    rows
+}
+
 /// The same as text, for e-mail: its title, and all of it.
 #[must_use]
 pub fn plain(letter: &Letter, language: &str, receipt: &str) -> (String, String) {
     let words = words(language);
-    let Letter { invoice, payment, .. } = letter;
+    let Letter { invoice, .. } = letter;
     let what = if invoice.is_credit_note() { words.credit } else { words.invoice };
     let title = format!("{what} {}", invoice.number);
-    let amount = format!("{} {}", crate::api::money(invoice.amount, &invoice.currency), invoice.currency);
-    let mut lines = vec![title.clone(), String::new(), format!("{}: {}", words.issued, invoice.issued)];
-    lines.extend(invoice.due.as_ref().map(|due| format!("{}: {due}", words.due)));
-    lines.push(format!("{}: {amount}", words.amount));
-    if !invoice.is_credit_note() {
-        lines.push(format!("{}: {}", words.account, payment.account));
-        lines.push(format!("{}: {}", words.reference, payment.reference.as_deref().unwrap_or_default()));
-    }
+    let mut lines = vec![title.clone(), String::new()];
+    lines.extend(rows(letter, words).into_iter().map(|(word, value)| format!("{word}: {value}")));
     (title, format!("{}\n\n{receipt}", lines.join("\n")))
 }
 
@@ -102,7 +127,7 @@ pub fn plain(letter: &Letter, language: &str, receipt: &str) -> (String, String)
 #[must_use]
 pub fn page(letter: &Letter, language: &str, receipt: &str) -> Markup {
     let words = words(language);
-    let Letter { invoice, bill, payer, payment, .. } = letter;
+    let Letter { invoice, bill, payer, .. } = letter;
     let seller = from_json(&bill.document).map(|(head, _)| head.issued_by).unwrap_or_default();
     let IssuedBy { name, company_number, vat_number, address, contact } = seller;
     let numbers = [company_number, vat_number].into_iter().flatten();
@@ -112,8 +137,6 @@ pub fn page(letter: &Letter, language: &str, receipt: &str) -> Markup {
     let to = [payer.name.as_str(), to.street.as_str(), town.trim()];
     let to = to.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
     let title = if invoice.is_credit_note() { words.credit } else { words.invoice };
-    let amount = format!("{} {}", crate::api::money(invoice.amount, &invoice.currency), invoice.currency);
-    let reference = payment.reference.as_deref().unwrap_or_default();
     html! {
         (DOCTYPE)
         html lang=(words.language) {
@@ -128,13 +151,7 @@ pub fn page(letter: &Letter, language: &str, receipt: &str) -> Markup {
                 p.to { (to) }
                 h1 { (title) " " (invoice.number) }
                 table {
-                    tr { th { (words.issued) } td { (invoice.issued) } }
-                    @if let Some(due) = &invoice.due { tr { th { (words.due) } td { (due) } } }
-                    tr { th { (words.amount) } td { (amount) } }
-                    @if !invoice.is_credit_note() {
-                        tr { th { (words.account) } td { (payment.account) } }
-                        tr { th { (words.reference) } td { (reference) } }
-                    }
+                    @for (word, value) in rows(letter, words) { tr { th { (word) } td { (value) } } }
                 }
                 pre { (receipt) }
             }

@@ -2,6 +2,7 @@
 
 use super::{CANCELLED, PRINT, Terms};
 use crate::mail;
+use crate::outbox::machine::NO_MORE;
 use crate::outbox::provider::{InvoiceRequest, MailKind, MailRequest};
 use crate::outbox::{Request, Wanted, new};
 use crate::store::{
@@ -58,7 +59,9 @@ async fn next(tx: &mut Tx, org: &OrgId, invoice: Invoice, now: Instant) -> Resul
 }
 
 async fn email(tx: &mut Tx, org: &OrgId, invoice: Invoice, now: Instant) -> Result<(), Error> {
-    let driver = invoice.debtor.split_once(':').map_or("", |(_, key)| key).to_owned();
+    let Some(driver) = super::driver(&invoice.debtor).map(str::to_owned) else {
+        return paper(tx, org, invoice, now).await;
+    };
     let person = tx.person(org, &driver).await?;
     if person.is_none_or(|person| person.email.is_none()) {
         return paper(tx, org, invoice, now).await;
@@ -151,6 +154,8 @@ pub async fn moved(tx: &mut Tx, org: &OrgId, row: &Intent, now: Instant) -> Resu
         (IntentKind::Invoice, IntentState::Following) => {
             stands(tx, org, invoice, InvoiceStatus::Sent, now).await
         }
+        // The channel has it; that the payer has it nobody said.
+        (IntentKind::Invoice, IntentState::Done) if row.code.as_deref() == Some(NO_MORE) => Ok(()),
         // What was not needed was taken back before.
         (IntentKind::Invoice, IntentState::Done) if row.code.as_deref() != Some("not-needed") => {
             stands(tx, org, invoice, InvoiceStatus::Delivered, now).await
@@ -241,7 +246,12 @@ pub async fn again(tx: &mut Tx, org: &OrgId, id: &str, by: &str, now: Instant) -
         return Err(Error::refused("its seller had no channel for invoices on the day of the bill"));
     }
     let sent = tx.intents_about(org, id).await?;
-    if sent.iter().any(|row| row.kind == IntentKind::Invoice && row.state != IntentState::Failed) {
+    let certainly_not = |row: &Intent| match row.state {
+        IntentState::Failed => true,
+        IntentState::GivenUp => !row.called,
+        _ => false,
+    };
+    if sent.iter().any(|row| row.kind == IntentKind::Invoice && !certainly_not(row)) {
         return Err(Error::refused("the channel may have it: it was given up without an outcome; print it"));
     }
     tx.settle(org, to_print(&invoice), &json!({ "again": by }), now).await?;

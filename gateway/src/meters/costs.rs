@@ -140,17 +140,23 @@ pub(super) async fn settle(
     of: &MonthCosts,
     now: Instant,
 ) -> Result<CostState, store::Error> {
+    // Costs and values that come through two gateways at the same moment see each other.
+    tx.lock_meters(org).await?;
     let (currency, net, with_vat) = match work_out(tx, org, of).await? {
         Ok(worked) => worked,
         Err(why) => return Ok(CostState::Waits(why)),
     };
     let (from_at, to_at) = of.span();
+    // A later word stands, whatever the clock of another gateway said.
+    let before = tx.published_prices(org, (cost::NET, &of.site), from_at, to_at).await?;
+    let newest = before.iter().map(|point| point.published.0.saturating_add(1)).max();
+    let published = Instant(newest.map_or(now.0, |newest| newest.max(now.0)));
     let point = |feed: &str, worked: &Worked, vat_included| PricePoint {
         feed: feed.to_owned(),
         area: of.site.clone(),
         from_at,
         to_at,
-        published: now,
+        published,
         price: worked.per_kwh.to_plain(),
         unit: format!("{currency}/kWh"),
         vat_included,

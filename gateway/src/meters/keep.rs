@@ -47,6 +47,8 @@ pub(super) async fn keep(
     all: &[Clean],
     plants: &BTreeMap<String, Plant>,
 ) -> Result<Kept, store::Error> {
+    // Two files through two gateways at the same moment come one after the other.
+    tx.lock_meters(org).await?;
     let mut kept = Kept::default();
     let mut touched: Vec<(&str, Instant, Instant)> = Vec::new();
     for clean in all {

@@ -3,6 +3,7 @@
 use super::call::{Errand, Heard};
 use super::intent::{self, Request, Wanted, asked_back};
 use super::machine::{Action, Event, Refusal, Rules, State, Told, step};
+use super::owed::Owed;
 use super::provider::{
     DeliveryState, Fault, InvoiceDelivery, MailKind, Money, Outcome, Pin, ProviderInstrument, ProviderPayment,
 };
@@ -64,7 +65,8 @@ impl Unit {
     // What must be settled before the first asking: how much there is to give back, and of which payment. Whether it is to
     // be asked for at all.
     async fn ready(&self, tx: &mut Tx, row: &mut Intent) -> Result<bool, Error> {
-        if row.called {
+        // A message that waits was certainly not sent, also when it was asked for: weeks may have gone by since.
+        if row.called && row.kind != IntentKind::Message {
             return Ok(true);
         }
         let nothing = match row.kind {
@@ -72,7 +74,8 @@ impl Unit {
                 self.payment_ready(tx, row).await?
             }
             IntentKind::Invoice | IntentKind::Recall => invoicing::ready(tx, &self.org, row).await?,
-            IntentKind::Charge | IntentKind::Save | IntentKind::Message | IntentKind::Mail => None,
+            IntentKind::Message => self.message_ready(tx, row).await?,
+            IntentKind::Charge | IntentKind::Save | IntentKind::Mail => None,
         };
         let Some(why) = nothing else { return Ok(true) };
         let over = State { phase: IntentState::Done, next: None, since: self.now, ..intent::state(row) };
@@ -82,6 +85,20 @@ impl Unit {
         tx.update_intent(&self.org, &over).await?;
         self.followed(tx, row.state, &over).await?;
         Ok(false)
+    }
+
+    // Why nobody is to be reminded any more; a message about something else is not looked at.
+    async fn message_ready(&self, tx: &mut Tx, row: &Intent) -> Result<Option<&'static str>, Error> {
+        let Some(reminder) = tx.reminder(&self.org, &row.subject).await? else { return Ok(None) };
+        if reminder.cancelled_at.is_some() {
+            return Ok(Some("the reminder was taken back before the message was sent"));
+        }
+        let mut bills = Vec::new();
+        for id in reminder.bill_ids()? {
+            bills.extend(tx.bill(&self.org, &id).await?);
+        }
+        let left = Owed::left_of(tx, &self.org, &bills).await?;
+        Ok((left == 0).then_some("nothing was left to pay before the message was sent"))
     }
 
     // Why there is nothing to be asked about a payment; else how much is to be given back is settled.
@@ -216,6 +233,10 @@ impl Unit {
     ) -> Result<(Intent, Vec<Action>), Error> {
         let stepped = step(&intent::state(&row), event, self.now, self.dice, &self.rules);
         let (state, actions) = stepped.map_err(|refusal| Error::refused(refusal.to_string()))?;
+        // The trouble before is over; what this step says of its end stays.
+        if state.phase == IntentState::Done && row.state != IntentState::Done {
+            (row.code, row.detail) = (None, None);
+        }
         for action in &actions {
             match action {
                 Action::Note(code, text) | Action::Raise(code, text) => {
@@ -223,9 +244,6 @@ impl Unit {
                 }
                 _ => {}
             }
-        }
-        if state.phase == IntentState::Done && row.state != IntentState::Done {
-            (row.code, row.detail) = (None, None);
         }
         let row = intent::put(row, &state, self.now);
         tx.update_intent(&self.org, &row).await?;

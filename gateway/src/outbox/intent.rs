@@ -169,6 +169,8 @@ pub fn state(intent: &Intent) -> State {
         known: intent.taken,
         next: intent.next_at,
         since: intent.since,
+        // Many channels never say that an invoice came; what they took over they deliver.
+        enough: intent.kind == IntentKind::Invoice,
     }
 }
 

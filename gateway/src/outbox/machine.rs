@@ -5,7 +5,7 @@
 //! | `waiting` | certainly not done; asked when it is due and nothing before it in its debtor's order is open | due: `calling`; given up |
 //! | `calling` | being asked; written down before the call | what it is told; a fault: `failed`, `waiting` or `unknown`; a start of the gateway, or no answer for too long: `unknown` |
 //! | `unknown` | may have been done; never asked again before a look-up | look-up finds it: as told; finds nothing: `waiting`; fails too often: `dead` |
-//! | `following` | the other side has it and is not finished | as told; a hint: looked at now; too long: `dead` |
+//! | `following` | the other side has it and is not finished | as told; a hint: looked at now; too long: `dead`, or `done` where that it has it is enough |
 //! | `dead` | a person has to decide; those behind it wait | retry: `following`, `unknown` or `waiting`; given up |
 //! | `done` | done | |
 //! | `failed` | refused for good | told that it was done after all: `done` |
@@ -19,6 +19,9 @@ use super::provider::{Fault, Outcome};
 use crate::store::IntentState as Phase;
 use takst_engine::units::{DAY_MS, Instant, MINUTE_MS};
 
+/// The code of what is done since the other side has it, although it never said that it finished.
+pub const NO_MORE: &str = "nothing-more";
+
 /// The bounds of waiting and trying.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rules {
@@ -30,7 +33,7 @@ pub struct Rules {
     pub settle_ms: i64,
     /// So many failures in a row, and a person has to decide.
     pub failures: i64,
-    /// What the other side has not finished after so long, a person has to decide about, in milliseconds.
+    /// What the other side has not finished after so long, a person has to decide about unless that it has it is enough, in milliseconds.
     pub follow_ms: i64,
 }
 
@@ -61,13 +64,23 @@ pub struct State {
     pub next: Option<Instant>,
     /// Since when it is in this phase.
     pub since: Instant,
+    /// That the other side has it is enough: no person is needed when it says no more.
+    pub enough: bool,
 }
 
 impl State {
     /// A new intent.
     #[must_use]
     pub fn new(now: Instant) -> Self {
-        Self { phase: Phase::Waiting, attempt: 0, failures: 0, known: false, next: Some(now), since: now }
+        Self {
+            phase: Phase::Waiting,
+            attempt: 0,
+            failures: 0,
+            known: false,
+            next: Some(now),
+            since: now,
+            enough: false,
+        }
     }
 
     /// Whether it is over.
@@ -283,7 +296,7 @@ impl Step<'_> {
         let next = self.after(self.rules.backoff.wait_ms(looks, self.dice));
         let state = State { failures: looks, ..self.to(Phase::Following, next) };
         if self.now.0.saturating_sub(state.since.0) >= self.rules.follow_ms {
-            return self.dead("not-finished", "the other side did not finish it in time");
+            return self.unfinished("not-finished", "the other side did not finish it in time");
         }
         (state, Vec::new())
     }
@@ -291,6 +304,16 @@ impl Step<'_> {
     fn dead(&self, code: &str, text: &str) -> Next {
         let raise = Action::Raise(code.to_owned(), text.to_owned());
         (self.to(Phase::Dead, None), vec![raise])
+    }
+
+    // Followed for too long.
+    fn unfinished(&self, code: &str, text: &str) -> Next {
+        if !self.state.enough {
+            return self.dead(code, text);
+        }
+        let note =
+            Action::Note(NO_MORE.to_owned(), format!("the other side has it and said no more: {text}"));
+        (self.to(Phase::Done, None), vec![Action::Close, note])
     }
 
     fn call_failed(&self, attempt: i64, fault: &Fault) -> Next {
@@ -335,7 +358,11 @@ impl Step<'_> {
             _ => failures >= self.rules.failures || fault.outcome == Outcome::Refused,
         };
         if enough {
-            return self.dead(&fault.code, &format!("what became of it is not known: {}", fault.detail));
+            let text = format!("what became of it is not known: {}", fault.detail);
+            return match phase {
+                Phase::Following => self.unfinished(&fault.code, &text),
+                _ => self.dead(&fault.code, &text),
+            };
         }
         let wait = self.rules.backoff.wait_asked_ms(failures, self.dice, fault.retry_after);
         let state = State { failures, next: self.after(wait), ..self.state.clone() };

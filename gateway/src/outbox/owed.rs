@@ -36,6 +36,45 @@ impl Owed {
         Ok(Self { left: owed.saturating_sub(paid), payments })
     }
 
+    /// What is left to pay of several bills together, in minor units: bills of one session count once, and a credit pays no other bill.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn left_of(reader: &mut Reader, org: &OrgId, bills: &[Bill]) -> Result<i64, Error> {
+        let mut left = 0_i64;
+        for first in Self::together(bills).iter().filter_map(|group| group.first()) {
+            left = left.saturating_add(Self::of(reader, org, first).await?.left.max(0));
+        }
+        Ok(left)
+    }
+
+    /// The bills by what stands together: those of one session, the oldest first; every other bill alone.
+    #[must_use]
+    pub fn together(bills: &[Bill]) -> Vec<Vec<Bill>> {
+        let mut groups: Vec<Vec<Bill>> = Vec::new();
+        for bill in bills {
+            let same = |group: &&mut Vec<Bill>| {
+                bill.session.is_some() && group.first().is_some_and(|first| first.session == bill.session)
+            };
+            match groups.iter_mut().find(same) {
+                Some(group) => group.push(bill.clone()),
+                None => groups.push(vec![bill.clone()]),
+            }
+        }
+        for group in &mut groups {
+            group.sort_by_key(|bill| bill.revision);
+        }
+        groups
+    }
+
+    /// What is left to pay of this bill by itself, in minor units: only payments that name it count.
+    #[must_use]
+    pub fn unpaid(&self, bill: &Bill) -> i64 {
+        let of_bill = self.payments.iter().filter(|payment| payment.bill == bill.id);
+        let paid: i64 = of_bill.map(|payment| payment.captured.saturating_sub(payment.refunded)).sum();
+        bill.total.saturating_sub(paid).max(0)
+    }
+
     /// The payment that may still take money by itself.
     #[must_use]
     pub fn open(&self) -> Option<&Payment> {

@@ -8,7 +8,7 @@ use crate::store::{
     Alert, Bill, BillKind, Error, InstrumentStatus, Intent, IntentKind, IntentState, OrgId, Payment,
     PaymentFilter, PaymentStatus, Tx, new_id,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use takst_engine::document::Document;
 use takst_engine::units::Instant;
 
@@ -157,10 +157,13 @@ async fn credit(
         if (never && payment.captured == 0) || payment.currency != bill.currency {
             continue;
         }
-        let planned = planned(&tx.intents_about(org, &payment.id).await?)?;
+        let mut planned = planned(&tx.intents_about(org, &payment.id).await?)?.max(payment.refunded);
+        if payment.plugin == BANK {
+            planned = planned.saturating_add(to_be_returned(tx, org, &payment).await?);
+        }
         // What a payment still under way will have taken is not known; the refund waits for it and gives back no more.
         let expected = if payment.captured > 0 { payment.captured } else { payment.amount };
-        kept.push((expected.saturating_sub(planned.max(payment.refunded)).max(0), payment));
+        kept.push((expected.saturating_sub(planned).max(0), payment));
     }
     // Only what was paid beyond what is owed goes back: the bill that is credited may never have been paid.
     let paid = kept.iter().fold(0_i64, |sum, (has, _)| sum.saturating_add(*has));
@@ -170,11 +173,8 @@ async fn credit(
         beyond = beyond.saturating_sub(amount);
         // What came by bank goes back by bank, which no plugin does: it stays as a credit of the debtor, and a person is told.
         if amount > 0 && payment.plugin == BANK {
-            let document = json!({
-                "payment": payment.id, "bill": bill.id, "debtor": payment.debtor, "amount_minor": amount, "currency": bill.currency,
-                "reason": "this came by bank and is to be given back by bank",
-            });
-            tx.raise(org, to_return(&payment), &document, now).await?;
+            let in_all = to_be_returned(tx, org, &payment).await?.saturating_add(amount);
+            ask_return(tx, org, &payment, in_all, now).await?;
             continue;
         }
         if amount <= 0 {
@@ -203,9 +203,37 @@ async fn credit(
     Ok(credited)
 }
 
-/// Money that came by bank is to be given back by bank, by a person.
-pub(super) fn to_return(payment: &Payment) -> Alert<'_> {
+// Money that came by bank is to be given back by bank, by a person.
+fn return_of(payment: &Payment) -> Alert<'_> {
     Alert { subject: &payment.id, kind: "payment.return", severity: "warning" }
+}
+
+// What the open incident says is to be given back by bank of a payment, in minor units.
+async fn to_be_returned(tx: &mut Tx, org: &OrgId, payment: &Payment) -> Result<i64, Error> {
+    let alert = return_of(payment);
+    let open = tx.open_incidents(org).await?;
+    let open = open.into_iter().find(|one| one.kind == alert.kind && one.subject == alert.subject);
+    let document = open.and_then(|open| serde_json::from_str::<Value>(&open.document).ok());
+    Ok(document.and_then(|document| document.get("amount_minor")?.as_i64()).unwrap_or_default())
+}
+
+/// Has a person told how much of a payment is to be given back by bank, altogether: one incident, with the last amount. Nothing ends it.
+pub(super) async fn ask_return(
+    tx: &mut Tx,
+    org: &OrgId,
+    payment: &Payment,
+    amount: i64,
+    now: Instant,
+) -> Result<(), Error> {
+    let document = json!({
+        "payment": payment.id, "bill": payment.bill, "debtor": payment.debtor, "amount_minor": amount, "currency": payment.currency,
+        "reason": "this came by bank and is to be given back by bank",
+    });
+    tx.settle(org, return_of(payment), &document, now).await?;
+    if amount > 0 {
+        tx.raise(org, return_of(payment), &document, now).await?;
+    }
+    Ok(())
 }
 
 // What is being given back or was, in minor units.

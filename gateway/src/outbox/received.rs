@@ -3,7 +3,7 @@
 use super::Outbox;
 use super::intent::{self, RefundRequest, Request, Wanted};
 use super::owed::Owed;
-use super::plan::to_return;
+use super::plan::ask_return;
 use super::provider::Money;
 use crate::billing::from_json;
 use crate::ledger::{self, BANK, debtor};
@@ -28,10 +28,11 @@ pub struct Received {
 }
 
 impl Outbox {
-    /// Books money that came to the bank for a bill: the payment, and whether it is new.
+    /// Books money that came to the bank for a bill: the payment, and whether it is new. What is more than was left to pay is to be given
+    /// back.
     ///
     /// # Errors
-    /// When less is left to pay, or the storage fails.
+    /// When no amount is stated and nothing is left to pay, or the storage fails.
     pub async fn received(
         &self,
         org: &OrgId,
@@ -57,11 +58,10 @@ impl Outbox {
             }
             let left = Owed::of(tx, &owner, &bill).await?.left;
             let amount = received.amount.unwrap_or(left);
-            if left <= 0 || amount > left {
-                return Err(Error::refused(format!(
-                    "{amount} minor units are more than the {} that are left to pay; book what belongs to this bill only",
-                    left.max(0)
-                )));
+            if amount <= 0 {
+                return Err(Error::refused(
+                    "nothing is left to pay; with an `amount` what came is booked all the same, and is to be given back",
+                ));
             }
             let payment = Payment {
                 id: new_id(),
@@ -89,6 +89,11 @@ impl Outbox {
                 "payment": payment.id, "bill": payment.bill, "session": payment.session, "status": payment.status,
                 "amount_minor": amount, "captured_minor": amount, "refunded_minor": 0, "currency": payment.currency,
             });
+            // It is the payer's money, whoever paid first.
+            let beyond = amount.saturating_sub(left.max(0));
+            if beyond > 0 {
+                ask_return(tx, &owner, &payment, beyond, now).await?;
+            }
             let subject = payment.session.clone().unwrap_or_else(|| payment.bill.clone());
             let kind = "payment.paid".to_owned();
             tx.log_event(&owner, NewEvent { at: now, kind, subject, document: document.to_string() });
@@ -182,9 +187,7 @@ impl Outbox {
             let posting = ledger::paid_back(&before, amount, after.refunded, returned.at)
                 .map_err(|error| Error::Corrupt(error.to_string()))?;
             ledger::post(tx, &owner, &posting, now).await?;
-            if amount == has {
-                tx.settle(&owner, to_return(&before), &json!({ "by": returned.by }), now).await?;
-            }
+            ask_return(tx, &owner, &after, has.saturating_sub(amount), now).await?;
             let document = json!({
                 "payment": after.id, "bill": after.bill, "session": after.session, "status": after.status,
                 "amount_minor": after.amount, "captured_minor": after.captured, "refunded_minor": after.refunded,

@@ -68,10 +68,10 @@ fn bill(view: &View, item: &Item) -> Markup {
                     }
                     None => {
                         @if item.failed { p.failed { (words.failed) } }
-                        @if view.ways.is_empty() { p.soft { (words.no_way) } }
+                        @if item.ways.is_empty() { p.soft { (words.no_way) } }
                         form method="post" action=(format!("/pay/{}", view.token)) {
                             input type="hidden" name="bill" value=(item.id);
-                            @for (name, called) in &view.ways {
+                            @for (name, called) in &item.ways {
                                 button name="with" value=(name) { (words.pay_with) " " (called) }
                             }
                         }

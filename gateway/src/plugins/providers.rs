@@ -263,7 +263,7 @@ impl PaymentProvider for Provider {
             let sent = wit_invoices::Invoice {
                 number: invoice.number,
                 payment_reference: letter.payment.reference.unwrap_or_default(),
-                amount: model::Money { minor: invoice.amount, currency: invoice.currency },
+                amount: model::Money { minor: letter.left, currency: invoice.currency },
                 issued: invoice.issued,
                 due: invoice.due.unwrap_or_default(),
                 address: reached.address,

@@ -49,6 +49,8 @@ pub struct FrameSearch {
 /// So many frames of a charger at most are in one row: what is old goes by the row.
 pub const RUN: usize = 16;
 const AT_ONCE: i64 = 16;
+/// Nor more bytes, but for a frame that is larger by itself: who looks for a frame reads whole rows.
+const RUN_BYTES: usize = 256 << 10;
 
 /// Frames of one charger that are to be kept.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +103,7 @@ impl Tx {
             };
             let before = last - count(frames);
             let mut last_seq = before;
-            for run in frames.chunks(RUN) {
+            for run in runs(frames) {
                 last_seq += count(run);
                 let times = || run.iter().map(|frame| frame.at);
                 let lines = storable(lines(run));
@@ -146,6 +148,24 @@ impl Tx {
     }
 }
 
+/// Frames cut into rows.
+fn runs(frames: &[Frame]) -> Vec<&[Frame]> {
+    let mut runs = Vec::new();
+    let mut rest = frames;
+    while !rest.is_empty() {
+        let mut bytes = 0_usize;
+        let fits = |frame: &&Frame| {
+            bytes = bytes.saturating_add(frame.body.len());
+            bytes <= RUN_BYTES
+        };
+        let many = rest.iter().take(RUN).take_while(fits).count().max(1);
+        let (run, others) = rest.split_at(many.min(rest.len()));
+        runs.push(run);
+        rest = others;
+    }
+    runs
+}
+
 fn count(frames: &[Frame]) -> i64 {
     i64::try_from(frames.len()).unwrap_or(i64::MAX)
 }
@@ -176,7 +196,8 @@ impl Reader {
         // The run that `before` is in has its last frame behind it.
         let mut next = wanted.before.saturating_add(AT_ONCE);
         while found.len() < limit {
-            let values = args![key(charger), next, wanted.until, wanted.from, RUNS];
+            let rows = i64::try_from(limit).unwrap_or(RUNS).clamp(8, RUNS);
+            let values = args![key(charger), next, wanted.until, wanted.from, rows];
             let runs = self.rows(org, sql, values).await?;
             let Some(oldest) = runs.last() else { break };
             next = oldest.get(0)?;

@@ -108,6 +108,14 @@ pub struct MeterPoint {
 }
 
 impl Tx {
+    /// Lets no other program write meter values or costs of the organisation before the commit.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lock_meters(&mut self, org: &OrgId) -> Result<(), Error> {
+        self.advance(org, "meters", 0).await.map(drop)
+    }
+
     /// Notes that something brought values.
     ///
     /// # Errors

@@ -227,10 +227,20 @@ fn no_file(path: &Path, error: &std::io::Error) -> OpenError {
 /// Brings the schema up to date, up to `target` when one is given.
 pub(super) async fn migrate(place: &Place, conn: &mut Conn, target: Option<i64>) -> Result<(), OpenError> {
     let migrator = migrator();
+    // A step may sort a whole table: on the disk, not in memory.
+    let sorts_in = |place: &'static str| (format!("PRAGMA temp_store = {place}"), Vec::new());
+    if conn.is_sqlite() {
+        let (sql, none) = sorts_in("FILE");
+        conn.execute(&sql, none).await.map_err(|error| explain(place, &error))?;
+    }
     let done = match conn {
         Conn::Lite(conn) => migrator.run_direct(target, &mut **conn, false).await,
         Conn::Pg(conn) => migrator.run_direct(target, &mut **conn, false).await,
     };
+    if conn.is_sqlite() {
+        let (sql, none) = sorts_in("MEMORY");
+        conn.execute(&sql, none).await.map_err(|error| explain(place, &error))?;
+    }
     done.map_err(|error| match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => explain(place, &error),
         MigrateError::VersionMissing(version) => OpenError::new(

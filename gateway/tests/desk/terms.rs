@@ -54,6 +54,25 @@ both!(the_price_is_part_of_the_answer_in_2_0_1, place => {
     assert_eq!(rig.say("Authorize", asked).await["idTokenInfo"].get("personalMessage"), None);
 });
 
+both!(the_list_is_that_of_plugging_in, place => {
+    let mut rig = Rig::new(place, Dialect::V16).await;
+    rig.hand.tariffs.lock().unwrap().push((t(5), "night".into(), plain()));
+    // Plugged in before the lists change, begun after it.
+    rig.status(0, "Preparing").await;
+    let id = rig.start(8, 1000).await;
+    let session = rig.session().await;
+    assert_eq!((session.plugged_in, session.started_at), (t(0), Some(t(8))));
+    assert_eq!(session.tariff_version.as_deref(), Some(standing().version()), "the one in force at plug-in");
+    rig.stop(id, 20, 2000).await;
+    rig.status(21, "Available").await;
+    // Whoever plugs in afterwards has the new one.
+    rig.status(30, "Preparing").await;
+    rig.start(31, 2000).await;
+    let sessions = rig.sessions().await;
+    let last = sessions.iter().max_by_key(|session| session.plugged_in).unwrap();
+    assert_eq!((last.plugged_in, last.tariff_version.as_deref()), (t(30), Some(plain().version())));
+});
+
 both!(a_certificate_that_nobody_checked_is_not_called_good, place => {
     let rig = Rig::new(place, Dialect::V201).await;
     let asked = json!({"idToken":{"idToken":"CARD","type":"eMAID"},"certificate":"-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----"});

@@ -12,6 +12,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use takst_gateway::gateway::Given;
 use takst_gateway::invoices::kid::{Kid, Method};
+use takst_gateway::outbox::Options;
+use takst_gateway::outbox::machine::Rules;
 
 const SELLER: &str = r#"company_number = "987 654 325"
 vat_number = "987654325 MVA"
@@ -70,6 +72,15 @@ async fn again(place: &Place, operator: &Operator) -> Shop {
     let detour = Detour::new(&[("operator.example.com", &operator.address)]);
     Shop::through(place, quick(), detour).await
 }
+
+async fn open_with(place: &Place, files: &[(String, String)], outbox: Options) -> (Shop, Operator) {
+    put_down(&place.dir.path().join("setup"), files);
+    let operator = Operator::start().await;
+    let detour = Detour::new(&[("operator.example.com", &operator.address)]);
+    (Shop::through(place, outbox, detour).await, operator)
+}
+
+const OF_KARI: &str = "/api/v1/invoices?debtor=driver:d-1";
 
 impl Shop {
     /// The one invoice of a driver, once it stands so.
@@ -246,7 +257,7 @@ async fn money_that_comes_to_the_bank_pays_the_invoice(place: Place) {
     let invoice = shop.invoice("d-1", "sent").await;
     let path = format!("/api/v1/bills/{}/received", invoice["bill"].as_str().unwrap());
     for (wrong, status) in [
-        (json!({ "amount": "20.01", "reference": "line 1" }), 409),
+        (json!({ "amount": "0.00", "reference": "line 1" }), 400),
         (json!({ "amount": "-1.00", "reference": "line 1" }), 400),
         (json!({ "amount": "1.00", "reference": " " }), 400),
     ] {
@@ -264,13 +275,16 @@ async fn money_that_comes_to_the_bank_pays_the_invoice(place: Place) {
     assert_eq!(bank[0]["balance"], "20.00", "{bank}");
     let owed = shop.get("/api/v1/ledger/accounts?account=receivable").await;
     assert!(owed.as_array().unwrap().iter().all(|account| account["balance"] == "0.00"), "{owed}");
+    // Nothing is left; what comes all the same is the payer's.
+    assert_eq!(shop.ask("POST", &path, json!({ "reference": "line 3" })).await.status, 409);
+    assert_eq!(shop.ask("POST", &path, json!({ "reference": "line 3", "amount": "3.00" })).await.status, 201);
     // All of it is credited: what came by bank goes back by bank, once.
     let early =
-        format!("/api/v1/payments/{}/returned", shop.bank_payments().await[0]["id"].as_str().unwrap());
+        format!("/api/v1/payments/{}/returned", shop.bank_payments().await[2]["id"].as_str().unwrap());
     assert_eq!(
-        shop.ask("POST", &early, json!({ "reference": "line 3" })).await.status,
+        shop.ask("POST", &early, json!({ "reference": "back", "amount": "5.00" })).await.status,
         409,
-        "nothing is credited"
+        "no more than was paid too much"
     );
     let session = shop.bill("O-1").await["session"].as_str().unwrap().to_owned();
     let refund = json!({ "reason": "the charger was broken" });
@@ -279,7 +293,7 @@ async fn money_that_comes_to_the_bank_pays_the_invoice(place: Place) {
         let open = shop.get("/api/v1/incidents?open=true").await;
         open.as_array().unwrap().iter().filter(|one| one["kind"] == "payment.return").count()
     };
-    assert_eq!(to_return().await, 2);
+    assert_eq!(to_return().await, 3);
     for (line, payment) in shop.bank_payments().await.iter().enumerate() {
         let path = format!("/api/v1/payments/{}/returned", payment["id"].as_str().unwrap());
         let too_much = json!({ "reference": "all", "amount": "20.00" });
@@ -303,6 +317,157 @@ async fn money_that_comes_to_the_bank_pays_the_invoice(place: Place) {
     shop.stop().await;
 }
 both!(money_that_comes_to_the_bank_pays_the_invoice);
+
+async fn a_note_for_a_part_stands_and_so_does_the_one_for_the_rest(place: Place) {
+    let mut files = all_files();
+    for (_, text) in files.iter_mut().filter(|(name, _)| name == "flat.tariff") {
+        text.push_str("\nstart fee: 5.00 NOK/session\n");
+    }
+    let (shop, operator) = open_with(&place, &files, quick()).await;
+    shop.charge("O-1", "CARD-1").await;
+    let invoice = shop.invoice("d-1", "sent").await;
+    assert_eq!(invoice["amount"], "25.00", "{invoice}");
+    let session = shop.bill("O-1").await["session"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/sessions/{session}/refund");
+    shop.post(&path, json!({ "reason": "it did not start at first", "charges": ["start fee"] })).await;
+    // This operator takes no credit notes.
+    let all = shop.until(OF_KARI, |all| all[0]["status"] == "to-print").await;
+    assert_eq!((&all[0]["kind"], &all[0]["amount"]), (&json!("credit-note"), &json!("-5.00")), "{all}");
+    shop.post(&path, json!({ "reason": "the charger was broken" })).await;
+    let rest = |all: &Value| all[0]["amount"] == "-20.00" && all[0]["status"] == "to-print";
+    let all = shop.until(OF_KARI, rest).await;
+    assert_eq!((&all[1]["status"], &all[1]["amount"]), (&json!("to-print"), &json!("-5.00")), "{all}");
+    assert_eq!((&all[2]["status"], &all[2]["id"]), (&json!("sent"), &invoice["id"]), "{all}");
+    assert_eq!((operator.kept.lock().unwrap().cancelled, shop.to_print().await.len()), (0, 2));
+    assert!(shop.rows("recall").await.is_empty());
+    shop.stop().await;
+}
+both!(a_note_for_a_part_stands_and_so_does_the_one_for_the_rest);
+
+async fn what_was_paid_before_it_went_out_is_not_asked_for(place: Place) {
+    // Nothing is tried again by itself for some minutes.
+    let (shop, operator) = open_with(&place, &all_files(), slow()).await;
+    let receive = async |invoice: &Value, body: Value| {
+        let path = format!("/api/v1/bills/{}/received", invoice["bill"].as_str().unwrap());
+        let booked = shop.ask("POST", &path, body).await;
+        assert_eq!(booked.status, 201, "{booked:?}");
+    };
+    // On paper.
+    shop.charge("O-1", "CARD-2").await;
+    let invoice = shop.invoice("d-2", "to-print").await;
+    let path = format!("/api/v1/invoices/{}", invoice["id"].as_str().unwrap());
+    let shown = async |what: &str| {
+        let shown = shop.ask("GET", &format!("{path}/{what}"), Value::Null).await;
+        assert_eq!(shown.status, 200, "{shown:?}");
+        shown.body
+    };
+    let (document, page) = (shown("document").await, shown("page").await);
+    assert!(!document.contains("PrepaidAmount") && document.contains("PaymentMeans"), "{document}");
+    assert!(!page.contains("Left to pay") && page.contains("To be paid by"), "{page}");
+    receive(&invoice, json!({ "amount": "5.00", "reference": "line 1" })).await;
+    let (document, page) = (shown("document").await, shown("page").await);
+    for part in [
+        "<cbc:TaxInclusiveAmount currencyID=\"NOK\">20.00<",
+        "<cbc:PrepaidAmount currencyID=\"NOK\">5.00<",
+        "<cbc:PayableAmount currencyID=\"NOK\">15.00<",
+    ] {
+        assert!(document.contains(part), "{part}: {document}");
+    }
+    for part in ["<th>Paid</th><td>5.00 NOK</td>", "<th>Left to pay</th><td>15.00 NOK</td>", "8601 11 17947"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    // Nothing is left: it says so, and not where to pay.
+    receive(&invoice, json!({ "reference": "line 2" })).await;
+    let (document, page) = (shown("document").await, shown("page").await);
+    assert!(document.contains("<cbc:PayableAmount currencyID=\"NOK\">0.00<"), "{document}");
+    assert!(!document.contains("PaymentMeans") && !document.contains("DueDate"), "{document}");
+    assert!(page.contains("<th>Left to pay</th><td>0.00 NOK</td>"), "{page}");
+    assert!(!page.contains("8601 11 17947") && !page.contains("To be paid by"), "{page}");
+
+    // Through the channel, which was not there at first.
+    for (charger, money, (amount, asked)) in [
+        ("O-2", json!({ "amount": "5.00", "reference": "line 3" }), (json!(15.0), "15.00")),
+        ("O-3", json!({ "reference": "line 4" }), (json!(0.0), "0.00")),
+    ] {
+        shop.detour.meet("/invoices", Trouble::NoConnection);
+        shop.charge(charger, "CARD-1").await;
+        let failed = |rows: &Value| rows[0]["state"] == "waiting" && rows[0]["attempts"] == 1;
+        let rows = shop.until("/api/v1/outbox", failed).await;
+        let all = shop.until(OF_KARI, |all| all[0]["status"] == "waiting").await;
+        receive(&all[0], money).await;
+        let retry = format!("/api/v1/outbox/{}/retry", rows[0]["id"].as_str().unwrap());
+        shop.post(&retry, json!({ "reason": "the line is back" })).await;
+        shop.until(OF_KARI, |all| all[0]["status"] == "sent").await;
+        let taken = operator.taken();
+        let taken = taken.last().unwrap();
+        assert_eq!(taken["amount"], amount, "{taken}");
+        let sent = BASE64_STANDARD.decode(taken["document"].as_str().unwrap()).unwrap();
+        let sent = String::from_utf8(sent).unwrap();
+        assert!(sent.contains(&format!("<cbc:PayableAmount currencyID=\"NOK\">{asked}<")), "{sent}");
+    }
+    assert_eq!(operator.taken().len(), 2);
+    shop.stop().await;
+}
+both!(what_was_paid_before_it_went_out_is_not_asked_for);
+
+async fn an_invoice_of_which_the_channel_says_no_more_holds_nothing_up(place: Place) {
+    let rules = Rules { follow_ms: 500, ..quick().rules };
+    let (shop, operator) = open_with(&place, &all_files(), Options { rules, ..quick() }).await;
+    shop.charge("O-1", "CARD-1").await;
+    let rows = shop.until("/api/v1/outbox", |rows| rows[0]["state"] == "done").await;
+    assert_eq!(rows[0]["code"], "nothing-more", "{rows}");
+    // Nobody said that it came.
+    let invoice = shop.invoice("d-1", "sent").await;
+    assert_eq!(invoice["sending"], "done", "{invoice}");
+    shop.charge("O-2", "CARD-1").await;
+    shop.until(OF_KARI, |all| all[1].is_object() && all[0]["status"] == "sent").await;
+    assert_eq!(operator.taken().len(), 2);
+    assert_eq!(shop.get("/api/v1/incidents?open=true").await, json!([]));
+    // The channel has it, and gives it back.
+    let session = shop.bill("O-1").await["session"].as_str().unwrap().to_owned();
+    let refund = json!({ "reason": "the charger was broken" });
+    shop.post(&format!("/api/v1/sessions/{session}/refund"), refund).await;
+    let all = shop.until(OF_KARI, |all| all[0]["status"] == "settled").await;
+    assert_eq!((&all[2]["id"], &all[2]["status"]), (&invoice["id"], &json!("cancelled")), "{all}");
+    assert_eq!(operator.kept.lock().unwrap().cancelled, 1);
+    shop.stop().await;
+}
+both!(an_invoice_of_which_the_channel_says_no_more_holds_nothing_up);
+
+async fn what_certainly_did_not_go_out_is_not_sent_to_be_taken_back(place: Place) {
+    // Nothing is tried again by itself for some minutes.
+    let (shop, operator) = open_with(&place, &all_files(), slow()).await;
+    shop.detour.meet("/invoices", Trouble::NoConnection);
+    shop.charge("O-1", "CARD-1").await;
+    let failed = |rows: &Value| rows[0]["state"] == "waiting" && rows[0]["attempts"] == 1;
+    shop.until("/api/v1/outbox", failed).await;
+    // The next one waits behind it, and is given up before anybody was asked.
+    shop.charge("O-2", "CARD-1").await;
+    let rows = shop.until("/api/v1/outbox", |rows| rows[1].is_object()).await;
+    assert_eq!((&rows[0]["state"], &rows[0]["attempts"]), (&json!("waiting"), &json!(0)), "{rows}");
+    let give_up = format!("/api/v1/outbox/{}/give-up", rows[0]["id"].as_str().unwrap());
+    shop.post(&give_up, json!({ "reason": "it takes too long" })).await;
+    let all = shop.until(OF_KARI, |all| all[0]["status"] == "to-print").await;
+    let behind = all[0]["id"].clone();
+
+    let session = shop.bill("O-1").await["session"].as_str().unwrap().to_owned();
+    let refund = json!({ "reason": "the charger was broken" });
+    shop.post(&format!("/api/v1/sessions/{session}/refund"), refund).await;
+    let all = shop.until(OF_KARI, |all| all[0]["status"] == "settled").await;
+    assert_eq!((&all[1]["id"], &all[2]["status"]), (&behind, &json!("cancelled")), "{all}");
+    assert!(shop.rows("recall").await.is_empty() && operator.taken().is_empty());
+
+    // The channel certainly does not have the other one.
+    shop.post(&format!("/api/v1/invoices/{}/send", behind.as_str().unwrap()), Value::Null).await;
+    let sent = shop.until(&format!("{OF_KARI}&status=sent"), |all| all[0].is_object()).await;
+    let taken = operator.taken();
+    assert_eq!((&sent[0]["id"], taken.len()), (&behind, 1), "{sent}");
+    assert_eq!(taken[0]["invoiceNumber"], sent[0]["number"]);
+    assert_eq!((operator.kept.lock().unwrap().cancelled, shop.to_print().await.len()), (0, 0));
+    shop.stop().await;
+}
+both!(what_certainly_did_not_go_out_is_not_sent_to_be_taken_back);
 
 /// The gateway that is killed: this test again, as a program of its own.
 #[test]

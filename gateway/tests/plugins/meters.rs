@@ -296,6 +296,49 @@ async fn a_site_that_gets_its_metering_point_later_has_its_cost_price_then(place
 }
 both!(a_site_that_gets_its_metering_point_later_has_its_cost_price_then);
 
+async fn two_months_that_change_at_once_are_told_of_both(place: Place) {
+    let plant = Plant::open(&place).await;
+    let day = |month: u32, day: u32| midnight(NaiveDate::from_ymd_opt(2025, month, day).unwrap());
+    for month in ["2025-09", "2025-10"] {
+        plant.costs(month, "1000").await;
+    }
+    plant.taken(&csv(day(9, 1), day(11, 1), |_| "10".to_owned())).await;
+    // The last hour of one month and the first of the other are read again.
+    let hour = chrono::TimeDelta::hours(1);
+    let taken = plant.taken(&csv(day(10, 1) - hour, day(10, 1) + hour, |_| "20".to_owned())).await;
+    assert_eq!(taken["cost_prices"].as_array().unwrap().len(), 2, "{taken}");
+    let all = plant.get("/api/v1/incidents").await;
+    let of = |feed: &str| {
+        let all = all.as_array().unwrap().iter().filter(|one| one["kind"] == "feed.changed");
+        all.filter(|one| one["subject"].as_str().unwrap().starts_with(feed)).count()
+    };
+    assert_eq!((of("cost price oslo "), of("cost price including VAT oslo ")), (2, 2), "{all:#}");
+    plant.gateway.server.stop().await;
+}
+both!(two_months_that_change_at_once_are_told_of_both);
+
+async fn costs_in_a_wrong_currency_can_be_put_right(place: Place) {
+    let plant = Plant::open(&place).await;
+    let first = Utc::now().with_timezone(&Oslo).date_naive().with_day(1).unwrap();
+    let (from, until) = (midnight(first), midnight(first.checked_add_months(Months::new(1)).unwrap()));
+    let month = first.format("%Y-%m").to_string();
+    let path = format!("/api/v1/sites/oslo/costs/{month}");
+    plant.taken(&csv(from, until, |_| "10".to_owned())).await;
+    let net = ((until - from).num_hours() * 8).to_string();
+    for currency in ["SEK", "NOK"] {
+        let body = json!({
+            "currency": currency, "costs": [{ "label": "all", "net": net, "vat_rate": "25" }], "reason": "as on the invoices",
+        });
+        let entered = plant.ask("PUT", &path, "application/json", &body.to_string()).await;
+        assert_eq!((entered.status, &entered.json()["currency"]), (200, &json!(currency)), "{entered:?}");
+    }
+    plant.charge().await;
+    let bills = plant.until("/api/v1/bills", |all| !all.as_array().unwrap().is_empty()).await;
+    assert_eq!((&bills[0]["total"], &bills[0]["currency"]), (&json!("0.25"), &json!("NOK")), "{bills}");
+    plant.gateway.server.stop().await;
+}
+both!(costs_in_a_wrong_currency_can_be_put_right);
+
 async fn what_cannot_be_is_refused_and_changes_nothing(place: Place) {
     let plant = Plant::open(&place).await;
     let day = midnight(NaiveDate::from_ymd_opt(2025, 10, 26).unwrap());

@@ -15,7 +15,9 @@ use takst_gateway::api::Role;
 use takst_gateway::api::access::new_key;
 use takst_gateway::plugins::Plugins;
 use takst_gateway::reminding::Reminding;
-use takst_gateway::store::{Lane, Tx};
+use takst_gateway::store::{
+    BillKind, Invoice, InvoiceFilter, InvoiceStatus, Lane, NewBill, NewEvent, Tx, new_id,
+};
 
 pub const SMS: &str = r#"
 [[plugin]]
@@ -285,6 +287,175 @@ async fn an_overdue_bill_is_reminded_of_by_itself_once(place: Place) {
     shop.stop().await;
 }
 both!(an_overdue_bill_is_reminded_of_by_itself_once);
+
+// Noon of so many days after this one, in Oslo.
+fn noon(day: NaiveDate, days: i64) -> Instant {
+    let noon = (day + TimeDelta::days(days)).and_hms_opt(12, 0, 0).unwrap();
+    Instant(noon.and_local_timezone(chrono_tz::Europe::Oslo).unwrap().timestamp_millis())
+}
+
+fn day_of(bill: &Value) -> NaiveDate {
+    bill["issued"].as_str().unwrap()[..10].parse().unwrap()
+}
+
+// A correction of a bill: 5.00 more, issued so many days after it, of which nothing is asked for by itself.
+async fn five_more(shop: &Shop, bill: &Value, days: i64) -> String {
+    let (id, day) = (new_id(), day_of(bill) + TimeDelta::days(days));
+    let (made, of, at) = (id.clone(), bill["id"].as_str().unwrap().to_owned(), noon(day, 0));
+    let unit = async move |tx: &mut Tx| {
+        let first = tx.bill(&main(), &of).await?.unwrap();
+        let new = NewBill {
+            id: made.clone(),
+            session: first.session.clone(),
+            seller: first.seller.clone(),
+            series: first.series.clone(),
+            kind: BillKind::Correction,
+            revision: first.revision + 1,
+            corrects: Some(first.id.clone()),
+            issued_at: at,
+            status: first.status.clone(),
+            currency: first.currency.clone(),
+            total: 500,
+            hashes: first.hashes.clone(),
+        };
+        let kind = "bill.corrected".to_owned();
+        let event = NewEvent { at, kind, subject: made.clone(), document: "{}".to_owned() };
+        let document = |number: i64| {
+            let mut document: Value = serde_json::from_str(&first.document).unwrap();
+            document["number"] = format!("A-{number:04}").into();
+            document["issued"] = format!("{day}T12:00:00+01:00").into();
+            Ok(document.to_string())
+        };
+        tx.issue_bill(&main(), &new, &[], event, document).await.map(drop)
+    };
+    shop.gateway.as_ref().unwrap().store.write(Lane::org(&main()), unit).await.unwrap();
+    id
+}
+
+async fn bills_of_one_session_are_owed_once(place: Place) {
+    let shop = Shop::open(&place, &all_files(), slow()).await;
+    let messages = sms_gateway(&shop).await;
+    shop.charge("O-1", "CARD-1").await;
+    let bill = shop.bill("O-1").await;
+    let more = five_more(&shop, &bill, 0).await;
+    let made = shop.post("/api/v1/reminders", json!({ "bills": [bill["id"], more] })).await;
+    assert_eq!((&made["left"], &made["status"]), (&json!("25.00"), &json!("open")), "{made}");
+    shop.until("/api/v1/reminders", |all| all[0]["message"] == "done").await;
+    let text = messages.lock().unwrap()[0]["text"].as_str().unwrap().to_owned();
+    assert!(text.contains("25.00 NOK"), "{text}");
+    // The page asks for it once, under both numbers.
+    let link = made["link"].as_str().unwrap();
+    let shown = page(&shop, link).await;
+    assert_eq!(shown.body.matches("25.00 NOK").count(), 1, "{shown:?}");
+    assert!(shown.body.contains("A-0001, A-0002"), "{shown:?}");
+    assert_eq!(shown.body.matches("<form").count(), 1, "{shown:?}");
+    let path = format!("/api/v1/bills/{}/received", bill["id"].as_str().unwrap());
+    shop.post(&path, json!({ "reference": "line 1" })).await;
+    let all = shop.get("/api/v1/reminders").await;
+    assert_eq!((&all[0]["left"], &all[0]["status"]), (&json!("0.00"), &json!("paid")), "{all}");
+    shop.stop().await;
+}
+both!(bills_of_one_session_are_owed_once);
+
+// Due after 10 days, reminded of after 6 more.
+fn reminded_after_16_days(mut files: Vec<(String, String)>) -> Vec<(String, String)> {
+    for (_, text) in files.iter_mut().filter(|(name, _)| name == "takst.toml") {
+        let series = "bill_series = \"A-\"\n";
+        *text = text.replace(series, &format!("{series}due_days = 10\nremind_after_days = 6\n"));
+    }
+    files
+}
+
+async fn nobody_is_reminded_of_a_correction_before_it_is_due(place: Place) {
+    let shop = Shop::open(&place, &reminded_after_16_days(all_files()), slow()).await;
+    shop.charge("O-1", "CARD-1").await;
+    let bill = shop.bill("O-1").await;
+    let path = format!("/api/v1/bills/{}/received", bill["id"].as_str().unwrap());
+    shop.post(&path, json!({ "reference": "line 1" })).await;
+    five_more(&shop, &bill, 8).await;
+    let own = reminding(&shop);
+    for days in [17, 23] {
+        assert_eq!(own.look(noon(day_of(&bill), days)).await.unwrap(), 0, "{days}");
+    }
+    assert_eq!(shop.get("/api/v1/reminders").await, json!([]));
+    assert_eq!(own.look(noon(day_of(&bill), 24)).await.unwrap(), 1);
+    let all = shop.get("/api/v1/reminders").await;
+    assert_eq!(all[0]["left"], "5.00", "{all}");
+    // Nor a second time of the same, by the bill that is paid.
+    assert_eq!(reminding(&shop).look(noon(day_of(&bill), 25)).await.unwrap(), 0);
+    shop.stop().await;
+}
+both!(nobody_is_reminded_of_a_correction_before_it_is_due);
+
+async fn a_message_that_waits_is_not_sent_when_nothing_is_left_to_say(place: Place) {
+    let shop = Shop::open(&place, &all_files(), slow()).await;
+    let messages = sms_gateway(&shop).await;
+    for (charger, paid) in [("O-1", false), ("O-2", true)] {
+        shop.charge(charger, "CARD-1").await;
+        let bill = shop.bill(charger).await["id"].as_str().unwrap().to_owned();
+        shop.detour.meet("/", Trouble::NoConnection);
+        let made = shop.post("/api/v1/reminders", json!({ "bills": [bill] })).await;
+        let waits = |all: &Value| all[0]["message"] == "waiting" && !all[0]["trouble"].is_null();
+        shop.until("/api/v1/reminders", waits).await;
+        if paid {
+            let path = format!("/api/v1/bills/{bill}/received");
+            shop.post(&path, json!({ "reference": "line 1" })).await;
+        } else {
+            let cancel = format!("/api/v1/reminders/{}/cancel", made["id"].as_str().unwrap());
+            let why = json!({ "reason": "he has paid in cash" });
+            assert_eq!(shop.ask("POST", &cancel, why).await.status, 204);
+        }
+        send_now(&shop).await;
+        let all = shop.until("/api/v1/reminders", |all| all[0]["message"] == "done").await;
+        let why = if paid { "nothing was left to pay" } else { "was taken back" };
+        assert!(all[0]["trouble"].as_str().unwrap().contains(why), "{all}");
+        let rows = shop.get("/api/v1/outbox").await;
+        let about = |row: &&Value| row["subject"] == made["id"];
+        let row = rows.as_array().unwrap().iter().find(about).unwrap();
+        assert_eq!(row["code"], "not-needed", "{row}");
+    }
+    assert!(messages.lock().unwrap().is_empty());
+    shop.stop().await;
+}
+both!(a_message_that_waits_is_not_sent_when_nothing_is_left_to_say);
+
+async fn an_invoice_that_goes_out_late_is_overdue_later(place: Place) {
+    let mut files = reminded_after_16_days(crate::invoices::all_files());
+    for (_, text) in files.iter_mut().filter(|(name, _)| name == "takst.toml") {
+        text.insert_str(0, "[organisation]\nweb_address = \"https://charge.example.com\"\n");
+        // What the link leads to is paid through it.
+        *text = text.replace("due_days = 10\n", "due_days = 10\npayments = \"stripe\"\n");
+        text.push_str(STRIPE);
+        text.push_str(SMS);
+    }
+    files.push(("incoming".to_owned(), "secret-of-sms".to_owned()));
+    put_down(&place.dir.path().join("setup"), &files);
+    let operator = crate::operator::Operator::start().await;
+    let stripe = &stripe().address;
+    let detour = Detour::new(&[("operator.example.com", &operator.address), ("api.stripe.com", stripe)]);
+    let shop = Shop::through(&place, quick(), detour).await;
+    shop.charge("O-1", "CARD-2").await;
+    let day = day_of(&shop.bill("O-1").await);
+    shop.until("/api/v1/invoices?debtor=driver:d-2", |all| all[0]["status"] == "to-print").await;
+    let own = reminding(&shop);
+    assert_eq!(own.look(noon(day, 20)).await.unwrap(), 0, "nobody has it yet");
+    // It is printed on the 20th day, ten days after it was to be paid.
+    let store = shop.gateway.as_ref().unwrap().store.clone();
+    let filter = InvoiceFilter { debtor: Some("driver:d-2".to_owned()), ..InvoiceFilter::default() };
+    let invoice = store.read().await.unwrap().invoices(&main(), &filter, None, 1).await.unwrap().remove(0);
+    let invoice = Invoice { status: InvoiceStatus::Printed, updated_at: noon(day, 20), ..invoice };
+    let unit = async move |tx: &mut Tx| tx.update_invoice(&main(), &invoice).await;
+    store.write(Lane::org(&main()), unit).await.unwrap();
+    for days in [20, 25] {
+        assert_eq!(own.look(noon(day, days)).await.unwrap(), 0, "{days}");
+    }
+    assert_eq!(own.look(noon(day, 26)).await.unwrap(), 1);
+    // Nor is it forgotten by a gateway that starts later, and not said twice.
+    assert_eq!(reminding(&shop).look(noon(day, 27)).await.unwrap(), 0);
+    assert_eq!(shop.get("/api/v1/reminders").await[0]["debtor"], "driver:d-2");
+    shop.stop().await;
+}
+both!(an_invoice_that_goes_out_late_is_overdue_later);
 
 #[test]
 fn a_reminder_that_nobody_could_pay_is_refused() {

@@ -7,7 +7,7 @@ const NOW: Instant = Instant(1_000_000);
 
 fn state(phase: Phase) -> State {
     let attempt = i64::from(phase != Phase::Waiting);
-    State { phase, attempt, failures: 0, known: false, next: Some(NOW), since: NOW }
+    State { phase, attempt, failures: 0, known: false, next: Some(NOW), since: NOW, enough: false }
 }
 
 fn fault(outcome: Outcome) -> Fault {
@@ -133,6 +133,30 @@ fn what_is_followed_is_looked_at_less_and_less_and_not_for_ever() {
     assert_eq!(go(&followed, &Event::Hint).0.next, Some(NOW));
     let over = State { known: true, next: None, ..self::state(Phase::Done) };
     assert_eq!(go(&over, &Event::Hint).0.next, Some(NOW));
+}
+
+#[test]
+fn where_that_they_have_it_is_enough_nobody_is_asked_when_they_say_no_more() {
+    let rules = Rules::default();
+    let following = State { known: true, enough: true, ..state(Phase::Following) };
+    let late = Instant(NOW.0 + rules.follow_ms);
+    let failed = Event::LookFailed { attempt: 1, fault: fault(Outcome::Unknown) };
+    for event in [Event::Told(Told::Going), failed] {
+        let early = step(&following, &event, Instant(late.0 - 1), 1, &rules).unwrap().0;
+        assert_eq!(early.phase, Phase::Following, "{event:?}");
+        let (over, actions) = step(&following, &event, late, 1, &rules).unwrap();
+        assert_eq!((over.phase, over.next), (Phase::Done, None), "{event:?}");
+        assert!(
+            matches!(&actions[..], [Action::Close, Action::Note(code, _)] if code == NO_MORE),
+            "{actions:?}"
+        );
+        let other = State { enough: false, ..following.clone() };
+        assert_eq!(step(&other, &event, late, 1, &rules).unwrap().0.phase, Phase::Dead, "{event:?}");
+    }
+    // What nobody knows about is another matter.
+    let unknown = State { failures: rules.failures, enough: true, ..state(Phase::Unknown) };
+    let failed = Event::LookFailed { attempt: 1, fault: fault(Outcome::Unknown) };
+    assert_eq!(step(&unknown, &failed, late, 1, &rules).unwrap().0.phase, Phase::Dead);
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
