@@ -329,10 +329,13 @@ impl House {
     #[must_use]
     pub fn takes_through(&self, seller: &str, plugin: &str) -> bool {
         let state = self.state();
-        let mut whose =
-            state.loaded.setup.document().sellers.iter().filter(|known| {
-                known.payments.as_ref().is_some_and(|payments| payments.to_string() == plugin)
-            });
+        let mut whose = state
+            .loaded
+            .setup
+            .document()
+            .sellers
+            .iter()
+            .filter(|known| known.payments.as_ref().is_some_and(|payments| *payments == plugin));
         let others = whose.clone().next().is_some();
         !others || whose.any(|known| known.id == *seller)
     }

@@ -35,7 +35,7 @@ fn fault(outcome: Outcome, code: &str, why: &dyn std::fmt::Display) -> Fault {
 // What a server said, for people who may not know whom it is about: it stays when the address has long been erased.
 fn shown(text: &str, to: &Address) -> String {
     let user = to.user().trim_matches('"');
-    let text = without(&without(text, &to.to_string()), user);
+    let text = without(&without(text, to.as_ref()), user);
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect()
 }
 
