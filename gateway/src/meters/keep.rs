@@ -204,8 +204,8 @@ pub(super) fn gaps(known: &[MeterValue], (from, until): (Instant, Instant)) -> V
     let mut gaps = Vec::new();
     let mut at = from;
     for value in known {
-        if value.from_at > at {
-            gaps.push((at, value.from_at));
+        if value.from_at > at && at < until {
+            gaps.push((at, value.from_at.min(until)));
         }
         at = at.max(value.until_at);
     }
