@@ -9,9 +9,11 @@ use super::sql::Conn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// The writer's side.
 pub(super) struct Checkpointer {
+    other: JoinHandle<()>,
     ask: mpsc::Sender<()>,
     nearly: Arc<AtomicBool>,
     writes: u64,
@@ -30,9 +32,9 @@ impl Checkpointer {
         // One wish is enough: what comes while it is fulfilled is counted for the next.
         let (ask, asked) = mpsc::channel(1);
         let nearly = Arc::new(AtomicBool::new(false));
-        tokio::spawn(serve(place.clone(), asked, Arc::clone(&nearly)));
+        let other = tokio::spawn(serve(place.clone(), asked, Arc::clone(&nearly)));
         // What a program before this one left in the log is moved after the first commit: a start reads all of it.
-        Self { ask, nearly, writes: WRITES }
+        Self { other, ask, nearly, writes: WRITES }
     }
 
     /// After a commit of so many changes.
@@ -41,6 +43,14 @@ impl Checkpointer {
         if self.writes >= WRITES && self.ask.try_send(()).is_ok() {
             self.writes = 0;
         }
+    }
+
+    /// Ends the other side and waits for that: the log goes with the last connection.
+    pub async fn stop(self) {
+        let Self { other, ask, .. } = self;
+        drop(ask);
+        // Where its runtime has ended, so has it.
+        let _ = other.await;
     }
 
     /// Whether little is left to move, once.
@@ -64,5 +74,9 @@ async fn serve(place: Place, mut asked: mpsc::Receiver<()>, nearly: Arc<AtomicBo
                 conn = None;
             }
         }
+    }
+    if let Some(conn) = conn {
+        // Nothing is left to be said.
+        let _ = conn.close().await;
     }
 }

@@ -154,6 +154,9 @@ impl Lane {
                 self.commit(group).await;
             }
         }
+        if let Some(checkpointer) = self.checkpointer.take() {
+            checkpointer.stop().await;
+        }
         if let Some(tx) = self.tx.take() {
             close(tx).await;
         }

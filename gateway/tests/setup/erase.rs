@@ -53,7 +53,11 @@ fn holds(folder: &Path, text: &str) -> bool {
         if path.is_dir() {
             return holds(&path, text);
         }
-        let bytes = std::fs::read(&path).unwrap();
+        // A file may be written beside and take its name meanwhile.
+        let bytes = match std::fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            bytes => bytes.unwrap(),
+        };
         bytes.windows(text.len()).any(|window| window == text.as_bytes())
     })
 }
