@@ -1,7 +1,7 @@
 //! The colours of editors know the words of the language, all of them and no others, and read every draft.
 //!
 //! `npm` is needed for the reader of TextMate grammars: what `dsl/editors/vscode` names goes to a folder under `target/`. For the one of
-//! tree-sitter grammars a C compiler and `python3` with `venv`.
+//! tree-sitter grammars Node.js, a C compiler and `python3` with `venv`.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
@@ -86,7 +86,7 @@ fn the_tree_sitter_grammar_reads_every_list() {
     let run = |command: &mut Command| {
         let output = command.output();
         let fine = output.as_ref().is_ok_and(|output| output.status.success());
-        let hint = "this test needs `cc`, and `python3` with `venv` (Debian: python3-venv) and PyPI";
+        let hint = "this test needs `cc`, Node.js, and `python3` with `venv` (Debian: nodejs, python3-venv) and PyPI";
         assert!(fine, "{hint}: {command:?}: {output:?}");
     };
     if !python.exists() {
@@ -95,13 +95,13 @@ fn the_tree_sitter_grammar_reads_every_list() {
         run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "tree-sitter==0.25.2"]));
     }
     let library = home.join("tariff.so");
-    let source = from.join("src/parser.c");
-    run(Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-o"])
-        .arg(&library)
-        .arg("-I")
-        .arg(from.join("src"))
-        .arg(&source));
+    run(Command::new(env!("CARGO"))
+        .args(["run", "--quiet", "--locked", "--manifest-path"])
+        .arg(from.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(home.join("make"))
+        .arg("--")
+        .arg(&library));
     let mut lists = Vec::new();
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     for folder in ["dsl/tests", "examples", "gateway/tests", "tests"] {
