@@ -348,13 +348,7 @@ impl Unit {
             kinds.push("payment.refunded".to_owned());
         }
         for kind in kinds {
-            let document = json!({
-                "payment": after.id, "bill": after.bill, "session": after.session, "status": after.status,
-                "amount_minor": after.amount, "captured_minor": after.captured, "refunded_minor": after.refunded,
-                "currency": after.currency, "failure": after.failure,
-            });
-            let subject = after.session.clone().unwrap_or_else(|| after.bill.clone());
-            tx.log_event(&self.org, NewEvent { at: self.now, kind, subject, document: document.to_string() });
+            tx.log_event(&self.org, payment_event(&after, &kind, self.now));
         }
         Ok(())
     }
@@ -457,6 +451,17 @@ impl Unit {
     async fn settle(&self, tx: &mut Tx, row: &Intent) -> Result<bool, Error> {
         tx.settle(&self.org, held(row), &json!({ "intent": row.id }), self.now).await
     }
+}
+
+/// What is told of a payment; `kind` as in `payment.paid`.
+pub(super) fn payment_event(payment: &Payment, kind: &str, at: Instant) -> NewEvent {
+    let document = json!({
+        "payment": payment.id, "bill": payment.bill, "session": payment.session, "status": payment.status,
+        "amount_minor": payment.amount, "captured_minor": payment.captured, "refunded_minor": payment.refunded,
+        "currency": payment.currency, "failure": payment.failure,
+    });
+    let subject = payment.session.clone().unwrap_or_else(|| payment.bill.clone());
+    NewEvent { at, kind: kind.to_owned(), subject, document: document.to_string() }
 }
 
 fn held(row: &Intent) -> Alert<'_> {

@@ -1,6 +1,7 @@
 //! Money that came to the seller's own bank or left it: nobody is asked for it, somebody found it on a statement.
 
 use super::Outbox;
+use super::apply::payment_event;
 use super::intent::{self, RefundRequest, Request, Wanted};
 use super::owed::Owed;
 use super::plan::ask_return;
@@ -8,8 +9,8 @@ use super::provider::Money;
 use crate::billing::from_json;
 use crate::ledger::{self, BANK, debtor};
 use crate::store::{
-    AuditEntry, Bill, Error, Intent, IntentState, Lane, NewEvent, OrgId, Payment, PaymentFilter,
-    PaymentStatus, Tx, new_id,
+    AuditEntry, Bill, Error, Intent, IntentState, Lane, OrgId, Payment, PaymentFilter, PaymentStatus, Tx,
+    new_id,
 };
 use serde_json::json;
 use takst_engine::units::Instant;
@@ -85,18 +86,12 @@ impl Outbox {
             let posting = ledger::captured(&payment, amount, amount, received.at)
                 .map_err(|error| Error::Corrupt(error.to_string()))?;
             ledger::post(tx, &owner, &posting, now).await?;
-            let document = json!({
-                "payment": payment.id, "bill": payment.bill, "session": payment.session, "status": payment.status,
-                "amount_minor": amount, "captured_minor": amount, "refunded_minor": 0, "currency": payment.currency,
-            });
             // It is the payer's money, whoever paid first.
             let beyond = amount.saturating_sub(left.max(0));
             if beyond > 0 {
                 ask_return(tx, &owner, &payment, beyond, now).await?;
             }
-            let subject = payment.session.clone().unwrap_or_else(|| payment.bill.clone());
-            let kind = "payment.paid".to_owned();
-            tx.log_event(&owner, NewEvent { at: now, kind, subject, document: document.to_string() });
+            tx.log_event(&owner, payment_event(&payment, "payment.paid", now));
             let entry = AuditEntry {
                 id: new_id(),
                 at: now,
@@ -188,14 +183,7 @@ impl Outbox {
                 .map_err(|error| Error::Corrupt(error.to_string()))?;
             ledger::post(tx, &owner, &posting, now).await?;
             ask_return(tx, &owner, &after, has.saturating_sub(amount), now).await?;
-            let document = json!({
-                "payment": after.id, "bill": after.bill, "session": after.session, "status": after.status,
-                "amount_minor": after.amount, "captured_minor": after.captured, "refunded_minor": after.refunded,
-                "currency": after.currency,
-            });
-            let subject = after.session.clone().unwrap_or_else(|| after.bill.clone());
-            let kind = "payment.refunded".to_owned();
-            tx.log_event(&owner, NewEvent { at: now, kind, subject, document: document.to_string() });
+            tx.log_event(&owner, payment_event(&after, "payment.refunded", now));
             let entry = AuditEntry {
                 id: new_id(),
                 at: now,
