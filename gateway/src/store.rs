@@ -8,6 +8,7 @@
 //!
 //! Look-ups are methods of [`Reader`], changes are methods of [`Tx`]; all take the organisation first.
 
+mod about;
 mod ahead;
 mod backup;
 mod bills;
@@ -33,6 +34,7 @@ mod plugins;
 mod previews;
 mod prices;
 mod readings;
+mod recall;
 mod record;
 mod reminders;
 mod restore;

@@ -4,10 +4,12 @@
 //! The database stays the truth. What was read ahead is forgotten as soon as a unit of the group may have changed it, and what
 //! waits to be written is written before anything is read or changed that it concerns. In a careful attempt nothing is put off.
 
+use super::about::{About, Kinds};
 use super::error::{Error, Trouble};
 use super::facts::{FACT_HEAD, Fact};
+use super::recall::Recall;
 use super::record::{OrgId, Record as _, key};
-use super::sessions::Session;
+use super::sessions::{Progress, Session};
 use super::sql::{Reader, Value, args, places, storable, with_org};
 use super::tx::SIZES;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -51,43 +53,24 @@ struct Waiting {
     facts: Vec<(OrgId, Vec<Value>)>,
     progress: BTreeMap<(OrgId, String), Vec<Value>>,
     rows: BTreeMap<Table, Rows>,
-    chargers: HashSet<(OrgId, String)>,
-    sessions: HashSet<(OrgId, String)>,
-}
-
-impl Waiting {
-    fn is_empty(&self) -> bool {
-        self.facts.is_empty() && self.progress.is_empty() && self.rows.is_empty()
-    }
+    // What of it is about whom.
+    chargers: HashMap<(OrgId, String), Kinds>,
+    sessions: HashMap<(OrgId, String), Kinds>,
+    all: Kinds,
 }
 
 impl Group {
     // Notes that something of a session waits.
-    fn wait_for(&mut self, org: &OrgId, session: &str) -> (OrgId, String) {
+    fn wait_for(&mut self, org: &OrgId, session: &str, kind: Kinds) -> (OrgId, String) {
         let of = (org.clone(), session.to_owned());
         self.sessions_changed.insert(of.clone());
-        self.wait.sessions.insert(of.clone());
+        self.wait.all.add(kind);
+        self.wait.sessions.entry(of.clone()).or_default().add(kind);
         if let Some(charger) = self.owners.get(&of) {
-            self.wait.chargers.insert((org.clone(), charger.clone()));
+            self.wait.chargers.entry((org.clone(), charger.clone())).or_default().add(kind);
         }
         of
     }
-}
-
-/// What a statement is about, as far as it matters for what waits.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum About<'a> {
-    /// As its text says.
-    Text,
-    /// Facts and sessions of this charger, and of no other.
-    Charger(&'a str),
-    /// This session.
-    Session(&'a str),
-}
-
-// The tables whose rows may wait or be known ahead all have one of these in their names.
-fn concerns(sql: &str) -> bool {
-    sql.contains("session") || sql.contains("station_fact")
 }
 
 impl Reader {
@@ -111,7 +94,21 @@ impl Reader {
                 Ahead::Transaction(org, charger, name) => (&mut sessions, org, charger, name),
             };
             // As the database gives it back.
-            of.entry(org).or_default().push((storable(key(charger)), storable(key(name))));
+            let (charger, name) = (storable(key(charger)), storable(key(name)));
+            if let Ahead::Transaction(..) = want
+                && let Some(session) =
+                    self.recall.as_mut().and_then(|recall| recall.take(org, &charger, &name))
+            {
+                let Some(group) = &mut self.group else { return Ok(()) };
+                group.sessions.insert((org.clone(), charger, name), Some(session));
+                continue;
+            }
+            // Of two units that ask the same, only one may find it remembered.
+            let known = (org.clone(), charger, name);
+            if !self.group.as_ref().is_some_and(|group| group.sessions.contains_key(&known)) {
+                let (_, charger, name) = known;
+                of.entry(org).or_default().push((charger, name));
+            }
         }
         for (org, names) in facts {
             for names in parts(names) {
@@ -194,11 +191,20 @@ impl Reader {
         let changed = known
             .as_ref()
             .is_some_and(|session| group.sessions_changed.contains(&(org.clone(), session.id.clone())));
-        (!changed && !group.chargers_changed.contains(&(org, charger))).then_some(known)
+        if changed || group.chargers_changed.contains(&(org.clone(), charger)) {
+            return None;
+        }
+        if let (Some(recall), Some(session)) = (&mut self.recall, &known) {
+            recall.found(&org, session);
+        }
+        Some(known)
     }
 
     /// Notes that facts or sessions of a charger are not what they were.
     pub(super) fn charger_changed(&mut self, org: &OrgId, charger: &str) {
+        if let Some(recall) = &mut self.recall {
+            recall.charger_changed(org, &storable(key(charger)));
+        }
         if let Some(group) = &mut self.group {
             group.chargers_changed.insert((org.clone(), storable(key(charger))));
         }
@@ -206,6 +212,9 @@ impl Reader {
 
     /// Notes that a session is not what it was.
     pub(super) fn session_changed(&mut self, org: &OrgId, session: &str) {
+        if let Some(recall) = &mut self.recall {
+            recall.session_changed(org, session);
+        }
         if let Some(group) = &mut self.group {
             group.sessions_changed.insert((org.clone(), session.to_owned()));
         }
@@ -213,11 +222,21 @@ impl Reader {
 
     /// Notes that a statement with this text has changed something.
     pub(super) fn changed(&mut self, sql: &str) {
-        if let Some(group) = &mut self.group
-            && concerns(sql)
-        {
+        let kinds = Kinds::of(sql);
+        if !kinds.meet(Kinds::FACTS) && !kinds.meet(Kinds::SESSIONS) {
+            return;
+        }
+        self.forget();
+        if let Some(group) = &mut self.group {
             group.facts.clear();
             group.sessions.clear();
+        }
+    }
+
+    /// Forgets the sessions of earlier groups.
+    pub(super) fn forget(&mut self) {
+        if let Some(recall) = &mut self.recall {
+            **recall = Recall::default();
         }
     }
 
@@ -247,14 +266,24 @@ impl Reader {
         let Some(group) = &mut self.group else { return };
         let of = (org.clone(), storable(key(charger)));
         group.chargers_changed.insert(of.clone());
-        group.wait.chargers.insert(of);
+        group.wait.all.add(Kinds::FACTS);
+        group.wait.chargers.entry(of).or_default().add(Kinds::FACTS);
         group.wait.facts.push((org.clone(), values));
     }
 
     /// Puts off writing how far a session has come.
-    pub(super) fn put_off_progress(&mut self, org: &OrgId, session: &str, values: Vec<Value>) {
+    pub(super) fn put_off_progress(
+        &mut self,
+        org: &OrgId,
+        session: &str,
+        progress: &Progress,
+        values: Vec<Value>,
+    ) {
+        if let Some(recall) = &mut self.recall {
+            recall.progressed(org, session, progress);
+        }
         let Some(group) = &mut self.group else { return };
-        let of = group.wait_for(org, session);
+        let of = group.wait_for(org, session, Kinds::SESSIONS);
         group.wait.progress.insert(of, values);
     }
 
@@ -267,7 +296,7 @@ impl Reader {
         rows: impl IntoIterator<Item = (i64, Vec<Value>)>,
     ) {
         let Some(group) = &mut self.group else { return };
-        group.wait_for(org, session);
+        group.wait_for(org, session, Kinds::LISTS);
         let waiting = group.wait.rows.entry(table).or_default();
         for (seq, values) in rows {
             waiting.insert((org.clone(), session.to_owned(), seq), values);
@@ -277,15 +306,17 @@ impl Reader {
     /// Writes what waits, if a statement with this text could tell the difference.
     pub(super) async fn catch_up(&mut self, org: &OrgId, about: About<'_>, sql: &str) -> Result<(), Error> {
         let Some(group) = &self.group else { return Ok(()) };
-        if group.wait.is_empty() {
-            return Ok(());
-        }
-        let concerned = match about {
-            About::Text => concerns(sql),
-            About::Charger(charger) => group.wait.chargers.contains(&(org.clone(), storable(key(charger)))),
-            About::Session(session) => group.wait.sessions.contains(&(org.clone(), session.to_owned())),
+        let wait = &group.wait;
+        let waiting = match about {
+            About::Text => wait.all,
+            About::Charger(charger) => {
+                wait.chargers.get(&(org.clone(), storable(key(charger)))).copied().unwrap_or_default()
+            }
+            About::Session(session) => {
+                wait.sessions.get(&(org.clone(), session.to_owned())).copied().unwrap_or_default()
+            }
         };
-        if concerned { self.write_waiting().await } else { Ok(()) }
+        if waiting.meet(Kinds::of(sql)) { self.write_waiting().await } else { Ok(()) }
     }
 
     /// Writes all that waits.

@@ -23,6 +23,10 @@ pub(super) struct Checkpointer {
 /// state of a page is all that is moved.
 const WRITES: u64 = 20_000;
 
+/// How often the other side moves the log before the writer does the rest. While it moves a long log much is written, while it moves that
+/// little, and commits wait for the writer's part alone.
+const PASSES: usize = 3;
+
 /// Moves what it can without making anybody wait.
 pub(super) const MOVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
@@ -66,8 +70,15 @@ async fn serve(place: Place, mut asked: mpsc::Receiver<()>, nearly: Arc<AtomicBo
             conn = place.connect().await.ok();
         }
         let Some(open) = &mut conn else { continue };
-        match open.fetch_one(MOVE, Vec::new()).await {
-            Ok(_) => nearly.store(true, Ordering::Release),
+        let mut moved = Ok(());
+        for _ in 0..PASSES {
+            moved = open.fetch_one(MOVE, Vec::new()).await.map(drop);
+            if moved.is_err() {
+                break;
+            }
+        }
+        match moved {
+            Ok(()) => nearly.store(true, Ordering::Release),
             // The log grows until SQLite does it inside a commit.
             Err(error) => {
                 tracing::warn!(%error, "the log of the database could not be moved into its file");

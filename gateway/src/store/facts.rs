@@ -1,6 +1,6 @@
 //! What chargers reported, as received. Everything else about sessions can be worked out again from here.
 
-use super::ahead::About;
+use super::about::About;
 use super::error::{Error, Trouble};
 use super::record::{OrgId, Record as _, all, key, key_of, one, record};
 use super::sql::{Reader, Value, args};
@@ -108,7 +108,13 @@ impl Tx {
     ) -> Result<(), Error> {
         let sql = "UPDATE station_fact SET session = COALESCE($4, session), answer = COALESCE($5, answer)
                    WHERE org = $1 AND charger = $2 AND id = $3";
-        self.must(org, ("fact", fact), sql, args![key(charger), fact, session, answer]).await
+        let values = args![key(charger), fact, session, answer];
+        let met = self.run_about(org, About::Charger(charger), sql, values).await?;
+        self.reader.charger_changed(org, charger);
+        match met {
+            0 => Err(Error::Missing { what: "fact", id: fact.to_owned() }),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -149,7 +155,8 @@ impl Reader {
             "SELECT {} FROM station_fact WHERE org = $1 AND charger = $2 AND id > $3 ORDER BY id LIMIT $4",
             Fact::COLUMNS
         );
-        all(&self.rows(org, &sql, args![key(charger), after.unwrap_or_default(), limit]).await?)
+        let values = args![key(charger), after.unwrap_or_default(), limit];
+        all(&self.rows_about(org, About::Charger(charger), &sql, values).await?)
     }
 
     /// Up to `limit` facts of a session after the fact `after`, in the order of receipt.

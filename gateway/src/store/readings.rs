@@ -2,7 +2,8 @@
 //! numbered by the caller; writing a number again replaces what stood there, so that a view can be worked out
 //! anew from the facts.
 
-use super::ahead::{About, Table};
+use super::about::About;
+use super::ahead::Table;
 use super::error::Error;
 use super::record::{OrgId, Record as _, all, record};
 use super::sql::{Reader, args};
@@ -130,7 +131,7 @@ macro_rules! put {
                 return Ok(());
             }
             let rows = rows.map(|(_, values)| values).collect();
-            self.insert_rows(org, $head, rows, tail).await.map(drop)
+            self.insert_rows_about(org, About::Session(session), $head, rows, tail).await.map(drop)
         }
     };
 }
@@ -244,7 +245,7 @@ impl Reader {
             "SELECT {} FROM session_reading WHERE org = $1 AND session = $2 AND seq >= $3 ORDER BY seq LIMIT $4",
             Reading::COLUMNS
         );
-        all(&self.rows(org, &sql, args![session, from, limit]).await?)
+        all(&self.rows_about(org, About::Session(session), &sql, args![session, from, limit]).await?)
     }
 
     /// All that belongs to a session, each list by its numbers.
@@ -268,12 +269,13 @@ impl Reader {
             "SELECT {} FROM signed_value WHERE org = $1 AND session = $2 ORDER BY seq",
             SignedValue::COLUMNS
         );
+        let about = About::Session(session);
         Ok(SessionParts {
             readings: self.readings(org, session, i64::MIN, i64::MAX).await?,
-            states: all(&self.rows(org, &states, args![session]).await?)?,
-            power: all(&self.rows(org, &power, args![session]).await?)?,
-            occupancy: all(&self.rows(org, &occupancy, args![session]).await?)?,
-            signed: all(&self.rows(org, &signed, args![session]).await?)?,
+            states: all(&self.rows_about(org, about, &states, args![session]).await?)?,
+            power: all(&self.rows_about(org, about, &power, args![session]).await?)?,
+            occupancy: all(&self.rows_about(org, about, &occupancy, args![session]).await?)?,
+            signed: all(&self.rows_about(org, about, &signed, args![session]).await?)?,
         })
     }
 }

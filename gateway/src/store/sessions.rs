@@ -1,7 +1,7 @@
 //! Sessions: one row each, found by charger, transaction, driver, site and time.
 
 use super::Store;
-use super::ahead::About;
+use super::about::About;
 use super::error::Error;
 use super::record::{OrgId, Record as _, all, key, key_of, one, record, words};
 use super::sql::{Reader, Value, args, places};
@@ -239,7 +239,7 @@ impl Tx {
         let values = args![session, energy, last_reading_at, flags, document, at];
         if self.reader.puts_off_for(org, session) {
             self.put_off();
-            self.reader.put_off_progress(org, session, values);
+            self.reader.put_off_progress(org, session, progress, values);
             return Ok(());
         }
         self.must_session(org, session, sql, values).await
@@ -267,7 +267,7 @@ impl Tx {
     /// When the database fails.
     pub async fn lock_session(&mut self, org: &OrgId, session: &str) -> Result<bool, Error> {
         let sql = "UPDATE session SET billing = billing WHERE org = $1 AND id = $2";
-        Ok(self.run(org, sql, args![session]).await? == 1)
+        Ok(self.run_about(org, About::Session(session), sql, args![session]).await? == 1)
     }
 
     /// Notes how far the billing of a session has come.
@@ -387,7 +387,8 @@ impl Reader {
         }
         sql.push_str(&format!(" ORDER BY plugged_in DESC, id DESC LIMIT ${}", values.len() + 2));
         values.extend(args![limit]);
-        all(&self.rows(org, &sql, values).await?)
+        let about = filter.charger.as_deref().map_or(About::Text, About::Charger);
+        all(&self.rows_about(org, about, &sql, values).await?)
     }
 }
 

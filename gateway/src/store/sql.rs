@@ -5,8 +5,10 @@
 //! connection that transactions, migrations and `pg_xact_status` need. What the gateway stores is integers
 //! and texts, and for these the layer below is smaller than the exceptions `Any` would need.
 
-use super::ahead::{About, Group};
+use super::about::About;
+use super::ahead::Group;
 use super::error::{Error, Trouble, trouble};
+use super::recall::Recall;
 use super::record::{Field, OrgId};
 use futures_util::TryStreamExt as _;
 use futures_util::stream::BoxStream;
@@ -273,13 +275,15 @@ pub struct Reader {
     pub(super) trouble: Option<Trouble>,
     /// What the units of a group share; none where each statement runs by itself.
     pub(super) group: Option<Box<Group>>,
+    /// Sessions of earlier groups; none where others write too.
+    pub(super) recall: Option<Box<Recall>>,
     /// Statements since somebody asked.
     pub(super) statements: u64,
 }
 
 impl Reader {
     pub(super) fn new(conn: Conn) -> Self {
-        Self { conn, trouble: None, group: None, statements: 0 }
+        Self { conn, trouble: None, group: None, recall: None, statements: 0 }
     }
 
     pub(super) async fn rows(

@@ -1,6 +1,6 @@
 //! The open transaction that a unit of work is given.
 
-use super::ahead::About;
+use super::about::About;
 use super::error::{Error, Trouble};
 use super::events::NewEvent;
 use super::record::OrgId;
@@ -135,11 +135,23 @@ impl Tx {
         rows: Vec<Vec<Value>>,
         tail: &str,
     ) -> Result<u64, Error> {
-        self.reader.catch_up(org, About::Text, head).await?;
-        self.put_off();
-        let met = self.reader.insert_many(org, head, rows, tail).await?;
+        let met = self.insert_rows_about(org, About::Text, head, rows, tail).await?;
         self.reader.changed(head);
         Ok(met)
+    }
+
+    /// [`Self::insert_rows`] of which is known what they are about. Whoever writes them notes what that has changed.
+    pub(super) async fn insert_rows_about(
+        &mut self,
+        org: &OrgId,
+        about: About<'_>,
+        head: &str,
+        rows: Vec<Vec<Value>>,
+        tail: &str,
+    ) -> Result<u64, Error> {
+        self.reader.catch_up(org, about, head).await?;
+        self.put_off();
+        self.reader.insert_many(org, head, rows, tail).await
     }
 
     /// Starts a unit: forgets what is known of the one before.
@@ -153,6 +165,7 @@ impl Tx {
         self.events.truncate(events);
         self.blocks.clear();
         self.reader.scatter();
+        self.reader.forget();
         self.begin_unit();
     }
 

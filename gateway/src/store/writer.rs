@@ -280,6 +280,9 @@ impl Lane {
         match tx.control("COMMIT").await {
             Ok(()) => {
                 self.unsure = None;
+                if let Some(recall) = &mut tx.reader.recall {
+                    recall.committed();
+                }
                 if let Some(checkpointer) = &mut self.checkpointer {
                     checkpointer.committed(tx.writes);
                 }
@@ -298,7 +301,11 @@ impl Lane {
 
     async fn connected(&mut self) -> Result<(), sqlx::Error> {
         if self.tx.is_none() {
-            self.tx = Some(Tx::new(Reader::new(self.place.connect().await?)));
+            let mut reader = Reader::new(self.place.connect().await?);
+            if matches!(self.place, Place::Lite { .. }) {
+                reader.recall = Some(Box::default());
+            }
+            self.tx = Some(Tx::new(reader));
         }
         Ok(())
     }

@@ -96,6 +96,7 @@ async fn meter_value(store: Store, charger: String, number: i64) -> Result<bool,
 
 async fn many_meter_values_are_a_few_statements(place: Place) {
     let store = open(&place).await;
+    let alone = place.is_sqlite();
     let mut ids = Vec::new();
     for charger in 0..200 {
         let row = session(&format!("C{charger}"));
@@ -112,14 +113,16 @@ async fn many_meter_values_are_a_few_statements(place: Place) {
         let after = store.tally();
         assert_eq!(after.units - before.units, 201);
         assert_eq!(after.groups - before.groups, 2);
-        // 200 = 128 + 64 + 8: three statements for each of two look-ups and four tables.
-        assert_eq!(after.statements - before.statements, 18);
+        // 200 = 128 + 64 + 8: three statements for each of two look-ups and four tables. What the lane has written itself it need not look up,
+        // where nobody else writes.
+        let looked_up = if alone && number > 0 { 3 } else { 6 };
+        assert_eq!(after.statements - before.statements, looked_up + 12);
     }
     // Said again, nothing is written.
     let before = store.tally();
     let new = together(&store, values(2)).await;
     assert!(new.iter().all(|new| *new == Ok(false)));
-    assert_eq!(store.tally().statements - before.statements, 6);
+    assert_eq!(store.tally().statements - before.statements, if alone { 3 } else { 6 });
     let mut reader = store.read().await.unwrap();
     for id in ids {
         let row = reader.session(&org(), &id).await.unwrap().unwrap();
