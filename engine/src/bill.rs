@@ -6,9 +6,11 @@
 
 mod limits;
 mod lines;
+mod lists;
 mod rebates;
 mod taxes;
 
+pub(crate) use lists::{ByLists, assemble_lists};
 use taxes::taxes_of;
 pub(crate) use taxes::taxes_on;
 
@@ -17,7 +19,7 @@ use crate::evaluate::{Pricing, who_text};
 use crate::exact::Overflow;
 use crate::running::{Bucket, Buffers, Line, Running, counter_name};
 use crate::standing::Standing;
-use crate::tariff::{ChargeKind, Measure, Who};
+use crate::tariff::{Measure, Who};
 use crate::units::Instant;
 use rust_decimal::Decimal;
 
@@ -176,6 +178,35 @@ pub(crate) struct Assembly<'a, 'f> {
     digits: u8,
     with_payment_fee: bool,
     payout_pending: bool,
+    // What other lists of the same session have given already; see `lists`.
+    given: lists::Given,
+}
+
+impl<'a, 'f> Assembly<'a, 'f> {
+    fn new(
+        pricing: &'a Pricing<'a>,
+        run: &'a mut Running<'f>,
+        buffers: &mut Buffers,
+        with_payment_fee: bool,
+    ) -> Self {
+        let buckets = std::mem::take(&mut run.buckets);
+        let closing = Standing::clone(&run.standing);
+        Self {
+            pricing,
+            lines: Vec::new(),
+            run,
+            buckets,
+            rows: std::mem::take(&mut buffers.rows),
+            left: None,
+            notes: Vec::new(),
+            closing,
+            pending: Vec::new(),
+            digits: pricing.p.tariff.currency.digits,
+            with_payment_fee,
+            payout_pending: false,
+            given: lists::Given::default(),
+        }
+    }
 }
 
 /// Makes the bill of a closed running session.
@@ -187,22 +218,7 @@ pub(crate) fn assemble<'a>(
     with_payment_fee: bool,
 ) -> Result<Bill, PriceError> {
     let tariff = &pricing.p.tariff;
-    let buckets = std::mem::take(&mut run.buckets);
-    let closing = Standing::clone(&run.standing);
-    let mut work = Assembly {
-        pricing,
-        lines: Vec::new(),
-        run,
-        buckets,
-        rows: std::mem::take(&mut buffers.rows),
-        left: None,
-        notes: Vec::new(),
-        closing,
-        pending: Vec::new(),
-        digits: tariff.currency.digits,
-        with_payment_fee,
-        payout_pending: false,
-    };
+    let mut work = Assembly::new(pricing, run, buffers, with_payment_fee);
     work.note_unknown_groups();
     work.settle_deferred()?;
     work.once_per_session()?;
@@ -213,7 +229,7 @@ pub(crate) fn assemble<'a>(
     if pricing.p.has_limits {
         work.charge_limits()?;
     }
-    let payouts = work.print_charges()?;
+    let payouts = work.print_charges(&[])?;
     if !tariff.coupons.is_empty() || !tariff.discounts.is_empty() {
         let coupons = work.coupons_that_count()?;
         work.discounts(!coupons.is_empty())?;
@@ -242,15 +258,8 @@ impl<'a> Assembly<'a, '_> {
         let mut taxes = std::mem::take(&mut buffers.taxes);
         let (net, total) = taxes_of(self.pricing, &self.rows, &mut taxes).map_err(self.overflow(0))?;
         self.buckets.clear();
-        buffers.buckets = self.buckets;
-        let charges = &self.pricing.p.tariff.charges;
-        let is_payout = |line: &Line| {
-            let charge = line.source.charge().and_then(|charge| charges.get(usize::from(charge)));
-            charge.is_some_and(|charge| charge.kind == ChargeKind::PayoutToSite)
-        };
-        let has_payouts = self.pricing.p.has_payouts;
-        let (payout_lines, lines) =
-            if has_payouts { self.lines.into_iter().partition(is_payout) } else { (Vec::new(), self.lines) };
+        buffers.buckets = std::mem::take(&mut self.buckets);
+        let (lines, payout_lines) = self.parted_lines();
         Ok(Bill {
             ended,
             lines,
@@ -267,6 +276,15 @@ impl<'a> Assembly<'a, '_> {
             left: self.left,
             energy: (self.run.now.import, self.run.now.export),
         })
+    }
+
+    // The lines, and those of payouts apart.
+    fn parted_lines(&mut self) -> (Vec<Line>, Vec<Line>) {
+        let lines = std::mem::take(&mut self.lines);
+        if !self.pricing.p.has_payouts {
+            return (lines, Vec::new());
+        }
+        lines.into_iter().partition(|line| !self.is_payout(line))
     }
 
     // A driver whose group is misspelt pays the default price: whoever reads the bill should see why.

@@ -1,15 +1,16 @@
 //! A bill as the document that outsiders read: names instead of indexes, strings instead of numbers.
 
-use crate::bill::{Bill, Row, Source};
+use crate::bill::{Bill, ByLists, Pending, Row, Source, TaxRow};
 use crate::calendar_time::local_text;
 use crate::evaluate::Pricing;
 use crate::exact::{Counted, print_decimal};
+use crate::lists::{Charged, Lists, SessionBill};
 use crate::prepared::{Prepared, hash_text};
 use crate::prices::PriceBook;
 use crate::running::Line;
 use crate::session::Session;
 use crate::standing::Standing;
-use crate::tariff::{ChargeKind, Span, Who};
+use crate::tariff::{ChargeKind, Span, TaxClass, Who};
 use crate::units::{Instant, MINUTE_MS};
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
@@ -120,8 +121,11 @@ pub struct Document {
     /// To unplugging; missing while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// Which tariff.
+    /// Which tariff: that of plug-in.
     pub tariff: TariffRef,
+    /// The lists that came into force while it ran and that it went over to, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tariff_changes: Vec<TariffChange>,
     /// Hashes of all it was made from.
     pub inputs: Inputs,
     /// Every slice and adjustment.
@@ -156,6 +160,20 @@ pub struct Document {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TariffRef {
+    /// Title.
+    pub name: String,
+    /// File.
+    pub file: String,
+    /// Hash of the compiled form.
+    pub version: String,
+}
+
+/// A list that took over from another one.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TariffChange {
+    /// From then on, until the next one.
+    pub from: String,
     /// Title.
     pub name: String,
     /// File.
@@ -217,6 +235,9 @@ pub struct LineDoc {
     pub vat_rate: String,
     /// `file:line` that decided.
     pub rule: String,
+    /// By the list that is in force since then; missing: by that of plug-in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
 }
 
 /// One printed amount.
@@ -228,6 +249,9 @@ pub struct ChargeDoc {
     pub charge: Word,
     /// As printed.
     pub label: String,
+    /// By the list that is in force since then; missing: by that of plug-in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
     /// The session behind the row, in a month's documents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
@@ -319,6 +343,7 @@ pub fn money(amount: i64, digits: u8) -> String {
 struct Printer<'a> {
     p: &'a Prepared,
     digits: u8,
+    since: Option<String>,
 }
 
 impl Printer<'_> {
@@ -422,6 +447,7 @@ impl Printer<'_> {
             shown: None,
             vat_rate: self.rate(line.tax),
             rule: self.p.place(line.rule),
+            since: self.since.clone(),
         }
     }
 
@@ -433,6 +459,7 @@ impl Printer<'_> {
         };
         ChargeDoc {
             charge,
+            since: self.since.clone(),
             session: None,
             driver: None,
             date: None,
@@ -475,46 +502,72 @@ pub fn inputs(pricing: &Pricing<'_>, session: &[u8], standing: &Standing) -> Inp
     }
 }
 
-impl Bill {
-    fn printed_row(&self, printer: &Printer<'_>, row: &Row) -> ChargeDoc {
-        let mut printed = printer.row(row);
+impl Printer<'_> {
+    // A row with what `left` says that rebates left of it.
+    fn row_after(&self, row: &Row, left: impl Fn(u16, u32) -> Option<i64>) -> ChargeDoc {
+        let mut printed = self.row(row);
         if let Source::Charge(index) = row.source
-            && let Some(left) = self.left_of(index, row.tax)
+            && let Some(left) = left(index, row.tax)
             && left != row.amount
         {
-            printed.after_rebates = Some(money(left, printer.digits));
+            printed.after_rebates = Some(money(left, self.digits));
         }
         printed
     }
 
-    /// The document of this bill.
-    #[must_use]
-    pub fn document(&self, pricing: &Pricing<'_>, session: &Session, inputs: Inputs) -> Document {
-        let p = pricing.p;
+    fn pending(&self, slice: &Pending) -> PendingDoc {
+        let (charge, label) = self.names(Source::Charge(slice.charge));
+        PendingDoc { charge, label, from: self.time(slice.from.0), to: self.time(slice.to.0) }
+    }
+}
+
+// A tax row as printed; `classes` are those that it indexes.
+fn printed_tax(classes: &[TaxClass], row: &TaxRow, digits: u8) -> VatDoc {
+    let class = classes.get(row.class as usize);
+    let tax = class.and_then(|class| class.taxes.get(row.tax as usize));
+    VatDoc {
+        label: tax.map(|tax| tax.label.clone()).filter(|label| label != "VAT"),
+        rate: tax.map_or_else(String::new, |tax| tax.rate.normalize().to_string()),
+        net: money(row.base, digits),
+        vat: money(row.amount, digits),
+    }
+}
+
+// What bills of one list and of several print alike.
+struct Frame<'a> {
+    p: &'a Prepared,
+    changes: Vec<TariffChange>,
+    ended: bool,
+    energy: (i64, i64),
+    net: i64,
+    total: i64,
+    notes: &'a [String],
+    standing: &'a Standing,
+}
+
+// What they charge.
+#[derive(Default)]
+struct Printed {
+    lines: Vec<LineDoc>,
+    charges: Vec<ChargeDoc>,
+    vat: Vec<VatDoc>,
+    pending: Vec<PendingDoc>,
+    payouts: Vec<ChargeDoc>,
+    payout_lines: Vec<LineDoc>,
+}
+
+impl Frame<'_> {
+    fn document(self, printed: Printed, session: &Session, inputs: Inputs) -> Document {
+        let Self { p, changes, ended, energy, net, total, notes, standing } = self;
+        let Printed { lines, charges, vat, pending, payouts, payout_lines } = printed;
         let tariff = &p.tariff;
         let digits = tariff.currency.digits;
-        let printer = Printer { p, digits };
-        let status = match (self.ended, self.pending.is_empty()) {
-            (false, _) => "running",
-            (true, false) => "pending",
-            (true, true) => "final",
+        let (kind, status) = match (ended, pending.is_empty()) {
+            (false, _) => ("preview", "running"),
+            (true, false) => ("preview", "pending"),
+            (true, true) => ("bill", "final"),
         };
-        let tax = |row: &crate::bill::TaxRow| {
-            let class = tariff.tax_classes.get(row.class as usize);
-            let tax = class.and_then(|class| class.taxes.get(row.tax as usize));
-            VatDoc {
-                label: tax.map(|tax| tax.label.clone()).filter(|label| label != "VAT"),
-                rate: tax.map_or_else(String::new, |tax| tax.rate.normalize().to_string()),
-                net: money(row.base, digits),
-                vat: money(row.amount, digits),
-            }
-        };
-        let pending = |slice: &crate::bill::Pending| {
-            let (charge, label) = printer.names(Source::Charge(slice.charge));
-            PendingDoc { charge, label, from: printer.time(slice.from.0), to: printer.time(slice.to.0) }
-        };
-        let kind = if self.is_final() { "bill" } else { "preview" };
-        let identity = format!(
+        let mut identity = format!(
             "{}\n{}\n{}\n{}\n{}",
             session.id,
             p.version(),
@@ -522,8 +575,12 @@ impl Bill {
             inputs.prices,
             inputs.standing
         );
+        for change in &changes {
+            identity.push_str(&format!("\n{}\n{}", change.from, change.version));
+        }
         let hash = hash_text(identity.as_bytes());
         let (_, short) = hash.split_at("sha256:".len());
+        let time = |at: Instant| local_text(&tariff.zone, at);
         Document {
             id: short.chars().take(16).collect(),
             kind,
@@ -538,27 +595,89 @@ impl Bill {
             status,
             currency: tariff.currency.code.clone(),
             prices_include_vat: tariff.includes_vat,
-            energy_kwh: print_decimal(i128::from(self.energy.0), 6, true),
-            exported_kwh: (self.energy.1 != 0).then(|| print_decimal(i128::from(self.energy.1), 6, true)),
-            from: printer.time(session.plugged_in.0),
-            to: session.unplugged.map(|at| printer.time(at.0)),
+            energy_kwh: print_decimal(i128::from(energy.0), 6, true),
+            exported_kwh: (energy.1 != 0).then(|| print_decimal(i128::from(energy.1), 6, true)),
+            from: time(session.plugged_in),
+            to: session.unplugged.map(time),
             tariff: TariffRef {
                 name: tariff.name.clone(),
                 file: tariff.file.clone(),
                 version: p.version().to_owned(),
             },
+            tariff_changes: changes,
             inputs,
+            lines,
+            charges,
+            vat,
+            net: money(net, digits),
+            vat_total: money(total - net, digits),
+            total: money(total, digits),
+            pending,
+            payouts,
+            payout_lines,
+            notes: notes.to_vec(),
+            standing: standing.clone(),
+        }
+    }
+}
+
+impl Bill {
+    /// The document of this bill.
+    #[must_use]
+    pub fn document(&self, pricing: &Pricing<'_>, session: &Session, inputs: Inputs) -> Document {
+        let p = pricing.p;
+        let digits = p.tariff.currency.digits;
+        let printer = Printer { p, digits, since: None };
+        let left = |index, tax| self.left_of(index, tax);
+        let printed = Printed {
             lines: self.lines.iter().map(|line| printer.line(line)).collect(),
-            charges: self.rows.iter().map(|row| self.printed_row(&printer, row)).collect(),
-            vat: self.taxes.iter().map(tax).collect(),
-            net: money(self.net, digits),
-            vat_total: money(self.tax_total, digits),
-            total: money(self.total, digits),
-            pending: self.pending.iter().map(pending).collect(),
+            charges: self.rows.iter().map(|row| printer.row_after(row, left)).collect(),
+            vat: self.taxes.iter().map(|row| printed_tax(&p.tariff.tax_classes, row, digits)).collect(),
+            pending: self.pending.iter().map(|slice| printer.pending(slice)).collect(),
             payouts: self.payouts.iter().map(|row| printer.row(row)).collect(),
             payout_lines: self.payout_lines.iter().map(|line| printer.line(line)).collect(),
-            notes: self.notes.clone(),
-            standing: self.standing.clone(),
+        };
+        let Self { ended, energy, net, total, notes, standing, .. } = self;
+        let (changes, energy) = (Vec::new(), *energy);
+        let frame = Frame { p, changes, ended: *ended, energy, net: *net, total: *total, notes, standing };
+        frame.document(printed, session, inputs)
+    }
+}
+
+impl SessionBill {
+    /// The document of this bill; `lists` are those that it was made with.
+    #[must_use]
+    pub fn document(&self, lists: &Lists<'_>, session: &Session, inputs: Inputs) -> Document {
+        let bill = match &self.bill {
+            Charged::One(bill) => return bill.document(lists.first(), session, inputs),
+            Charged::Several(bill) => bill,
+        };
+        let lists = lists.begun(session.unplugged);
+        let p = lists.first().p;
+        let digits = p.tariff.currency.digits;
+        let time = |at: Instant| local_text(&p.tariff.zone, at);
+        let since = lists.later().iter().map(|(from, _)| Some(time(*from)));
+        let mut printed = Printed::default();
+        for ((pricing, since), part) in lists.each().zip(std::iter::once(None).chain(since)).zip(&bill.parts) {
+            let printer = Printer { p: pricing.p, digits, since };
+            let left = |index, tax| part.left_of(index, tax);
+            printed.lines.extend(part.lines.iter().map(|line| printer.line(line)));
+            printed.charges.extend(part.rows.iter().map(|row| printer.row_after(row, left)));
+            printed.pending.extend(part.pending.iter().map(|slice| printer.pending(slice)));
+            printed.payouts.extend(part.payouts.iter().map(|row| printer.row(row)));
+            printed.payout_lines.extend(part.payout_lines.iter().map(|line| printer.line(line)));
         }
+        printed.vat = bill.taxes.iter().map(|row| printed_tax(&bill.classes, row, digits)).collect();
+        let change = |(from, pricing): &(Instant, &Pricing<'_>)| TariffChange {
+            from: time(*from),
+            name: pricing.p.tariff.name.clone(),
+            file: pricing.p.tariff.file.clone(),
+            version: pricing.p.version().to_owned(),
+        };
+        let changes = lists.later().iter().map(change).collect();
+        let ByLists { energy, net, total, notes, standing, .. } = &**bill;
+        let (ended, energy) = (self.ended, *energy);
+        let frame = Frame { p, changes, ended, energy, net: *net, total: *total, notes, standing };
+        frame.document(printed, session, inputs)
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The way through: [`tariff::Tariff`] (compiled by `takst-dsl`) is made ready once ([`Prepared`]), joined with price feeds
 //! ([`PriceBook`]) in a [`Pricing`], and then prices sessions: [`price()`] at once, or [`Running`] reading by reading. A
-//! [`Bill`] is compact; [`Bill::document`] gives what outsiders read.
+//! [`Bill`] is compact; [`Bill::document`] gives what outsiders read. A session that goes over to other lists while it runs is
+//! priced by [`lists`].
 
 pub mod bill;
 pub mod calendar;
@@ -15,6 +16,7 @@ pub mod exact;
 pub mod explain;
 pub mod feeds;
 pub mod input;
+pub mod lists;
 pub mod month;
 pub mod prepared;
 pub mod price;

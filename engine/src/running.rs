@@ -251,6 +251,26 @@ enum Change {
     State(State),
     Power(i64, Option<i64>),
     Occupancy(i64),
+    // The list begins or ends to charge.
+    List,
+}
+
+/// Which part of a session a list charges; it counts along all of it. See [`crate::lists`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Window {
+    pub from: i64,
+    pub until: i64,
+    // Another list was in force at plug-in: what counts once per session is that one's.
+    pub later: bool,
+}
+
+impl Window {
+    /// Of a list that the session keeps from its start to its end.
+    pub const WHOLE: Self = Self { from: i64::MIN, until: i64::MAX, later: false };
+
+    fn has(&self, t: i64) -> bool {
+        self.from <= t && t < self.until
+    }
 }
 
 /// The running price of one session.
@@ -285,6 +305,11 @@ pub struct Running<'f> {
     start_occupancy: Option<i64>,
     // Start fees among the lines, a bit for each of the first charges.
     fees_charged: u64,
+    pub(crate) window: Window,
+    // Outside of the window: nothing is charged by the unit.
+    silent: bool,
+    // The energy when the window began.
+    pub(crate) taken_before: i64,
     // What each local day brought, where counters over several sessions want it.
     by_day: Option<Vec<DayAmounts>>,
     // What happened on the way, where it is to be explained.

@@ -5,14 +5,35 @@ use crate::calendar_time::LocalTime;
 use crate::error::PriceError;
 use crate::evaluate::{Edges, time_index, who_text};
 use crate::exact::{Exact, Num, Overflow};
-use crate::running::{Bucket, Line, period, span_text};
+use crate::running::{Bucket, Line, Running, period, span_text};
 use crate::share;
-use crate::tariff::{ChargeKind, Limit, Measure, Span, Time, Who};
+use crate::tariff::{Charge, ChargeKind, Limit, Measure, Span, Time, Who};
 use crate::units::Day;
 use rust_decimal::Decimal;
 
 // Key, sum per tax class, first and last instant.
 type PeriodSums = (i32, Vec<(u32, Exact)>, i64, i64);
+
+/// What other lists of the same session charge in a period of a limit: it uses up a cap, and counts towards a floor.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Elsewhere {
+    pub period: i32,
+    /// First and last instant.
+    pub from: i64,
+    pub to: i64,
+    pub sum: Exact,
+}
+
+impl Elsewhere {
+    fn in_period(all: &[Self], period: i32) -> Exact {
+        all.iter().find(|other| other.period == period).map_or(Exact::ZERO, |other| other.sum)
+    }
+}
+
+/// Whether a limit of a list only counts: a floor holds for the whole session and is that of plug-in.
+fn only_counts(run: &Running<'_>, limit: &Limit) -> bool {
+    limit.floor && run.window.later
+}
 
 impl Assembly<'_, '_> {
     pub(super) fn day_of(&self, t: i64) -> Day {
@@ -55,12 +76,13 @@ impl Assembly<'_, '_> {
         })
     }
 
-    // What a period changes by, and the closing counters. `digits`: printed amounts change by whole minor units.
+    // What a period changes by, and the closing counters. `elsewhere`: what other lists charge in it. `digits`: printed amounts
+    // change by whole minor units.
     fn in_period(
         &mut self,
         limit: &Limit,
         label: &str,
-        (t, sum): (i64, Exact),
+        (t, sum, elsewhere): (i64, Exact, Exact),
         digits: Option<u8>,
     ) -> Result<Exact, Overflow> {
         let counters = self.counters(limit, label, t);
@@ -68,10 +90,10 @@ impl Assembly<'_, '_> {
             Some(name) => Exact::from_num(Num::from_decimal(self.run.standing.get(name))),
             None => Ok(Exact::ZERO),
         };
-        let before = opening(counters.as_ref().map(|(name, _)| name))?;
+        let before = opening(counters.as_ref().map(|(name, _)| name))?.add(elsewhere)?;
         let lifted = opening(counters.as_ref().and_then(|(_, lift)| lift.as_ref()))?;
         let mut change = Exact::ZERO;
-        if self.limit_applies(limit) || !lifted.is_zero() {
+        if (self.limit_applies(limit) || !lifted.is_zero()) && !only_counts(self.run, limit) {
             change = self.adjustment(limit, sum, before, lifted)?;
         }
         if let Some(digits) = digits {
@@ -101,58 +123,88 @@ impl Assembly<'_, '_> {
             let mut limits: Vec<(u16, &Limit)> = (0_u16..).zip(&charge.limits).collect();
             limits.sort_by_key(|(_, limit)| span_order(limit.span));
             for (place, limit) in limits {
-                let overflow = self.overflow(limit.rule);
-                // Per period: its sum, the first and last instant it was charged for, and its tax classes.
-                let mut periods: Vec<PeriodSums> = Vec::new();
-                for line in self.lines.iter().filter(|line| line.source.charge() == Some(index)) {
-                    let key = self.period_of(limit.span, day_instant(line));
-                    let at = periods.iter().position(|(known, ..)| *known == key).unwrap_or_else(|| {
-                        periods.push((key, Vec::new(), line.from, line.to));
-                        periods.len() - 1
-                    });
-                    let Some((_, sums, _, to)) = periods.get_mut(at) else { continue };
-                    *to = line.to.max(*to);
-                    match sums.iter_mut().find(|(tax, _)| *tax == line.tax) {
-                        Some((_, sum)) => *sum = sum.add(line.amount).map_err(&overflow)?,
-                        None => sums.push((line.tax, line.amount)),
-                    }
-                }
-                for (_, sums, from, to) in periods {
-                    let mut sum = Exact::ZERO;
-                    for (_, amount) in &sums {
-                        sum = sum.add(*amount).map_err(&overflow)?;
-                    }
-                    let change =
-                        self.in_period(limit, &charge.label, (from, sum), None).map_err(&overflow)?;
-                    if change.is_zero() {
-                        continue;
-                    }
-                    let mut sums = sums;
-                    if sum.is_zero() {
-                        // Nothing to share by: as the charge is taxed at plug-in.
-                        let root = self.run.fixed.specialise(self.pricing.p, charge.tax)?;
-                        let point = &self.run.start_point();
-                        let tax = self.run.tax_at(self.pricing, root, point, &[], &mut Edges::new())?;
-                        sums = vec![(tax, Exact::ZERO)];
-                    }
-                    // Over the tax classes in proportion to what each came to; the last takes what is left.
-                    let mut rest = change;
-                    let count = sums.len();
-                    for (nth, (tax, part)) in sums.into_iter().enumerate() {
-                        let amount = if nth + 1 == count {
-                            rest
-                        } else {
-                            change.share(part, sum).unwrap_or(Ok(Exact::ZERO)).map_err(&overflow)?
-                        };
-                        rest = rest.sub(amount).map_err(&overflow)?;
-                        let source = Source::Limit(index, place);
-                        self.lines.push(Line::adjustment(source, tax, limit.rule, (from, to), amount));
-                        self.change_bucket(index, tax, amount).map_err(&overflow)?;
-                    }
-                }
+                self.charge_limit((index, charge), (place, limit), &[])?;
             }
         }
         Ok(())
+    }
+
+    pub(super) fn charge_limit(
+        &mut self,
+        (index, charge): (u16, &Charge),
+        (place, limit): (u16, &Limit),
+        elsewhere: &[Elsewhere],
+    ) -> Result<(), PriceError> {
+        let overflow = self.overflow(limit.rule);
+        // Per period: its sum, the first and last instant it was charged for, and its tax classes.
+        let mut periods: Vec<PeriodSums> = Vec::new();
+        for line in self.lines.iter().filter(|line| line.source.charge() == Some(index)) {
+            let key = self.period_of(limit.span, day_instant(line));
+            let at = periods.iter().position(|(known, ..)| *known == key).unwrap_or_else(|| {
+                periods.push((key, Vec::new(), line.from, line.to));
+                periods.len() - 1
+            });
+            let Some((_, sums, _, to)) = periods.get_mut(at) else { continue };
+            *to = line.to.max(*to);
+            match sums.iter_mut().find(|(tax, _)| *tax == line.tax) {
+                Some((_, sum)) => *sum = sum.add(line.amount).map_err(&overflow)?,
+                None => sums.push((line.tax, line.amount)),
+            }
+        }
+        if limit.floor {
+            // A floor is also due where only other lists have charged.
+            let missing = |other: &&Elsewhere| periods.iter().all(|(known, ..)| *known != other.period);
+            let others: Vec<PeriodSums> = (elsewhere.iter().filter(missing))
+                .map(|other| (other.period, Vec::new(), other.from, other.to))
+                .collect();
+            periods.extend(others);
+        }
+        for (key, sums, from, to) in periods {
+            let mut sum = Exact::ZERO;
+            for (_, amount) in &sums {
+                sum = sum.add(*amount).map_err(&overflow)?;
+            }
+            let others = Elsewhere::in_period(elsewhere, key);
+            let change =
+                self.in_period(limit, &charge.label, (from, sum, others), None).map_err(&overflow)?;
+            if change.is_zero() {
+                continue;
+            }
+            let mut sums = sums;
+            if sum.is_zero() {
+                // Nothing to share by: as the charge is taxed at plug-in.
+                let root = self.run.fixed.specialise(self.pricing.p, charge.tax)?;
+                let point = &self.run.start_point();
+                let tax = self.run.tax_at(self.pricing, root, point, &[], &mut Edges::new())?;
+                sums = vec![(tax, Exact::ZERO)];
+            }
+            // Over the tax classes in proportion to what each came to; the last takes what is left.
+            let mut rest = change;
+            let count = sums.len();
+            for (nth, (tax, part)) in sums.into_iter().enumerate() {
+                let amount = if nth + 1 == count {
+                    rest
+                } else {
+                    change.share(part, sum).unwrap_or(Ok(Exact::ZERO)).map_err(&overflow)?
+                };
+                rest = rest.sub(amount).map_err(&overflow)?;
+                let source = Source::Limit(index, place);
+                self.lines.push(Line::adjustment(source, tax, limit.rule, (from, to), amount));
+                self.change_bucket(index, tax, amount).map_err(&overflow)?;
+            }
+        }
+        Ok(())
+    }
+
+    // What a charge comes to in each period, for the limits of other lists.
+    pub(super) fn charged_by_period(&self, index: u16, span: Span) -> Result<Vec<Elsewhere>, Overflow> {
+        let mut periods = Vec::new();
+        for line in self.lines.iter().filter(|line| line.source.charge() == Some(index)) {
+            let period = self.period_of(span, day_instant(line));
+            let (from, to, sum) = (line.from, line.to, line.amount);
+            add_elsewhere(&mut periods, Elsewhere { period, from, to, sum })?;
+        }
+        Ok(periods)
     }
 
     // Adds to a charge's sum; its parts shrink or grow in proportion.
@@ -172,40 +224,69 @@ impl Assembly<'_, '_> {
     }
 
     pub(super) fn total_limits(&mut self) -> Result<(), PriceError> {
-        let tariff = &self.pricing.p.tariff;
-        for (index, limit) in (0_u16..).zip(&tariff.total_limits) {
-            let overflow = self.overflow(limit.rule);
-            let total = self.rows.iter().try_fold(0_i64, |sum, row| sum.checked_add(row.amount));
-            let total = total.ok_or(Overflow).map_err(&overflow)?;
-            let mut change = 0_i64;
-            for (first, share) in self.total_by_period(limit.span, total).map_err(&overflow)? {
-                let sum = Exact::from_minor(share, self.digits).map_err(&overflow)?;
-                let part = self
-                    .in_period(limit, "total", (first, sum), Some(self.digits))
-                    .and_then(|part| part.to_minor(self.digits))
-                    .map_err(&overflow)?;
-                change = change.checked_add(part).ok_or(Overflow).map_err(&overflow)?;
+        for (index, limit) in (0_u16..).zip(&self.pricing.p.tariff.total_limits) {
+            self.total_limit(index, limit, &[])?;
+        }
+        Ok(())
+    }
+
+    fn printed_total(&self) -> Result<i64, Overflow> {
+        self.rows.iter().try_fold(0_i64, |sum, row| sum.checked_add(row.amount)).ok_or(Overflow)
+    }
+
+    // What all comes to in each period, for the limits of other lists.
+    pub(super) fn totals_by_period(&self, span: Span) -> Result<Vec<Elsewhere>, Overflow> {
+        let mut periods = Vec::new();
+        for (from, share) in self.total_by_period(span, self.printed_total()?)? {
+            let (period, sum) = (self.period_of(span, from), Exact::from_minor(share, self.digits)?);
+            add_elsewhere(&mut periods, Elsewhere { period, from, to: from, sum })?;
+        }
+        Ok(periods)
+    }
+
+    pub(super) fn total_limit(
+        &mut self,
+        index: u16,
+        limit: &Limit,
+        elsewhere: &[Elsewhere],
+    ) -> Result<(), PriceError> {
+        let overflow = self.overflow(limit.rule);
+        let total = self.printed_total().map_err(&overflow)?;
+        let mut periods = self.total_by_period(limit.span, total).map_err(&overflow)?;
+        if limit.floor {
+            let own: Vec<i32> = periods.iter().map(|(from, _)| self.period_of(limit.span, *from)).collect();
+            let missing = elsewhere.iter().filter(|other| !own.contains(&other.period));
+            periods.extend(missing.map(|other| (other.from, 0)));
+        }
+        let mut change = 0_i64;
+        for (first, share) in periods {
+            let sum = Exact::from_minor(share, self.digits).map_err(&overflow)?;
+            let others = Elsewhere::in_period(elsewhere, self.period_of(limit.span, first));
+            let part = self
+                .in_period(limit, "total", (first, sum, others), Some(self.digits))
+                .and_then(|part| part.to_minor(self.digits))
+                .map_err(&overflow)?;
+            change = change.checked_add(part).ok_or(Overflow).map_err(&overflow)?;
+        }
+        if change == 0 {
+            return Ok(());
+        }
+        let mut weights: Vec<(u32, i64)> = Vec::new();
+        for row in &self.rows {
+            match weights.iter_mut().find(|(tax, _)| *tax == row.tax) {
+                // Parts of `total`, which has been added up without overflow; of mixed signs they saturate.
+                Some((_, sum)) => *sum = sum.saturating_add(row.amount),
+                None => weights.push((row.tax, row.amount)),
             }
-            if change == 0 {
-                continue;
-            }
-            let mut weights: Vec<(u32, i64)> = Vec::new();
-            for row in &self.rows {
-                match weights.iter_mut().find(|(tax, _)| *tax == row.tax) {
-                    // Parts of `total`, which has been added up without overflow; of mixed signs they saturate.
-                    Some((_, sum)) => *sum = sum.saturating_add(row.amount),
-                    None => weights.push((row.tax, row.amount)),
-                }
-            }
-            if weights.iter().all(|(_, sum)| *sum == 0) {
-                // Nothing to share by: as the list is taxed at plug-in.
-                weights = vec![(self.default_tax()?, 0)];
-            }
-            let amounts: Vec<i64> = weights.iter().map(|(_, sum)| *sum).collect();
-            let shares = share::in_proportion(change, &amounts).map_err(&overflow)?;
-            for ((tax, _), amount) in weights.into_iter().zip(shares) {
-                self.signed_row(Source::TotalLimit(index), tax, limit.rule, amount)?;
-            }
+        }
+        if weights.iter().all(|(_, sum)| *sum == 0) {
+            // Nothing to share by: as the list is taxed at plug-in.
+            weights = vec![(self.default_tax()?, 0)];
+        }
+        let amounts: Vec<i64> = weights.iter().map(|(_, sum)| *sum).collect();
+        let shares = share::in_proportion(change, &amounts).map_err(&overflow)?;
+        for ((tax, _), amount) in weights.into_iter().zip(shares) {
+            self.signed_row(Source::TotalLimit(index), tax, limit.rule, amount)?;
         }
         Ok(())
     }
@@ -251,8 +332,20 @@ impl Assembly<'_, '_> {
     }
 }
 
+/// Adds what other lists charge in a period.
+pub(super) fn add_elsewhere(all: &mut Vec<Elsewhere>, more: Elsewhere) -> Result<(), Overflow> {
+    match all.iter_mut().find(|known| known.period == more.period) {
+        Some(known) => {
+            known.sum = known.sum.add(more.sum)?;
+            known.to = known.to.max(more.to);
+        }
+        None => all.push(more),
+    }
+    Ok(())
+}
+
 // A stable order: limits of one span stay as they stand in the file.
-const fn span_order(span: Span) -> u8 {
+pub(super) const fn span_order(span: Span) -> u8 {
     match span {
         Span::Day => 0,
         Span::Month => 1,

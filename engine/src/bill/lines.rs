@@ -107,7 +107,7 @@ impl Assembly<'_, '_> {
         Ok(reached >= amount && reached > 0)
     }
 
-    fn is_payout(&self, line: &Line) -> bool {
+    pub(super) fn is_payout(&self, line: &Line) -> bool {
         let charge =
             line.source.charge().and_then(|charge| self.pricing.p.tariff.charges.get(usize::from(charge)));
         charge.is_some_and(|charge| charge.kind == ChargeKind::PayoutToSite)
@@ -176,62 +176,84 @@ impl Assembly<'_, '_> {
     // all of it, steps of prices what was charged at a price at all, by the step of the last one.
     pub(super) fn steps(&mut self) -> Result<(), PriceError> {
         let tariff = &self.pricing.p.tariff;
-        let of = |line: &Line| tariff.leaves.get(line.leaf as usize);
-        let priced = |line: &Line| of(line).is_some_and(|leaf| matches!(leaf.outcome, Outcome::Price(_)));
-        let parked = self.lines.iter().any(|line| {
-            let charge = line.source.charge().and_then(|charge| tariff.charges.get(usize::from(charge)));
-            let parking = charge.is_some_and(|charge| charge.kind == ChargeKind::ParkingTime);
-            parking && line.quantity > 0 && priced(line)
-        });
+        let parked = self.parks_at_a_price();
         for (index, charge) in (0_u16..).zip(&tariff.charges) {
             if parked && charge.steps_without_parking {
                 continue;
             }
-            let mut measured = self
-                .lines
-                .iter()
-                .filter(|line| line.source == Source::Charge(index) && line.counted != Counted::Pieces)
-                .filter(|line| charge.step.is_some() || priced(line));
-            let total: i64 = measured.clone().map(|line| line.quantity).sum();
-            let Some(last) = measured.next_back().copied() else { continue };
-            let Some(step) = charge.step.or_else(|| of(&last).and_then(step_of)) else { continue };
-            let excess = (step - total.rem_euclid(step)) % step;
-            let Some(price) = last.price else { continue };
-            if excess == 0 {
-                continue;
-            }
-            let overflow = self.overflow(charge.rule);
-            let amount = Exact::product(price, excess, last.counted).map_err(&overflow)?;
-            let amount = self.run.signed(self.pricing, index, amount)?;
-            let (source, rule) = (Source::Step(index), charge.rule);
-            self.lines.push(Line { source, rule, from: last.to, quantity: excess, amount, ..last });
-            for bucket in
-                self.buckets.iter_mut().filter(|bucket| bucket.charge == index && bucket.tax == last.tax)
-            {
-                bucket.sum = bucket.sum.add(amount).map_err(&overflow)?;
-                if !bucket.parts.is_empty() {
-                    add_part(&mut bucket.parts, u32::MAX, amount).map_err(overflow)?;
-                }
+            if let Some((quantity, last)) = self.measured(index, charge.step.is_some()) {
+                self.fill_step(index, quantity, last)?;
             }
         }
         Ok(())
     }
 
-    // Rounds every charge once and shares it over its tax classes and parts. Returns the payouts.
-    pub(super) fn print_charges(&mut self) -> Result<Vec<Row>, PriceError> {
+    fn is_priced(&self, line: &Line) -> bool {
+        let leaf = self.pricing.p.tariff.leaves.get(line.leaf as usize);
+        leaf.is_some_and(|leaf| matches!(leaf.outcome, Outcome::Price(_)))
+    }
+
+    // Whether standing without charging has cost something.
+    pub(super) fn parks_at_a_price(&self) -> bool {
+        let charges = &self.pricing.p.tariff.charges;
+        self.lines.iter().any(|line| {
+            let charge = line.source.charge().and_then(|charge| charges.get(usize::from(charge)));
+            let parking = charge.is_some_and(|charge| charge.kind == ChargeKind::ParkingTime);
+            parking && line.quantity > 0 && self.is_priced(line)
+        })
+    }
+
+    // How much was measured of a charge, and its last slice; `all`: also what was free.
+    pub(super) fn measured(&self, index: u16, all: bool) -> Option<(i64, Line)> {
+        let measured = (self.lines.iter())
+            .filter(|line| line.source == Source::Charge(index) && line.counted != Counted::Pieces)
+            .filter(|line| all || self.is_priced(line));
+        measured.fold(None, |sum, line| Some((sum.map_or(0, |(sum, _)| sum) + line.quantity, *line)))
+    }
+
+    // Fills up the last step of a charge of which `quantity` was measured, at the price of its last slice.
+    pub(super) fn fill_step(&mut self, index: u16, quantity: i64, last: Line) -> Result<(), PriceError> {
+        let tariff = &self.pricing.p.tariff;
+        let Some(charge) = tariff.charges.get(usize::from(index)) else { return Ok(()) };
+        let of_price = || tariff.leaves.get(last.leaf as usize).and_then(step_of);
+        let (Some(step), Some(price)) = (charge.step.or_else(of_price), last.price) else { return Ok(()) };
+        let excess = (step - quantity.rem_euclid(step)) % step;
+        if excess == 0 {
+            return Ok(());
+        }
+        let overflow = self.overflow(charge.rule);
+        let amount = Exact::product(price, excess, last.counted).map_err(&overflow)?;
+        let amount = self.run.signed(self.pricing, index, amount)?;
+        let (source, rule) = (Source::Step(index), charge.rule);
+        self.lines.push(Line { source, rule, from: last.to, quantity: excess, amount, ..last });
+        for bucket in
+            self.buckets.iter_mut().filter(|bucket| bucket.charge == index && bucket.tax == last.tax)
+        {
+            bucket.sum = bucket.sum.add(amount).map_err(&overflow)?;
+            if !bucket.parts.is_empty() {
+                add_part(&mut bucket.parts, u32::MAX, amount).map_err(&overflow)?;
+            }
+        }
+        Ok(())
+    }
+
+    // Rounds every charge once and shares it over its tax classes and parts. Returns the payouts. `before`: what other lists
+    // have charged for each charge, exact and as printed; the whole is rounded, and what is printed stands.
+    pub(super) fn print_charges(&mut self, before: &[(Exact, i64)]) -> Result<Vec<Row>, PriceError> {
         let mut payouts = Vec::new();
         for (index, charge) in (0_u16..).zip(&self.pricing.p.tariff.charges) {
             let overflow = self.overflow(charge.rule);
             let payout = charge.kind == ChargeKind::PayoutToSite;
+            let before = before.get(usize::from(index)).copied().unwrap_or((Exact::ZERO, 0));
             let mut buckets = self.buckets.iter().filter(|bucket| bucket.charge == index);
             let (Some(first), second) = (buckets.next(), buckets.next()) else { continue };
             if second.is_none() {
-                let amount = first.sum.to_minor(self.digits).map_err(overflow)?;
+                let amount = rounded(first.sum, before, self.digits).map_err(overflow)?;
                 let row = self.row(first, amount).map_err(overflow)?;
                 self.keep(row, payout, &mut payouts);
                 continue;
             }
-            for row in self.shared_rows(index).map_err(overflow)? {
+            for row in self.shared_rows(index, before).map_err(overflow)? {
                 self.keep(row, payout, &mut payouts);
             }
         }
@@ -254,14 +276,14 @@ impl Assembly<'_, '_> {
     }
 
     // A charge with several tax classes: its one printed amount, shared over them.
-    fn shared_rows(&self, index: u16) -> Result<Vec<Row>, Overflow> {
+    fn shared_rows(&self, index: u16, before: (Exact, i64)) -> Result<Vec<Row>, Overflow> {
         let all: Vec<&Bucket> = self.buckets.iter().filter(|bucket| bucket.charge == index).collect();
         let weights: Vec<Exact> = all.iter().map(|bucket| bucket.sum).collect();
         let mut sum = Exact::ZERO;
         for weight in &weights {
             sum = sum.add(*weight)?;
         }
-        let shares = share::by_exact(sum.to_minor(self.digits)?, &weights, self.digits)?;
+        let shares = share::by_exact(rounded(sum, before, self.digits)?, &weights, self.digits)?;
         all.into_iter().zip(shares).map(|(bucket, amount)| self.row(bucket, amount)).collect()
     }
 
@@ -291,4 +313,9 @@ impl Assembly<'_, '_> {
         }
         Ok(())
     }
+}
+
+// What a charge comes to in minor units, where some of it was printed before.
+fn rounded(sum: Exact, (exact, printed): (Exact, i64), digits: u8) -> Result<i64, Overflow> {
+    sum.add(exact)?.to_minor(digits)?.checked_sub(printed).ok_or(Overflow)
 }

@@ -102,8 +102,13 @@ impl Assembly<'_, '_> {
             }
             Rebate::Amount(amount) => Exact::from_num(Num::from_decimal(*amount))
                 .and_then(|amount| amount.to_minor(self.digits))
-                .map_err(&overflow)?,
-            Rebate::FreeEnergy(energy) => self.first_energy(*energy, &lowered).map_err(&overflow)?,
+                .map_err(&overflow)?
+                .saturating_sub(self.given.of(self.rebate_name(source))),
+            Rebate::FreeEnergy(energy) => {
+                // The first of the session: what was taken before the list took over has been counted.
+                let energy = energy.saturating_sub(self.run.taken_before);
+                self.first_energy(energy, &lowered).map_err(&overflow)?
+            }
         };
         let worth = worth.clamp(0, whole);
         if worth == 0 {
@@ -127,6 +132,20 @@ impl Assembly<'_, '_> {
         Ok(())
     }
 
+    // What another list of the session would call the same discount or coupon.
+    pub(super) fn rebate_name(&self, source: Source) -> (bool, &str) {
+        let tariff = &self.pricing.p.tariff;
+        match source {
+            Source::Discount(index) => {
+                (false, tariff.discounts.get(usize::from(index)).map_or("", |discount| &discount.label))
+            }
+            Source::Coupon(index) => {
+                (true, tariff.coupons.get(usize::from(index)).map_or("", |coupon| &coupon.code))
+            }
+            _ => (false, ""),
+        }
+    }
+
     // Exact value of the first `energy` of the charges' energy lines, rounded.
     pub(super) fn first_energy(&self, energy: i64, charges: &[u16]) -> Result<i64, Overflow> {
         let mut worth = Exact::ZERO;
@@ -135,7 +154,7 @@ impl Assembly<'_, '_> {
             for line in self.lines.iter().filter(|line| line.source.charge() == Some(*charge)) {
                 let (Some(price), Counted::Energy) = (line.price, line.counted) else { continue };
                 let quantity = line.quantity;
-                let part = quantity.min(rest);
+                let part = quantity.min(rest.max(0));
                 worth = worth.add(Exact::product(price, part, Counted::Energy)?)?;
                 rest -= part;
                 if rest <= 0 {
@@ -158,7 +177,8 @@ impl Assembly<'_, '_> {
             return Ok(());
         }
         let exact = Exact::from_minor(amount, self.digits).map_err(self.overflow(rule))?;
-        let (from, to) = (self.run.plugged_in, self.run.now.t);
+        let window = self.run.window;
+        let (from, to) = (self.run.plugged_in.max(window.from), self.run.now.t.min(window.until));
         self.lines.push(Line::adjustment(source, tax, rule, (from, to), exact));
         self.rows.push(Row { source, tax, amount, parts: Vec::new() });
         Ok(())

@@ -174,6 +174,7 @@ impl Paper<'_> {
             amount,
             vat_rate: self.taxes.rate(tax),
             rule: self.pricing.p.place(rule),
+            since: None,
         }
     }
 
@@ -187,6 +188,7 @@ impl Paper<'_> {
         let charge = |row: Row| ChargeDoc {
             charge: row.charge,
             label: row.label,
+            since: None,
             session: row.session,
             driver: row.driver,
             date: row.date,
@@ -219,6 +221,7 @@ impl Paper<'_> {
                 file: tariff.file.clone(),
                 version: self.pricing.p.version().to_owned(),
             },
+            tariff_changes: Vec::new(),
             inputs: Inputs {
                 session: String::new(),
                 month: Some(self.input.hash.clone()),

@@ -76,6 +76,14 @@ impl Running<'_> {
                 }
                 self.close_watching(pricing, |measure| measure == Measure::Occupancy)
             }
+            Change::List => {
+                self.close_all(pricing)?;
+                self.silent = !self.window.has(self.now.t);
+                if self.now.t == self.window.from {
+                    self.taken_before = self.now.import;
+                }
+                Ok(())
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! The end of a session: open slices are closed, a reservation is charged, days are counted.
 
 use super::way::Stretch;
-use super::{Clock, Cursor, DayAmounts, LONGEST_SESSION_DAYS, Open, Running};
+use super::{Change, Clock, Cursor, DayAmounts, LONGEST_SESSION_DAYS, Open, Running};
 use crate::calendar_time::{INSTANTS, LocalTime};
 use crate::error::PriceError;
 use crate::evaluate::{Point, Pricing, time_index};
@@ -23,7 +23,7 @@ impl Running<'_> {
     pub(crate) fn close(&mut self, pricing: &Pricing<'_>) -> Result<(), PriceError> {
         self.close_all(pricing)?;
         self.settle_times();
-        self.reservation(pricing)
+        if self.window.later { Ok(()) } else { self.reservation(pricing) }
     }
 
     // A reservation charged by time is a stretch of its own before plug-in.
@@ -104,7 +104,9 @@ impl Running<'_> {
     }
 
     pub(crate) fn last_change(&self) -> Option<i64> {
-        self.changes.get(self.changed..)?.last().map(|(at, _)| *at).filter(|at| *at > self.now.t)
+        let told = |change: &&(i64, Change)| !matches!(change.1, Change::List);
+        let last = self.changes.get(self.changed..)?.iter().rev().find(told);
+        last.map(|(at, _)| *at).filter(|at| *at > self.now.t)
     }
 
     /// What the session added to a measure over several sessions, by local day: an instant of the day and the amount.

@@ -113,7 +113,9 @@ impl Running<'_> {
                     Meter::Clock => false,
                 },
             };
-            if cursor.states & state != 0 && !rests {
+            // What is charged once is looked for along the whole session.
+            let charges = !self.silent || cursor.once;
+            if cursor.states & state != 0 && !rests && charges {
                 result = self.follow(pricing, cursor, stretch);
                 if result.is_err() {
                     break;

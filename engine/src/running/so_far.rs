@@ -45,7 +45,7 @@ impl Running<'_> {
     /// # Errors
     /// As [`crate::price()`].
     pub fn so_far(&self, pricing: &Pricing<'_>) -> Result<SoFar, PriceError> {
-        self.slim(pricing).sums(pricing)
+        self.slim(self.looks_back(pricing)).sums(pricing)
     }
 
     /// What the session will have come to at `until` if it goes on as it is now and takes `more` energy evenly on the way.
@@ -54,7 +54,7 @@ impl Running<'_> {
     /// # Errors
     /// As [`crate::price()`]; also when `until` lies beyond the longest session.
     pub fn ahead(&self, pricing: &Pricing<'_>, until: Instant, more: Energy) -> Result<SoFar, PriceError> {
-        let mut slim = self.slim(pricing);
+        let mut slim = self.slim(self.looks_back(pricing));
         slim.go_on(pricing, until, more)?;
         slim.sums(pricing)
     }
@@ -65,7 +65,7 @@ impl Running<'_> {
     /// # Errors
     /// As [`Self::ahead`].
     pub fn first_fee(&self, pricing: &Pricing<'_>, until: Instant) -> Result<Option<Instant>, PriceError> {
-        let mut slim = self.slim(pricing);
+        let mut slim = self.slim(false);
         slim.lines.clear();
         // What is still to be settled does not matter here, and points into the lines.
         slim.deferred.clear();
@@ -101,7 +101,7 @@ impl Running<'_> {
         Energy(self.now.import)
     }
 
-    fn go_on(&mut self, pricing: &Pricing<'_>, until: Instant, more: Energy) -> Result<(), PriceError> {
+    pub(crate) fn go_on(&mut self, pricing: &Pricing<'_>, until: Instant, more: Energy) -> Result<(), PriceError> {
         if until.0 <= self.now.t {
             return Ok(());
         }
@@ -130,8 +130,13 @@ impl Running<'_> {
         })
     }
 
-    // The session as it stands, without what only a bill needs.
-    fn slim(&self, pricing: &Pricing<'_>) -> Running<'_> {
+    /// Whether sums depend on single lines.
+    pub(crate) fn looks_back(&self, pricing: &Pricing<'_>) -> bool {
+        looks_back(pricing, &self.facts)
+    }
+
+    /// The session as it stands, without what only a bill needs: with all lines where sums look back at them.
+    pub(crate) fn slim(&self, looks_back: bool) -> Running<'_> {
         let Self {
             facts,
             fixed,
@@ -156,11 +161,14 @@ impl Running<'_> {
             start,
             start_occupancy,
             fees_charged,
+            window,
+            silent,
+            taken_before,
             by_day,
             trace: _,
         } = self;
         let mut deferred = deferred.clone();
-        let lines = if looks_back(pricing, facts) {
+        let lines = if looks_back {
             lines.clone()
         } else {
             // Only what has to be priced again, each in its new place.
@@ -198,6 +206,9 @@ impl Running<'_> {
             start: *start,
             start_occupancy: *start_occupancy,
             fees_charged: *fees_charged,
+            window: *window,
+            silent: *silent,
+            taken_before: *taken_before,
             by_day: by_day.clone(),
             trace: None,
         }
@@ -306,7 +317,7 @@ mod tests {
             running.reading(&pricing, reading).unwrap();
         }
         assert!(running.lines.len() >= 95, "{} lines", running.lines.len());
-        let slim = running.slim(&pricing);
+        let slim = running.slim(running.looks_back(&pricing));
         assert_eq!((slim.lines.len(), slim.lines.capacity()), (0, 0));
         assert_eq!(slim.changes.len(), 0);
         let so_far = running.so_far(&pricing).unwrap();

@@ -19,6 +19,20 @@ impl<'f> Running<'f> {
         Ok(running)
     }
 
+    /// The same for a list that charges a part of the session only.
+    pub(crate) fn begin_in(
+        pricing: &Pricing<'_>,
+        facts: Cow<'f, Facts>,
+        begin: &Begin,
+        standing: Standing,
+        window: Window,
+    ) -> Result<Self, PriceError> {
+        let mut running = Self::blank(Held::of(facts), begin, Cow::Owned(standing), &mut Buffers::default());
+        running.window = window;
+        running.start(pricing)?;
+        Ok(running)
+    }
+
     /// A session of which only the start is known; [`Self::start`] makes it ready.
     #[inline]
     pub(crate) fn blank(
@@ -55,6 +69,9 @@ impl<'f> Running<'f> {
             start: local,
             start_occupancy: None,
             fees_charged: 0,
+            window: Window::WHOLE,
+            silent: false,
+            taken_before: 0,
             by_day: None,
             trace: None,
         }
@@ -67,16 +84,20 @@ impl<'f> Running<'f> {
         if !INSTANTS.contains(&t) {
             return Err(InputError::new("`plugged_in` lies outside the years 2000 to 2099").into());
         }
-        if let Some(valid_from) = p.tariff.valid_from.filter(|from| t < from.0) {
-            let (at, valid_from) = (local_text(zone, Instant(t)), local_text(zone, valid_from));
+        // A list that the session goes over to is asked whether it is in force when it takes over.
+        let asked = t.max(self.window.from);
+        if let Some(valid_from) = p.tariff.valid_from.filter(|from| asked < from.0) {
+            let (at, valid_from) = (local_text(zone, Instant(asked)), local_text(zone, valid_from));
             return Err(PriceError::NotInForce { at, valid_from });
         }
         // A session that began in time keeps its list to its own end.
-        if let Some(valid_until) = p.tariff.valid_until.filter(|until| t >= until.0) {
-            let (at, valid_until) = (local_text(zone, Instant(t)), local_text(zone, valid_until));
+        if let Some(valid_until) = p.tariff.valid_until.filter(|until| asked >= until.0) {
+            let (at, valid_until) = (local_text(zone, Instant(asked)), local_text(zone, valid_until));
             return Err(PriceError::Over { at, valid_until });
         }
-        for code in &self.facts.coupons {
+        // The coupons were given under the list of plug-in: one that a later list does not know gives nothing there.
+        let coupons = if self.window.later { &[][..] } else { &self.facts.coupons };
+        for code in coupons {
             let codes = || p.tariff.coupons.iter().map(|coupon| coupon.code.as_str());
             if !codes().any(|known| known == code) {
                 let nearest = crate::input::nearest(code, codes()).map(str::to_owned);
@@ -91,7 +112,23 @@ impl<'f> Running<'f> {
         self.by_day = p.counts_over_sessions.then(Vec::new);
         self.bases = self.opening_bases(pricing);
         self.open_cursors(pricing)?;
-        self.early_fees(pricing)
+        self.open_window(pricing)?;
+        if self.window.later { Ok(()) } else { self.early_fees(pricing) }
+    }
+
+    // Where a list charges a part of the session only, its slices are cut at the edges of the part.
+    fn open_window(&mut self, pricing: &Pricing<'_>) -> Result<(), PriceError> {
+        if self.window == Window::WHOLE {
+            return Ok(());
+        }
+        let Window { from, until, .. } = self.window;
+        self.silent = !self.window.has(self.plugged_in);
+        for edge in [from, until] {
+            if edge > self.plugged_in && edge < i64::MAX {
+                self.queue(pricing, Instant(edge), Change::List, "list")?;
+            }
+        }
+        Ok(())
     }
 
     // Start fees that are due whatever comes, at a plain price: the usual ones. The others wait for the bill.
@@ -142,7 +179,8 @@ impl<'f> Running<'f> {
     pub(super) fn open_cursors(&mut self, pricing: &Pricing<'_>) -> Result<(), PriceError> {
         let clock = Clock::of(self.start);
         for (index, charge) in (0_u16..).zip(&pricing.p.tariff.charges) {
-            if states_of(charge.kind) == 0 {
+            // What is charged once is charged by the list of plug-in.
+            if states_of(charge.kind) == 0 || (self.window.later && charge.kind == ChargeKind::FlatFee) {
                 continue;
             }
             let root = self.fixed.specialise(pricing.p, charge.root)?;

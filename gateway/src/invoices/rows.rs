@@ -230,8 +230,8 @@ fn share(rows: &mut [Row], rate: Decimal, net: i64) -> Result<(), InvoiceError> 
 // How much of a charge there was, where all of its lines count the same.
 fn measured(document: &Document, charge: &ChargeDoc) -> Option<Measured> {
     let is_same = |other: &&ChargeDoc| {
-        (other.charge, &other.label, &other.vat_rate, &other.session)
-            == (charge.charge, &charge.label, &charge.vat_rate, &charge.session)
+        (other.charge, &other.label, &other.since, &other.vat_rate, &other.session)
+            == (charge.charge, &charge.label, &charge.since, &charge.vat_rate, &charge.session)
     };
     if document.charges.iter().filter(is_same).nth(1).is_some() {
         return None;
@@ -239,6 +239,7 @@ fn measured(document: &Document, charge: &ChargeDoc) -> Option<Measured> {
     let mut lines = document.lines.iter().filter(|line| {
         line.charge == charge.charge
             && line.label == charge.label
+            && line.since == charge.since
             && line.vat_rate == charge.vat_rate
             && (charge.session.is_none() || line.session == charge.session)
     });

@@ -24,6 +24,7 @@ fn document(total: &str, net: &str, vat: &[(&str, &str)]) -> Document {
         from: String::new(),
         to: None,
         tariff: TariffRef { name: String::new(), file: String::new(), version: String::new() },
+        tariff_changes: Vec::new(),
         inputs: Inputs::default(),
         lines: Vec::new(),
         charges: Vec::new(),
@@ -77,6 +78,7 @@ fn a_bill_a_credit_note_and_the_propertys_share() {
     let share = ChargeDoc {
         charge: "payout to site",
         label: "Share".into(),
+        since: None,
         session: None,
         driver: None,
         date: None,
@@ -170,7 +172,7 @@ proptest! {
         let total = net + vat.iter().sum::<i64>();
         let mut document = document(&text(total), &text(net), &taxes);
         document.payouts.push(ChargeDoc {
-            charge: "payout to site", label: String::new(), session: None, driver: None, date: None, amount: text(share),
+            charge: "payout to site", label: String::new(), since: None, session: None, driver: None, date: None, amount: text(share),
             after_rebates: None, vat_rate: "0".into(), vat_reason: None, parts: Vec::new(),
         });
         let posting = bill(&row(BillKind::Bill), &document).unwrap();
