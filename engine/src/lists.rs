@@ -133,6 +133,21 @@ pub fn fits(first: &Tariff, next: &Tariff) -> Result<(), Unfit> {
     Ok(())
 }
 
+/// Whether a list can take over a session at `from`: it is in force then, and what it asks of the session at plug-in is known.
+///
+/// # Errors
+/// As [`Running::begin`].
+pub fn can_take_over(
+    pricing: &Pricing<'_>,
+    facts: &Facts,
+    plugged_in: Instant,
+    from: Instant,
+) -> Result<(), PriceError> {
+    let begin = Begin { plugged_in, explicit_states: false, explicit_power: false };
+    let window = Window { from: from.0, until: i64::MAX, later: true };
+    Running::begin_in(pricing, Cow::Borrowed(facts), &begin, Standing::default(), window).map(drop)
+}
+
 /// What a session costs by the lists that it follows.
 #[derive(Clone, Debug)]
 pub struct SessionBill {

@@ -18,6 +18,7 @@ mod decide;
 mod difference;
 mod first;
 mod issued;
+mod lists;
 mod run;
 mod session;
 mod verify;
@@ -26,12 +27,14 @@ mod work;
 pub use affected::Affected;
 pub use decide::{Decision, REFUNDED};
 pub use difference::Difference;
+pub use lists::{Later, NextList, PriceChange, changes};
 pub use issued::{Head, IssuedBy, from_json, minor, printed_number};
 pub use session::{session_text, state_word};
 pub use verify::Verdict;
 pub use work::Hashes;
 
-pub(crate) use counters::{Days, opening};
+pub(crate) use counters::{Counted, Days, opening};
+pub(crate) use lists::{Course, Followed, news, note, noted};
 pub(crate) use session::span;
 pub(crate) use work::Ready;
 
@@ -49,6 +52,17 @@ use tracing::Instrument as _;
 pub trait Tariffs: Send + Sync + 'static {
     /// The tariff with this hash, if it is known.
     fn prepared(&self, version: &str) -> Option<Arc<Prepared>>;
+
+    /// Another number whenever other lists can be in force than before.
+    fn turn(&self) -> u64 {
+        0
+    }
+
+    /// The lists that come into force where and for whom a session charges, from its plug-in on until `until`, and that say that
+    /// running sessions go over to them; in order of time.
+    fn next_lists(&self, _org: &OrgId, _session: &store::Session, _until: Instant) -> Vec<NextList> {
+        Vec::new()
+    }
 }
 
 /// Who issues bills.

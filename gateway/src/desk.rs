@@ -24,6 +24,7 @@ mod work;
 
 pub use certificates::Certified;
 pub use commands::{Done, NoCommand, Order, Wire};
+pub(crate) use terms::shown;
 pub use rules::{CostSource, Nobody, Prices, Rules, SessionSink};
 
 use crate::chargers::model::{Answer, Report};

@@ -9,7 +9,7 @@ mod lists;
 mod taken;
 mod watch;
 
-use crate::billing::{Seller as BillSeller, Sellers, Tariffs};
+use crate::billing::{NextList, Seller as BillSeller, Sellers, Tariffs};
 use crate::chargers::model::TariffDocument;
 use crate::chargers::time::TimeRules;
 use crate::desk::rules::{
@@ -26,10 +26,11 @@ use crate::sessions::Waits;
 use crate::setup::{
     self, At, Catalogue, Charger, Document, Environment, Files, Judge, Loaded, Problems, Subprotocol,
 };
-use crate::store::{Bill, Error, OrgId, Store};
+use crate::store::{Bill, Error, OrgId, Session, Store};
 use crate::teach::{ByEvse, Lesson};
 use sha2::{Digest as _, Sha256};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use takst_engine::Prepared;
 use takst_engine::session::Plug;
@@ -95,6 +96,8 @@ pub struct House {
     judge: Option<Arc<dyn Judge>>,
     state: RwLock<Arc<State>>,
     turn: tokio::sync::Mutex<()>,
+    // How often another set-up has come into force.
+    turns: AtomicU64,
     exported: exported::Kept,
 }
 
@@ -140,7 +143,8 @@ impl House {
         let tokens = tokens(&loaded);
         let state = Arc::new(State { loaded, catalogue, texts: texts(&files), tokens });
         let (state, turn) = (RwLock::new(state), tokio::sync::Mutex::default());
-        let house = Self { org, source, store, judge, state, turn, exported: exported::Kept::default() };
+        let (turns, exported) = (AtomicU64::new(0), exported::Kept::default());
+        let house = Self { org, source, store, judge, state, turn, turns, exported };
         Ok((Arc::new(house), taken))
     }
 
@@ -240,10 +244,13 @@ impl House {
     /// # Errors
     /// When the bill is not as the gateway writes bills.
     pub fn receipt(&self, bill: &Bill, page: bool) -> Result<String, ReceiptError> {
-        let (site, version) = crate::receipts::where_and_how(bill);
+        let (site, versions) = crate::receipts::where_and_how(bill);
         let site = site.and_then(|site| self.site_name(&site));
-        let tariff = version.and_then(|version| self.prepared(&version));
-        let about = About { tariff: tariff.as_deref(), site: site.as_deref() };
+        let find = |version: Option<String>| version.and_then(|version| self.prepared(&version));
+        let mut tariffs = versions.into_iter().map(find);
+        let tariff = tariffs.next().flatten();
+        let later: Vec<_> = tariffs.collect();
+        let about = About { tariff: tariff.as_deref(), later: &later, site: site.as_deref() };
         if page { html_about(bill, about) } else { text_about(bill, about) }
     }
 
@@ -573,6 +580,34 @@ impl House {
 impl Tariffs for House {
     fn prepared(&self, version: &str) -> Option<Arc<Prepared>> {
         self.state().catalogue.version(version).cloned()
+    }
+
+    fn turn(&self) -> u64 {
+        self.turns.load(Ordering::Acquire)
+    }
+
+    fn next_lists(&self, org: &OrgId, session: &Session, until: Instant) -> Vec<NextList> {
+        let own = session.tariff_version.as_deref().unwrap_or_default();
+        let state = self.state();
+        let there = Self::there(&state, &session.charger).filter(|_| *org == self.org);
+        let Some((charger, site)) = there.and_then(|charger| {
+            let seller = state.loaded.setup.site(&charger.site)?.seller.to_string();
+            Some((charger, seller))
+        }) else {
+            return Vec::new();
+        };
+        let groups: Vec<String> = serde_json::from_str(&session.groups_doc).unwrap_or_default();
+        let evse = u32::try_from(session.evse).ok();
+        let place = At { charger: &charger, evse, connector: None, groups: &groups };
+        let set_up = &state.loaded.setup;
+        let found = set_up.changes_of_session(&state.catalogue, place, own, (session.plugged_in, until));
+        let next = found.into_iter().map(|(from, found)| NextList {
+            from,
+            name: found.version.name.clone(),
+            prepared: Arc::clone(&found.version.prepared),
+            seller: site.clone(),
+        });
+        next.collect()
     }
 }
 

@@ -293,7 +293,14 @@ impl Live {
         for (org, session, slot) in all {
             // Somebody is at it: then it is up to date.
             let Ok(mut held) = slot.held.try_lock() else { continue };
+            let turn = self.inner.tariffs.turn();
             match held.as_mut() {
+                // Other lists may be in force than those that it was taken up with.
+                Some(before) if before.turn != turn => {
+                    drop(held);
+                    let again = Touched { rebuilt: true, late: true, ..Touched::default() };
+                    self.touch(&org, &session, again, now).await;
+                }
                 Some(held) if held.wants_looks(now, self.inner.options) => {
                     self.look(&org, &slot, held, now, false).await;
                 }

@@ -5,13 +5,14 @@ mod text;
 mod words;
 
 use crate::billing::{Head, IssuedBy, from_json, minor};
-use crate::cli::receipt::dates::with_dates;
+use crate::cli::receipt::dates::{date_minute, with_dates};
 use crate::store::{Bill, BillKind};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use takst_engine::Prepared;
-use takst_engine::document::Document;
+use takst_engine::document::{Document, LineDoc};
 
 /// A bill that is not as the gateway writes bills.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -26,8 +27,10 @@ pub struct ReceiptError {
 /// What a receipt can say beside the bill. All of it may be missing.
 #[derive(Clone, Copy, Default)]
 pub struct About<'a> {
-    /// The tariff that priced it: the words of its rules.
+    /// The tariff that priced it, that of plug-in: the words of its rules.
     pub tariff: Option<&'a Prepared>,
+    /// Those that took over while it ran, in the order in which the bill names them; none where one is not known any more.
+    pub later: &'a [Option<Arc<Prepared>>],
     /// What the site is called.
     pub site: Option<&'a str>,
 }
@@ -83,24 +86,59 @@ impl<'a> Receipt<'a> {
         self.document.notes.iter().map(|note| with_dates(note)).collect()
     }
 
-    // The line of the tariff at `file:line`.
-    fn rule(&self, place: &str) -> Option<&str> {
-        let (file, line) = place.rsplit_once(':')?;
+    // The text of the line of the tariff that decided.
+    fn rule(&self, decided: &Decided<'_>) -> Option<&str> {
+        let (file, line) = decided.place.rsplit_once(':')?;
         let line = line.parse::<usize>().ok()?.checked_sub(1)?;
-        let sources = &self.about.tariff?.tariff().sources;
-        let source = sources.iter().find(|source| source.file == file)?;
+        let prepared = match decided.since {
+            None => self.about.tariff?,
+            Some(since) => {
+                let nth = self.document.tariff_changes.iter().position(|change| change.from == since)?;
+                self.about.later.get(nth)?.as_deref()?
+            }
+        };
+        let source = prepared.tariff().sources.iter().find(|source| source.file == file)?;
         source.text.lines().nth(line).map(str::trim).filter(|text| !text.is_empty())
     }
 
     // The rules of all lines in the order in which they appear, each once.
-    fn rules(&self) -> Vec<&str> {
-        let mut rules: Vec<&str> = Vec::new();
-        for line in &self.document.lines {
-            if !rules.contains(&line.rule.as_str()) {
-                rules.push(&line.rule);
+    fn rules(&self) -> Vec<Decided<'_>> {
+        let mut rules: Vec<Decided<'_>> = Vec::new();
+        for decided in self.document.lines.iter().map(Decided::of) {
+            if !rules.contains(&decided) {
+                rules.push(decided);
             }
         }
         rules
+    }
+
+    // The tariffs that it was priced by: the title, and from when on it took over.
+    fn tariffs(&self) -> Vec<String> {
+        let first = std::iter::once(self.document.tariff.name.clone());
+        let later = self.document.tariff_changes.iter();
+        let later =
+            later.map(|change| format!("{} {}: {}", words::SINCE, date_minute(&change.from), change.name));
+        first.chain(later).collect()
+    }
+}
+
+// A line of a tariff that decided about a line of a bill. Two versions of a file have the same places.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Decided<'a> {
+    place: &'a str,
+    since: Option<&'a str>,
+}
+
+impl<'a> Decided<'a> {
+    fn of(line: &'a LineDoc) -> Self {
+        Self { place: &line.rule, since: line.since.as_deref() }
+    }
+
+    fn name(&self) -> String {
+        match self.since {
+            None => self.place.to_owned(),
+            Some(since) => format!("{} {} {}", self.place, words::SINCE, date_minute(since)),
+        }
     }
 }
 
@@ -110,6 +148,7 @@ impl<'a> Receipt<'a> {
 struct Session {
     site: Option<String>,
     tariff: Version,
+    tariff_changes: Vec<Version>,
 }
 
 #[derive(Deserialize, Default)]
@@ -118,11 +157,12 @@ struct Version {
     version: Option<String>,
 }
 
-/// The site of a bill and the version of its tariff, as far as it says them.
+/// The site of a bill and the versions of its tariffs, that of plug-in first, as far as it says them.
 #[must_use]
-pub fn where_and_how(bill: &Bill) -> (Option<String>, Option<String>) {
-    let session = serde_json::from_str::<Session>(&bill.document).unwrap_or_default();
-    (session.site, session.tariff.version)
+pub fn where_and_how(bill: &Bill) -> (Option<String>, Vec<Option<String>>) {
+    let Session { site, tariff, tariff_changes } = serde_json::from_str(&bill.document).unwrap_or_default();
+    let versions = std::iter::once(tariff).chain(tariff_changes);
+    (site, versions.map(|version| version.version).collect())
 }
 
 /// The receipt as plain text, 80 columns wide.
@@ -157,7 +197,8 @@ pub fn html_about(bill: &Bill, about: About<'_>) -> Result<String, ReceiptError>
     Ok(html::page(&Receipt::of(bill, about)?).into_string())
 }
 
-/// The receipt as JSON: `{"receipt": bill, "rules": {"file:line": "text"}}`. Counters over sessions, which
+/// The receipt as JSON: `{"receipt": bill, "rules": {"file:line": "text"}}`; rules of a list that took over are named with the time
+/// since when it counts. Counters over sessions, which
 /// are not the driver's alone, are left out.
 ///
 /// # Errors
@@ -167,8 +208,9 @@ pub fn json_about(bill: &Bill, about: About<'_>) -> Result<String, ReceiptError>
     let wrong = |error: serde_json::Error| ReceiptError { bill: bill.id.clone(), message: error.to_string() };
     let mut document: BTreeMap<String, Value> = serde_json::from_str(&bill.document).map_err(wrong)?;
     document.remove("standing");
-    let rules: BTreeMap<&str, &str> =
-        receipt.rules().into_iter().filter_map(|place| Some((place, receipt.rule(place)?))).collect();
+    let rules = receipt.rules().into_iter();
+    let rules: BTreeMap<String, &str> =
+        rules.filter_map(|decided| Some((decided.name(), receipt.rule(&decided)?))).collect();
     let mut whole = BTreeMap::from([("receipt", serde_json::to_value(document).map_err(wrong)?)]);
     if !rules.is_empty() {
         whole.insert("rules", serde_json::to_value(rules).map_err(wrong)?);

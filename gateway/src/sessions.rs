@@ -42,7 +42,7 @@ pub mod point;
 mod states;
 pub mod track;
 
-pub use engine::to_engine;
+pub use engine::{facts, to_engine};
 pub use flags::{Flag, Flags, Suspect};
 pub use point::{Kept, OverWhy, Said};
 pub use states::Doing;

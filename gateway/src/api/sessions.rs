@@ -3,6 +3,7 @@
 use super::access::Wish;
 use super::paging::{Limit, Listed, unknown};
 use super::{Api, Body, Caller, Named, Params, Problem, words};
+use crate::billing::changes;
 use crate::store::{Billing, PaymentFilter, Reader, Session, SessionFilter, SessionStatus};
 use axum::Json;
 use axum::extract::State;
@@ -92,6 +93,9 @@ pub struct SessionDoc {
     /// The tariff and its version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tariff: Option<TariffDoc>,
+    /// The tariffs that came into force while it ran and that ask running sessions to go over, in order of time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub price_changes: Vec<PriceChangeDoc>,
     /// What is known of the bill while a price is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -120,6 +124,20 @@ pub struct TariffDoc {
     pub name: String,
     /// SHA-256 of the compiled tariff.
     pub version: String,
+}
+
+/// A tariff that came into force while a session ran.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PriceChangeDoc {
+    /// RFC 3339: from then on its prices count.
+    pub from: String,
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of the compiled tariff.
+    pub version: String,
+    /// Why the session keeps its prices all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
 }
 
 /// The newest sessions first.
@@ -205,7 +223,14 @@ pub(super) async fn document(
         SessionStatus::Running => api.house.cost(org, &row.id),
         _ => None,
     };
+    let price_changes = changes(&row).into_iter().map(|change| PriceChangeDoc {
+        from: change.from().map_or_else(|| change.from.clone(), text),
+        name: change.name,
+        version: change.version,
+        kept: change.kept,
+    });
     Ok(SessionDoc {
+        price_changes: price_changes.collect(),
         plugged_in: text(row.plugged_in),
         started: row.started_at.map(text),
         stopped: row.stopped_at.map(text),

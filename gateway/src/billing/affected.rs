@@ -193,7 +193,7 @@ impl Billing {
         let bills = reader.session_bills(org, &stored.id).await?;
         let Some(first) = bills.first().cloned() else { return Ok(None) };
         let given = Given::read(bills)?;
-        let (version, id) = (given.version(&stored), stored.id.clone());
+        let (followed, id) = (given.followed(&stored), stored.id.clone());
         let (head, _) = from_json(&first.document).map_err(store::Error::Corrupt)?;
         let mut affected = Affected {
             session: id,
@@ -204,7 +204,7 @@ impl Billing {
             refunded: given.is_refunded(),
             trouble: None,
         };
-        let subject = Subject::read(&mut reader, org, &self.inner.setup, stored, version.as_deref()).await;
+        let subject = Subject::read(&mut reader, org, &self.inner.setup, stored, followed).await;
         let worked = match subject {
             Ok(subject) if !concerns(&subject, changed) => return Ok(None),
             Ok(subject) => priced(&mut reader, org, &first.id, &subject).await,
@@ -275,12 +275,12 @@ pub(super) async fn priced(
 fn concerns(subject: &Subject, changed: &Changed) -> bool {
     let (from, until) = span(&subject.session);
     let asked = cost::asked_at((from, until));
-    if subject.ready.cost == Some(changed.feed.as_str()) {
+    if subject.cost() == Some(changed.feed.as_str()) {
         let of_site = subject.stored.site.as_ref() == Some(&changed.area);
         return of_site && changed.changed.iter().any(|span| span.0 <= asked && asked < span.1);
     }
-    subject.ready.needs.iter().any(|need| {
-        let (from, until) = need.range(subject.ready.zone(), from, until);
+    subject.needs().iter().any(|need| {
+        let (from, until) = need.range(subject.course.zone(), from, until);
         let area = need.area.as_deref();
         let same_area = changed.area.is_empty() || area.is_none_or(|area| area == changed.area);
         // A value that holds reaches from before the session into it.

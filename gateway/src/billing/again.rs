@@ -3,6 +3,7 @@
 use super::counters::{Days, Scope, closed, opening};
 use super::first::{Locked, Revision, lock, parse, pending, put, seller, unchanged};
 use super::issued::from_json;
+use super::lists::Followed;
 use super::work::{Hashes, Subject, Trouble, Worked};
 use super::{Job, Outcome};
 use crate::store::{self, Bill, BillKind, Billing, StandingChange, Tx};
@@ -51,12 +52,12 @@ impl Given {
         self.bills.iter().any(|bill| bill.kind == BillKind::Refund)
     }
 
-    /// The tariff that the last bill was made with; the session's own, when that is another one than at the first bill.
-    pub fn version(&self, stored: &store::Session) -> Option<String> {
+    /// The lists that the last bill was made with; the session's own, when that of plug-in is another one than at the first bill.
+    pub fn followed(&self, stored: &store::Session) -> Option<Followed> {
         let first = self.hashes.first().map(|hashes| &hashes.tariff);
         match &stored.tariff_version {
-            Some(own) if Some(own) != first => Some(own.clone()),
-            own => self.hashes.last().map(|hashes| hashes.tariff.clone()).or_else(|| own.clone()),
+            Some(own) if Some(own) != first => Followed::of(stored),
+            _ => self.hashes.last().map(Hashes::followed).or_else(|| Followed::of(stored)),
         }
     }
 }
@@ -97,9 +98,9 @@ pub(super) async fn by_itself(
     bills: Vec<Bill>,
 ) -> Result<Outcome, Trouble> {
     let given = Given::read(bills)?;
-    let version = given.version(&stored);
+    let followed = given.followed(&stored);
     let as_read = stored.updated_at;
-    let again = Again::work_out(tx, job, stored, &given, version.as_deref()).await?;
+    let again = Again::work_out(tx, job, stored, &given, followed).await?;
     if !again.worked.bill.is_final() {
         return pending(tx, job, &again.subject, &again.worked).await;
     }
@@ -145,12 +146,12 @@ impl Again {
         job: &Job,
         stored: store::Session,
         given: &Given,
-        version: Option<&str>,
+        followed: Option<Followed>,
     ) -> Result<Self, Trouble> {
         let Some((first, _)) = given.first() else {
             return Err(Trouble::Store(store::Error::refused("there is no bill to correct")));
         };
-        let subject = Subject::read(tx, &job.org, &job.setup, stored, version).await?;
+        let subject = Subject::read(tx, &job.org, &job.setup, stored, followed).await?;
         let locked = lock(tx, job, &subject).await?;
         let now: Vec<_> = locked.iter().map(|scope| (scope.name.clone(), scope.stands.clone())).collect();
         let opened = Opened::read(tx, &job.org, &first.id, &now).await?;
@@ -185,7 +186,7 @@ impl Again {
             corrects: given.first().map(|(first, _)| first.id.clone()),
             event: "bill.corrected",
         };
-        let zone = self.subject.ready.zone();
+        let zone = self.subject.course.zone();
         let issued = put(tx, job, &seller, zone, revision, &correction, &hashes, &moves).await?;
         unchanged(tx, job, as_read).await?;
         Ok(issued)
@@ -199,7 +200,7 @@ impl Again {
             let (now, was) = (&self.worked.document.standing, before.map(|document| &document.standing));
             let after = filled(scope.scope, now, days, stood);
             // What the last bill left of the counters of its own days; of all others nothing of it is in them.
-            let zone = self.subject.ready.zone();
+            let zone = self.subject.course.zone();
             let was_days = before.and_then(|document| days_of(zone, document)).unwrap_or(days);
             let was = match was {
                 Some(was) if *moved => filled(scope.scope, was, was_days, stood),

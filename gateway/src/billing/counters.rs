@@ -44,6 +44,12 @@ impl Counted {
         counted
     }
 
+    /// What two tariffs count together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self { driver: self.driver || other.driver, site: self.site || other.site }
+    }
+
     /// The scopes under which the counters of this session stand, in the order in which they are locked. Sellers and
     /// currencies do not count together. Where the driver or site is not known, nothing is counted.
     #[must_use]

@@ -2,6 +2,7 @@
 
 use super::again::{Again, Given};
 use super::first::{Revision, put};
+use super::lists::Followed;
 use super::work::{RefundTerms, Trouble};
 use super::{Billing, CHANGED, Job, Outcome};
 use crate::store::{self, AuditEntry, BillKind, Lane, OrgId, SessionStatus, Tx, new_id};
@@ -103,8 +104,9 @@ impl Billing {
                 return Err(store::Error::refused(REFUNDED));
             }
             let was = before(&stored);
-            let version = tariff.clone().or_else(|| given.version(&stored));
-            let again = Again::work_out(tx, job, stored, &given, version.as_deref()).await;
+            let followed = tariff.clone().map(Followed::one).or_else(|| given.followed(&stored));
+            let version = followed.as_ref().map(|followed| followed.first.clone());
+            let again = Again::work_out(tx, job, stored, &given, followed).await;
             let again = again.map_err(refused)?;
             if !again.worked.bill.is_final() {
                 return Err(store::Error::refused(

@@ -60,8 +60,8 @@ impl Billing {
             trouble: None,
             waits,
         };
-        let version = given.version(&stored);
-        let subject = Subject::read(&mut reader, org, &self.inner.setup, stored, version.as_deref()).await;
+        let followed = given.followed(&stored);
+        let subject = Subject::read(&mut reader, org, &self.inner.setup, stored, followed).await;
         let worked = match subject {
             Ok(subject) => priced(&mut reader, org, &first.id, &subject).await,
             Err(trouble) => Err(trouble),

@@ -2,6 +2,7 @@
 
 use super::counters::{Scope, closed};
 use super::issued::{Head, to_json};
+use super::lists::{news, note, noted};
 use super::work::{Hashes, Subject, Trouble, Worked};
 use super::{CHANGED, Job, Outcome, Seller, again};
 use crate::store::{self, Bill, BillKind, Billing, NewBill, Preview, StandingChange, Tx, WaitingFor};
@@ -39,12 +40,16 @@ pub(super) async fn hold(tx: &mut Tx, job: &Job, reason: &str) -> Result<Outcome
     Ok(Outcome::Held(reason.to_owned()))
 }
 
-async fn issue(tx: &mut Tx, job: &Job, stored: store::Session) -> Result<Outcome, Trouble> {
-    let as_read = stored.updated_at;
+async fn issue(tx: &mut Tx, job: &Job, mut stored: store::Session) -> Result<Outcome, Trouble> {
     let seller = seller(job, &stored)?;
-    if stored.unplugged.is_none() {
+    let Some(unplugged) = stored.unplugged else {
         return Err(Trouble::Hold("nobody knows when it ended".to_owned()));
-    }
+    };
+    // What came into force while it ran, and was not known of the session then: it may have been told of late.
+    let news = news(&*job.setup.tariffs, &job.org, &stored, unplugged).into_iter();
+    let news = news.map(|(next, kept)| noted(&next, kept, None)).collect();
+    note(tx, &job.org, &mut stored, news, job.now).await?;
+    let as_read = stored.updated_at;
     let subject = Subject::read(tx, &job.org, &job.setup, stored, None).await?;
     let scopes = lock(tx, job, &subject).await?;
     let opening = subject.opening(&scopes.iter().map(|scope| scope.stands.clone()).collect::<Vec<_>>());
@@ -61,7 +66,7 @@ async fn issue(tx: &mut Tx, job: &Job, stored: store::Session) -> Result<Outcome
         })
         .collect::<Vec<_>>();
     let revision = Revision { kind: BillKind::Bill, number: 1, corrects: None, event: "bill.issued" };
-    let zone = subject.ready.zone();
+    let zone = subject.course.zone();
     let issued = put(tx, job, &seller, zone, revision, &worked.document, &worked.hashes(), &moves).await?;
     unchanged(tx, job, as_read).await?;
     Ok(Outcome::Billed(Box::new(issued)))

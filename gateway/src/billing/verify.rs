@@ -61,7 +61,7 @@ impl Billing {
             _ => {
                 let stored = reader.session(org, session).await?.ok_or_else(|| gone("its session"))?;
                 let setup = &self.inner.setup;
-                let subject = Subject::read(reader, org, setup, stored, Some(&hashes.tariff)).await?;
+                let subject = Subject::read(reader, org, setup, stored, Some(hashes.followed())).await?;
                 if hash_text(subject.text.as_bytes()) != hashes.session {
                     return Ok(None);
                 }

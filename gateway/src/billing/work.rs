@@ -1,6 +1,7 @@
 //! What a session comes to, worked out from what is stored.
 
 use super::Setup;
+use super::lists::{Course, Followed, Later};
 use super::counters::{Counted, Days, Scope, opening};
 use super::session::{session_text, span};
 use crate::feeds::{LoadError, Loaded, Need, Publication, cost, load, needs};
@@ -12,7 +13,8 @@ use takst_engine::document::{Document, inputs};
 use takst_engine::session::Session;
 use takst_engine::tariff::Zone;
 use takst_engine::units::Instant;
-use takst_engine::{Bill, Prepared, Pricing, Standing, price};
+use takst_engine::lists::{SessionBill, price_lists};
+use takst_engine::{Prepared, Standing};
 
 /// A tariff with what billing wants to know of it.
 pub(crate) struct Ready {
@@ -51,8 +53,11 @@ impl From<store::Error> for Trouble {
 /// What a bill was made from: kept with it, so that it can be worked out again.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Hashes {
-    /// Version of the tariff.
+    /// Version of the tariff; that of plug-in.
     pub tariff: String,
+    /// The versions that took over while the session ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tariff_changes: Vec<Later>,
     /// Of the session document.
     pub session: String,
     /// Of the prices.
@@ -73,6 +78,13 @@ pub struct Hashes {
     pub reason: Option<String>,
 }
 
+impl Hashes {
+    /// The lists that it was made with.
+    pub(crate) fn followed(&self) -> Followed {
+        Followed { first: self.tariff.clone(), later: self.tariff_changes.clone() }
+    }
+}
+
 /// What a refund was asked to give back.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RefundTerms {
@@ -87,25 +99,28 @@ pub(super) struct Subject {
     pub stored: store::Session,
     pub session: Session,
     pub text: String,
-    pub ready: Arc<Ready>,
+    pub course: Course,
     pub days: Days,
+    followed: Followed,
     /// Whose counters it reads, and their names.
     pub scopes: Vec<(Scope, String)>,
 }
 
 /// What it comes to.
 pub(super) struct Worked {
-    pub bill: Bill,
+    pub bill: SessionBill,
     pub document: Document,
     pub publications: Vec<Publication>,
     /// The plant's cost price is asked for, and nobody knows it yet.
     pub lacks_cost: bool,
+    followed: Followed,
 }
 
 impl Worked {
     pub fn hashes(&self) -> Hashes {
         Hashes {
-            tariff: self.document.tariff.version.clone(),
+            tariff: self.followed.first.clone(),
+            tariff_changes: self.followed.later.clone(),
             session: self.document.inputs.session.clone(),
             prices: self.document.inputs.prices.clone(),
             standing: self.document.inputs.standing.clone(),
@@ -116,20 +131,21 @@ impl Worked {
 }
 
 impl Subject {
-    /// Reads a session and its parts. `version`: another tariff than its own.
+    /// Reads a session and its parts. `followed`: other lists than its own.
     pub async fn read(
         reader: &mut Reader,
         org: &OrgId,
         setup: &Setup,
         stored: store::Session,
-        version: Option<&str>,
+        followed: Option<Followed>,
     ) -> Result<Self, Trouble> {
-        let version = version.or(stored.tariff_version.as_deref()).ok_or_else(|| {
+        let followed = followed.or_else(|| Followed::of(&stored)).ok_or_else(|| {
             Trouble::Hold(
                 "no tariff was in force where and when it began; assign one, or name one".to_owned(),
             )
         })?;
-        let ready = setup.ready(version).ok_or_else(|| {
+        let course = Course::of(&followed, |version| setup.ready(version));
+        let course = course.map_err(|version| {
             Trouble::Hold(format!("its tariff ({version}) is not known any more; name another one"))
         })?;
         let parts = reader.session_parts(org, &stored.id).await?;
@@ -139,11 +155,12 @@ impl Subject {
             return Err(Trouble::Hold("its times lie outside the years 2000 to 2099".to_owned()));
         }
         let text = session_text(&session);
-        let days = Days::of(ready.zone(), (from, until));
-        let currency = ready.prepared.tariff().currency.code.as_str();
+        let days = Days::of(course.zone(), (from, until));
+        let currency = course.first().prepared.tariff().currency.code.as_str();
         let seller = stored.seller.as_deref().unwrap_or_default();
-        let scopes = ready.counted.scopes(seller, currency, stored.driver.as_deref(), stored.site.as_deref());
-        Ok(Self { stored, session, text, ready, days, scopes })
+        let counted = course.each().fold(Counted::default(), |all, ready| all.and(ready.counted));
+        let scopes = counted.scopes(seller, currency, stored.driver.as_deref(), stored.site.as_deref());
+        Ok(Self { stored, session, text, course, days, followed, scopes })
     }
 
     /// The counters it opens with, of what stands in its scopes.
@@ -161,31 +178,47 @@ impl Subject {
         opening: &Standing,
         only: Option<&[Publication]>,
     ) -> Result<Worked, Trouble> {
-        let ready = &self.ready;
+        let course = &self.course;
         let trouble = |error| match error {
             LoadError::Store(error) => Trouble::Store(error),
             LoadError::Prices(error) => Trouble::Hold(error.to_string()),
         };
-        let loaded = load(reader, org, &ready.needs, ready.zone(), span(&self.session), only).await;
+        let loaded = load(reader, org, &self.needs(), course.zone(), span(&self.session), only).await;
         let mut loaded = loaded.map_err(trouble)?;
-        let per_kwh = match (ready.cost, self.stored.site.as_deref()) {
+        let per_kwh = match (self.cost(), self.stored.site.as_deref()) {
             (Some(feed), Some(site)) => {
-                let of = (feed, site, ready.prepared.tariff().currency.code.as_str());
+                let of = (feed, site, course.first().prepared.tariff().currency.code.as_str());
                 let at = cost::asked_at(span(&self.session));
                 cost::load(reader, org, of, at, only, &mut loaded).await.map_err(trouble)?
             }
             _ => None,
         };
         let Loaded { book, publications } = loaded;
-        let failed = |error: takst_engine::PriceError| Trouble::Hold(error.to_string());
-        let mut pricing = Pricing::new(&ready.prepared, &book).map_err(failed)?;
-        if let Some(per_kwh) = per_kwh {
-            pricing = pricing.with_cost_price(per_kwh);
+        let priced = course.with(&book, per_kwh, |lists| {
+            let bill = price_lists(lists, &self.session, opening)?;
+            let inputs = inputs(lists.first(), self.text.as_bytes(), opening);
+            let document = bill.document(lists, &self.session, inputs);
+            Ok((bill, document))
+        });
+        let (bill, document) = priced.map_err(|error| Trouble::Hold(error.to_string()))?;
+        let lacks_cost = self.cost().is_some() && per_kwh.is_none();
+        Ok(Worked { bill, document, publications, lacks_cost, followed: self.followed.clone() })
+    }
+
+    /// The feeds that its lists ask for, each once.
+    pub fn needs(&self) -> Vec<Need> {
+        let mut all: Vec<Need> = Vec::new();
+        for need in self.course.each().flat_map(|ready| &ready.needs) {
+            if !all.contains(need) {
+                all.push(need.clone());
+            }
         }
-        let bill = price(&pricing, &self.session, opening).map_err(failed)?;
-        let inputs = inputs(&pricing, self.text.as_bytes(), opening);
-        let document = bill.document(&pricing, &self.session, inputs);
-        Ok(Worked { bill, document, publications, lacks_cost: ready.cost.is_some() && per_kwh.is_none() })
+        all
+    }
+
+    /// The feed of its cost price, if a price of its lists asks for one.
+    pub fn cost(&self) -> Option<&'static str> {
+        self.course.each().find_map(|ready| ready.cost)
     }
 
     /// Which prices are missing for the slices without one.
@@ -196,14 +229,14 @@ impl Subject {
         worked: &Worked,
     ) -> Result<Vec<WaitingFor>, store::Error> {
         let mut waiting: Vec<WaitingFor> = Vec::new();
-        for need in &self.ready.needs {
+        for need in &self.needs() {
             let areas = match &need.area {
                 Some(area) => vec![area.clone(), String::new()],
                 None => vec![String::new()],
             };
-            for slice in &worked.bill.pending {
+            for slice in worked.bill.pending() {
                 let (from, until) = if need.month {
-                    need.range(self.ready.zone(), slice.from, slice.to)
+                    need.range(self.course.zone(), slice.from, slice.to)
                 } else {
                     (slice.from, Instant(slice.to.0.max(slice.from.0 + 1)))
                 };
@@ -221,7 +254,7 @@ impl Subject {
                 }
             }
         }
-        if let Some(feed) = self.ready.cost.filter(|_| worked.lacks_cost) {
+        if let Some(feed) = self.cost().filter(|_| worked.lacks_cost) {
             // It comes with the costs of the month and the values of the plant's meters.
             let area = self.stored.site.clone().unwrap_or_default();
             let (_, until) = span(&self.session);

@@ -141,6 +141,7 @@ impl Sheet {
             None if document.vat.len() > 1 => format!("{} (VAT {} %)", charge.label, charge.vat_rate),
             None => charge.label.clone(),
         };
+        let label = with_since(label, charge);
         let mut text = self.sum(&label, &charge.amount, true);
         let lines: Vec<&LineDoc> = document.lines.iter().filter(|line| belongs(line, charge)).collect();
         let costly: Vec<&LineDoc> = lines.iter().copied().filter(|line| !costs_nothing(line)).collect();
@@ -361,6 +362,14 @@ fn month_title(document: &Document) -> String {
         (Some(driver), Some(payer)) => format!("{word} for {payer} (driver {driver})"),
         (Some(who), None) | (None, Some(who)) => format!("{word} for {who}"),
         (None, None) => format!("{word} for the site"),
+    }
+}
+
+/// The label of a charge, with the time since when its prices count where another list has taken over.
+pub fn with_since(label: String, charge: &ChargeDoc) -> String {
+    match &charge.since {
+        Some(since) => format!("{label}, since {}", date_minute(since)),
+        None => label,
     }
 }
 

@@ -12,7 +12,7 @@ use takst_engine::session::{self as engine, Facts, Plug};
 use takst_engine::table::{Asked, Known, Slice, TermSlice, day_table};
 use takst_engine::tariff::{ChargeKind, Contract, Tariff};
 use takst_engine::units::{Energy, Instant};
-use takst_engine::{PriceBook, Pricing};
+use takst_engine::{Prepared, PriceBook, Pricing};
 
 /// What is fixed when a session begins.
 #[derive(Clone, Debug)]
@@ -77,7 +77,10 @@ impl Clerk {
         let since = spot.plugged.map_or(spot.at, |plugged| plugged.min(spot.at));
         let tariff = self.people.rules.tariff_at(spot.org, &asker, since);
         let book = self.people.prices.book(spot.org);
-        let shown = tariff.as_ref().map(|tariff| shown(tariff, &book, &asked(&asker, &who, place), since));
+        let shown = tariff.as_ref().map(|tariff| {
+            let asked = asked(&asker, &who, place);
+            shown((&tariff.name, &tariff.prepared), &book, &asked, since).to_string()
+        });
         let ceiling = tariff.as_ref().filter(|_| who.contract == Contract::AdHoc).and_then(|tariff| {
             let currency = &tariff.prepared.tariff().currency.code;
             house.ad_hoc_ceiling.iter().find(|(code, _)| code == currency).map(|(_, most)| *most)
@@ -169,14 +172,19 @@ fn asked(asker: &Asker<'_>, who: &Who, place: Option<&EvseRules>) -> Asked {
     Asked { facts, power: place.and_then(|place| place.max_power) }
 }
 
-// The price table of the day as JSON, or why there was none: what the driver could know before he began.
-fn shown(tariff: &TariffChoice, book: &PriceBook, asked: &Asked, at: Instant) -> String {
-    let prepared = &tariff.prepared;
+/// The price table of the day as JSON, or why there was none: what the driver could know before he began, or when another list took
+/// over. `name`: that of the list in the set-up.
+pub(crate) fn shown(
+    (name, prepared): (&str, &Prepared),
+    book: &PriceBook,
+    asked: &Asked,
+    at: Instant,
+) -> Value {
     let compiled = prepared.tariff();
     let zone = &compiled.zone;
     let mut shown = json!({
         "at": local_text(zone, at),
-        "tariff": tariff.name,
+        "tariff": name,
         "version": prepared.version(),
         "currency": compiled.currency.code,
     });
@@ -225,7 +233,7 @@ fn shown(tariff: &TariffChoice, book: &PriceBook, asked: &Asked, at: Instant) ->
         }
         Err(error) => merge(&mut shown, json!({ "unknown": error.to_string() })),
     }
-    shown.to_string()
+    shown
 }
 
 fn known(mut object: Value, price: Known) -> Value {

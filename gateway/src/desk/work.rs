@@ -2,6 +2,7 @@
 
 use super::terms::Terms;
 use super::watch::Open;
+use crate::billing::PriceChange;
 use crate::chargers::model::{Reading, Report, TransactionPhase};
 use crate::sessions::{
     Act, Begin, Flag, Kept, Next, OutOfOrder, Rows, Said, Suspect, Touched, Tracked, build,
@@ -30,6 +31,9 @@ pub(super) struct Document {
     pub track: Tracked,
     #[serde(default)]
     pub rebuilds: u32,
+    /// The lists that came into force while it ran; live pricing and billing write them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub price_changes: Vec<PriceChange>,
 }
 
 /// Where and when a unit works.
@@ -113,7 +117,8 @@ pub(super) async fn begin(
     (received, kept): (Instant, &Kept),
     terms: &Terms,
 ) -> Result<Changed, Error> {
-    let mut document = Document { facts: Value::Null, begin, track: Tracked::default(), rebuilds: 0 };
+    let (facts, track, price_changes) = (Value::Null, Tracked::default(), Vec::new());
+    let mut document = Document { facts, begin, track, rebuilds: 0, price_changes };
     set_terms(&mut session, &mut document, terms);
     let Ok(rows) = document.track.take(&document.begin, received, kept) else {
         return Err(Error::refused("a session cannot begin with this report"));
@@ -163,6 +168,8 @@ fn set_terms(session: &mut Session, document: &mut Document, terms: &Terms) {
     let old = std::mem::take(&mut document.begin);
     document.begin = Begin { plugged: old.plugged, occupied: old.occupied, ..begin.clone() };
     document.facts = facts.clone();
+    // They came after another list than that of the new terms, maybe.
+    document.price_changes.clear();
     session.site = site.clone();
     session.driver = who.driver.clone();
     session.token.clone_from(&who.uid);

@@ -275,6 +275,9 @@ impl House {
         if let Ok(mut place) = self.state.write() {
             *place = state;
         }
+        if taken.is_some() {
+            self.turns.fetch_add(1, std::sync::atomic::Ordering::Release);
+        }
         Ok(taken)
     }
 }

@@ -2,9 +2,11 @@
 
 use super::follow::Held;
 use super::{Live, Now};
+use crate::billing::NextList;
 use crate::chargers::model::{
     ChargingPrice, Command, CostState, FinalCost, IdlePrice, NextPrices, RunningCost, RunningDetails,
 };
+use crate::desk::shown;
 use crate::ocpp::Dialect;
 use crate::store::OrgId;
 use rust_decimal::Decimal;
@@ -74,7 +76,10 @@ impl Held {
         let idle = !matches!(shown.state, State::Charging | State::Feeding);
         let here = self.prices(&table, at)?;
         let next = table.slices.iter().map(|slice| slice.from).find(|from| *from > at);
-        let next = next.and_then(|at| {
+        // Another list may come before the prices of this one change.
+        let later = self.course.later().iter().map(|(from, _)| *from).find(|from| *from > at);
+        let next = next.into_iter().chain(later).min().and_then(|at| {
+            let table = self.table(at)?;
             let (charging, idle) = self.prices(&table, at)?;
             ((&charging, &idle) != (&here.0, &here.1)).then_some(NextPrices { at, charging, idle })
         });
@@ -94,15 +99,29 @@ impl Held {
         if !INSTANTS.contains(&at.0) {
             return None;
         }
-        let day = LocalTime::at(self.ready.zone(), at.0).day;
-        if let Some((_, table)) = self.look.table.as_ref().filter(|(known, _)| *known == day) {
+        let ready = Arc::clone(self.course.at(at));
+        let day = LocalTime::at(ready.zone(), at.0).day;
+        let version = ready.prepared.version();
+        let known = self.look.tables.iter().find(|(known, of, _)| *known == day && of == version);
+        if let Some((.., table)) = known {
             return Some(Arc::clone(table));
         }
-        let pricing = Pricing::new(&self.ready.prepared, &self.book).ok()?;
+        let pricing = Pricing::new(&ready.prepared, &self.book).ok()?;
         let asked = Asked { facts: self.facts.clone(), power: self.power_now().filter(|power| *power > 0) };
         let table = Arc::new(day_table(&pricing, &asked, day).ok()?);
-        self.look.table = Some((day, Arc::clone(&table)));
+        // Of this day, and of the one on which another list begins.
+        if self.look.tables.len() >= 2 {
+            self.look.tables.remove(0);
+        }
+        self.look.tables.push((day, version.to_owned(), Arc::clone(&table)));
         Some(table)
+    }
+
+    /// The price table of the day on which a list takes over, as one is kept of plug-in.
+    pub(super) fn shown_from(&self, next: &NextList) -> serde_json::Value {
+        let rated = self.facts.connector.as_ref().and_then(|connector| connector.max_power);
+        let asked = Asked { facts: self.facts.clone(), power: rated };
+        shown((&next.name, &next.prepared), &self.book, &asked, next.from)
     }
 
     fn prices(&self, table: &DayTable, at: Instant) -> Option<(ChargingPrice, Option<IdlePrice>)> {
@@ -129,14 +148,14 @@ impl Held {
             }
         }
         if let Some(idle) = &mut idle {
-            idle.grace_min = self.grace();
+            idle.grace_min = self.grace(at);
         }
         Some((charging, idle))
     }
 
     // The free minutes of the idle fee, where the list says a number.
-    fn grace(&self) -> Option<i64> {
-        let charges = self.ready.prepared.tariff().charges.iter();
+    fn grace(&self, at: Instant) -> Option<i64> {
+        let charges = self.course.at(at).prepared.tariff().charges.iter();
         let mut fees =
             charges.filter(|charge| matches!(charge.kind, ChargeKind::IdleFee | ChargeKind::ParkingTime));
         fees.find_map(|charge| match charge.after.as_ref().map(|after| (after.measure, &after.amount)) {

@@ -1,27 +1,32 @@
 //! The running price of one session, fed with the rows the desk writes.
 
 use super::{Live, Now};
-use crate::billing::{Days, Ready, opening, span};
+use crate::billing::{Counted, Course, Days, Followed, NextList, Ready, news, opening, span};
 use crate::chargers::model::Reference;
 use crate::ocpp::Dialect;
 use crate::sessions::{Doing, Touched, to_engine};
 use crate::store::{self, OrgId, PowerChange, Reading, Session, SessionParts, StateChange};
-use std::borrow::Cow;
 use std::sync::{Arc, PoisonError};
 use takst_engine::calendar_time::INSTANTS;
 use takst_engine::session as engine;
 use takst_engine::table::DayTable;
 use takst_engine::tariff::{ChargeKind, Measure};
-use takst_engine::units::{Day, Energy, HOUR_MS, Instant};
-use takst_engine::{Begin, PriceBook, PriceError, Pricing, Running, SoFar, Standing};
+use takst_engine::lists::{Lists, RunningLists};
+use takst_engine::running::LONGEST_SESSION_DAYS;
+use takst_engine::units::{DAY_MS, Day, Energy, HOUR_MS, Instant};
+use takst_engine::{Begin, PriceBook, PriceError, SoFar, Standing};
 
 /// A session that is followed.
 pub(super) struct Held {
     pub session: Session,
     pub facts: engine::Facts,
-    pub ready: Arc<Ready>,
+    pub course: Arc<Course>,
+    /// The turn of the set-up that its lists are of.
+    pub turn: u64,
+    /// What comes into force for it and is not noted yet; and why it keeps its list, where it does.
+    pub upcoming: Vec<(NextList, Option<String>)>,
     pub book: Arc<PriceBook>,
-    pub running: Running<'static>,
+    pub running: RunningLists,
     explicit_states: bool,
     explicit_power: bool,
     uses_power: bool,
@@ -50,7 +55,15 @@ pub(super) struct Looked {
     /// A report has come since the display was last told something.
     pub heard: bool,
     pub stopped: Option<Instant>,
-    pub table: Option<(Day, Arc<DayTable>)>,
+    /// By the day and the version of the list.
+    pub tables: Vec<(Day, String, Arc<DayTable>)>,
+}
+
+// The lists of a session, also those that it will go over to.
+struct Lined {
+    course: Course,
+    upcoming: Vec<(NextList, Option<String>)>,
+    turn: u64,
 }
 
 /// What the rows did not fit: the session has to be read anew.
@@ -75,14 +88,16 @@ impl Live {
             return self.finish(org, session, held).await;
         }
         let went = match held.as_mut() {
-            Some(held) if !touched.rebuilt => held.take(&touched).is_ok(),
+            Some(held) if !touched.rebuilt && held.turn == self.inner.tariffs.turn() => {
+                held.take(&touched).is_ok()
+            }
             _ => false,
         };
         if !went {
             let looked = held.take().map(|held| held.look);
             *held = self.read(org, session).await?;
             if let (Some(held), Some(looked)) = (held.as_mut(), looked) {
-                held.look = Looked { fee_from: None, table: None, ..looked };
+                held.look = Looked { fee_from: None, tables: Vec::new(), ..looked };
             }
         }
         Ok(held.as_ref().and_then(|held| held.so_far().ok()))
@@ -101,6 +116,21 @@ impl Live {
         Some(ready)
     }
 
+    // The lists that a session follows, also those that it will go over to as far as they are known, and those that are not noted yet.
+    fn course(&self, org: &OrgId, stored: &Session) -> Option<Lined> {
+        // Before the lists are asked for: a set-up that comes meanwhile is looked at again.
+        let turn = self.inner.tariffs.turn();
+        let followed = Followed::of(stored)?;
+        let Ok(course) = Course::of(&followed, |version| self.ready(version)) else { return None };
+        let until = stored.plugged_in.0.saturating_add(LONGEST_SESSION_DAYS * DAY_MS);
+        let upcoming = news(&*self.inner.tariffs, org, stored, Instant(until));
+        let mut later = course.later().to_vec();
+        for (next, _) in upcoming.iter().filter(|(_, kept)| kept.is_none()) {
+            later.push((next.from, self.ready(next.prepared.version())?));
+        }
+        Some(Lined { course: Course::new(Arc::clone(course.first()), later), upcoming, turn })
+    }
+
     // A running session from the storage. None when it is over or cannot be priced.
     async fn read(&self, org: &OrgId, session: &str) -> Result<Option<Held>, store::Error> {
         let mut reader = self.inner.store.read().await?;
@@ -109,10 +139,8 @@ impl Live {
             return Ok(None);
         }
         let parts = reader.session_parts(org, session).await?;
-        let Some(ready) = stored.tariff_version.as_deref().and_then(|version| self.ready(version)) else {
-            return Ok(None);
-        };
-        let standing = standing(&mut reader, org, &ready, &stored, &parts).await?;
+        let Some(lined) = self.course(org, &stored) else { return Ok(None) };
+        let standing = standing(&mut reader, org, &lined.course, &stored, &parts).await?;
         let protocol = reader.charger(org, &stored.charger).await?.and_then(|charger| charger.protocol);
         let dialect = self
             .inner
@@ -121,7 +149,7 @@ impl Live {
             .or_else(|| protocol.as_deref().and_then(Dialect::of_subprotocol));
         drop(reader);
         let book = self.inner.books.of(org);
-        match Held::new(stored, &parts, ready, book, standing, dialect) {
+        match Held::new(stored, &parts, lined, book, standing, dialect) {
             Ok(held) => Ok(Some(held)),
             Err(why) => {
                 tracing::info!(session, why, "a running session has no price");
@@ -141,14 +169,12 @@ impl Live {
         let Some(stored) = reader.session(org, session).await? else { return Ok(None) };
         let parts = reader.session_parts(org, session).await?;
         let Some(unplugged) = stored.unplugged else { return Ok(None) };
-        let Some(ready) = stored.tariff_version.as_deref().and_then(|version| self.ready(version)) else {
-            return Ok(None);
-        };
-        let standing = standing(&mut reader, org, &ready, &stored, &parts).await?;
+        let Some(lined) = self.course(org, &stored) else { return Ok(None) };
+        let standing = standing(&mut reader, org, &lined.course, &stored, &parts).await?;
         drop(reader);
         let dialect = self.inner.chargers.dialect(org, &stored.charger);
         let book = self.inner.books.of(org);
-        let Ok(mut last) = Held::new(stored, &parts, ready, book, standing, dialect) else { return Ok(None) };
+        let Ok(mut last) = Held::new(stored, &parts, lined, book, standing, dialect) else { return Ok(None) };
         let sums = last.end(unplugged).ok();
         if let Some(before) = held.take() {
             last.look = before.look;
@@ -161,13 +187,14 @@ impl Live {
 async fn standing(
     reader: &mut store::Reader,
     org: &OrgId,
-    ready: &Ready,
+    course: &Course,
     stored: &Session,
     parts: &SessionParts,
 ) -> Result<Standing, store::Error> {
-    let currency = ready.prepared.tariff().currency.code.as_str();
+    let currency = course.first().prepared.tariff().currency.code.as_str();
     let seller = stored.seller.as_deref().unwrap_or_default();
-    let scopes = ready.counted.scopes(seller, currency, stored.driver.as_deref(), stored.site.as_deref());
+    let counted = course.each().fold(Counted::default(), |all, ready| all.and(ready.counted));
+    let scopes = counted.scopes(seller, currency, stored.driver.as_deref(), stored.site.as_deref());
     if scopes.is_empty() {
         return Ok(Standing::default());
     }
@@ -183,45 +210,45 @@ async fn standing(
     if !INSTANTS.contains(&from.0) || !INSTANTS.contains(&until.0) {
         return Ok(Standing::default());
     }
-    Ok(opening(&all, Days::of(ready.zone(), (from, until))))
+    Ok(opening(&all, Days::of(course.zone(), (from, until))))
 }
 
 impl Held {
     fn new(
         stored: Session,
         parts: &SessionParts,
-        ready: Arc<Ready>,
+        Lined { course, upcoming, turn }: Lined,
         book: Arc<PriceBook>,
         standing: Standing,
         dialect: Option<Dialect>,
     ) -> Result<Self, String> {
         let session = to_engine(&stored, parts)?;
-        let text = |error: PriceError| error.to_string();
         let begin = Begin {
             plugged_in: session.plugged_in,
             explicit_states: !session.states.is_empty(),
             explicit_power: !session.power.is_empty(),
         };
-        let running = {
-            let pricing = Pricing::new(&ready.prepared, &book).map_err(text)?;
-            let facts = Cow::Owned(session.facts.clone());
-            let mut running: Running<'static> =
-                Running::begin(&pricing, facts, &begin, standing).map_err(text)?;
+        let running = course.with(&book, None, |lists| {
+            let mut running = RunningLists::begin(lists, &session.facts, &begin, &standing)?;
             for state in &session.states {
-                running.state(&pricing, *state).map_err(text)?;
+                running.state(lists, *state)?;
             }
             for power in &session.power {
-                running.power(&pricing, *power).map_err(text)?;
+                running.power(lists, *power)?;
             }
             for occupancy in &session.occupancy {
-                running.occupancy(&pricing, *occupancy).map_err(text)?;
+                running.occupancy(lists, *occupancy)?;
             }
             // What is known after the last reading waits for the next one: the register rises on a straight line up to it.
-            running.readings(&pricing, &session.readings).map_err(text)?;
-            running
+            running.readings(lists, &session.readings)?;
+            Ok(running)
+        });
+        let running = running.map_err(|error| error.to_string())?;
+        let measures = |ready: &Arc<Ready>| {
+            let mut measures = ready.prepared.tariff().measures.iter();
+            measures.any(|measure| matches!(measure, Measure::Power | Measure::Current))
         };
-        let measures = &ready.prepared.tariff().measures;
-        let uses_power = measures.iter().any(|measure| matches!(measure, Measure::Power | Measure::Current));
+        let uses_power = course.each().any(measures);
         let heard = parts.readings.last().map(|reading| (reading.at, reading.received_at));
         let stated = parts.states.last().map(|state| (state.from_at, state.received_at));
         let begun = (stored.plugged_in, stored.created_at);
@@ -240,7 +267,9 @@ impl Held {
             drawn,
             heard: heard.max(stated).unwrap_or(begun),
             session: stored,
-            ready,
+            course: Arc::new(course),
+            upcoming,
+            turn,
             book,
             running,
             dialect,
@@ -250,11 +279,14 @@ impl Held {
 
     // Goes on with the rows that were written.
     fn take(&mut self, touched: &Touched) -> Result<(), Anew> {
+        // The lists with their prices are borrowed while the rest changes.
+        let (course, book) = (Arc::clone(&self.course), Arc::clone(&self.book));
+        course.with(&book, None, |lists| Ok(self.take_by(lists, touched)))?
+    }
+
+    fn take_by(&mut self, lists: &Lists<'_>, touched: &Touched) -> Result<(), Anew> {
         let plugged_in = self.session.plugged_in;
         let inside = |at: Instant| at.max(plugged_in);
-        let ready = Arc::clone(&self.ready);
-        let book = Arc::clone(&self.book);
-        let pricing = Pricing::new(&ready.prepared, &book)?;
         for row in &touched.states {
             if !is_next(self.state.as_ref(), row, |row| row.seq)? {
                 continue;
@@ -263,7 +295,7 @@ impl Held {
             if !self.explicit_states {
                 return Err(Anew);
             }
-            self.running.state(&pricing, engine::StateFrom { from: inside(row.from_at), state })?;
+            self.running.state(lists, engine::StateFrom { from: inside(row.from_at), state })?;
             self.state = Some(row.clone());
             self.heard = self.heard.max((row.from_at, row.received_at));
         }
@@ -275,7 +307,7 @@ impl Held {
             self.power = Some(row.clone());
             if self.explicit_power {
                 let from = inside(row.from_at);
-                self.running.power(&pricing, engine::PowerFrom { from, power: row.power, current: None })?;
+                self.running.power(lists, engine::PowerFrom { from, power: row.power, current: None })?;
             } else if first && self.uses_power {
                 // Whether the session tells its power from now on is judged from all of it.
                 return Err(Anew);
@@ -288,7 +320,7 @@ impl Held {
             let segment = u32::try_from(row.segment).map_err(|_| Anew)?;
             let (import, export) = (row.imported, row.exported.unwrap_or_default());
             let reading = engine::Reading { at: inside(row.at), import, export, segment };
-            self.running.reading(&pricing, reading)?;
+            self.running.readings(lists, &[reading])?;
             self.drawn = self.reading.as_ref().map_or(self.drawn, |last| drawn(last, row).or(self.drawn));
             self.reading = Some(row.clone());
             self.heard = self.heard.max((row.at, row.received_at));
@@ -296,17 +328,38 @@ impl Held {
         Ok(())
     }
 
+    // The running price with the lists and their prices.
+    fn priced<T>(
+        &self,
+        what: impl FnOnce(&RunningLists, &Lists<'_>) -> Result<T, PriceError>,
+    ) -> Result<T, PriceError> {
+        self.course.with(&self.book, None, |lists| what(&self.running, lists))
+    }
+
     fn end(&mut self, unplugged: Instant) -> Result<SoFar, PriceError> {
-        let pricing = Pricing::new(&self.ready.prepared, &self.book)?;
-        if unplugged > self.running.now() {
-            self.running.until(&pricing, unplugged)?;
-        }
-        self.running.so_far(&pricing)
+        let (course, book) = (Arc::clone(&self.course), Arc::clone(&self.book));
+        course.with(&book, None, |lists| {
+            if unplugged > self.running.now() {
+                self.running.until(lists, unplugged)?;
+            }
+            self.running.so_far(lists)
+        })
     }
 
     pub fn so_far(&self) -> Result<SoFar, PriceError> {
-        let pricing = Pricing::new(&self.ready.prepared, &self.book)?;
-        self.running.so_far(&pricing)
+        self.priced(RunningLists::so_far)
+    }
+
+    /// The lists that have come into force for it by now and are not noted yet, taken out.
+    pub fn take_due(&mut self, now: Instant) -> Vec<(NextList, Option<String>)> {
+        let at = self.station_time(now);
+        let due = self.upcoming.iter().take_while(|(next, _)| next.from <= at).count();
+        self.upcoming.drain(..due).collect()
+    }
+
+    /// Whether a list has come into force for it that is not noted yet.
+    pub fn goes_over(&self, now: Instant) -> bool {
+        self.upcoming.first().is_some_and(|(next, _)| next.from <= self.station_time(now))
     }
 
     /// What the car does, as far as it is known; a state that came after the last reading counts already.
@@ -322,7 +375,6 @@ impl Held {
 
     /// What it comes to at a later instant, if it goes on as now.
     pub fn ahead(&self, at: Instant) -> Result<SoFar, PriceError> {
-        let pricing = Pricing::new(&self.ready.prepared, &self.book)?;
         let passed = at.0.saturating_sub(self.running.now().0).max(0);
         let more = match self.doing() {
             engine::State::Charging => self.power_now().map_or(0, |power| {
@@ -331,32 +383,28 @@ impl Held {
             }),
             _ => 0,
         };
-        self.running.ahead(&pricing, at, Energy(more))
+        self.priced(|running, lists| running.ahead(lists, at, Energy(more)))
     }
 
     /// What it comes to at a later instant while nothing is heard: time passes as the state has it, energy stays as it was read.
     pub fn meanwhile(&self, at: Instant) -> Result<SoFar, PriceError> {
-        let pricing = Pricing::new(&self.ready.prepared, &self.book)?;
         // Where the states follow from the registers, a register that stands still would be a car that does not charge.
         let charges = matches!(self.doing(), engine::State::Charging | engine::State::Feeding);
         let more = Energy(i64::from(charges && !self.explicit_states));
-        let sums = self.running.ahead(&pricing, at, more)?;
+        let sums = self.priced(|running, lists| running.ahead(lists, at, more))?;
         Ok(SoFar { energy: self.running.energy(), ..sums })
     }
 
     /// Whether time that passes while the car charges costs something.
     pub fn charges_by_time(&self) -> bool {
-        let charges = &self.ready.prepared.tariff().charges;
-        charges
-            .iter()
-            .any(|charge| matches!(charge.kind, ChargeKind::ChargingTime | ChargeKind::ConnectedTime))
+        let mut charges = self.course.each().flat_map(|ready| &ready.prepared.tariff().charges);
+        charges.any(|charge| matches!(charge.kind, ChargeKind::ChargingTime | ChargeKind::ConnectedTime))
     }
 
     /// When standing begins to cost something, at the soonest in the next two days.
     pub fn first_fee(&self) -> Option<Instant> {
-        let pricing = Pricing::new(&self.ready.prepared, &self.book).ok()?;
         let until = Instant(self.running.now().0.saturating_add(48 * HOUR_MS));
-        self.running.first_fee(&pricing, until).ok().flatten()
+        self.priced(|running, lists| running.first_fee(lists, until)).ok().flatten()
     }
 
     /// The time at the charger, by its own clock.
@@ -391,7 +439,7 @@ impl Held {
     }
 
     pub fn snapshot(&self, sums: &SoFar, ended: bool) -> Now {
-        let currency = &self.ready.prepared.tariff().currency;
+        let currency = &self.course.first().prepared.tariff().currency;
         Now {
             session: self.session.id.clone(),
             charger: self.session.charger.clone(),

@@ -2,7 +2,7 @@
 
 use super::follow::Held;
 use super::{Live, Now, Options, Slot};
-use crate::billing::state_word;
+use crate::billing::{PriceChange, note, noted, state_word};
 use crate::chargers::model::Command;
 use crate::store::{Appended, Fact, Lane, NewEvent, OrgId, new_id};
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ impl Held {
         self.session.ceiling_minor.is_some()
             || !matches!(self.doing(), State::Charging | State::Feeding)
             || self.charges_by_time()
+            || self.goes_over(now)
             || self.look.heard
             || self.look.progress.is_none_or(|(at, ..)| now.0 - at.0 >= options.progress_ms)
     }
@@ -82,7 +83,7 @@ impl Held {
         let ceiling = self.session.ceiling_minor?;
         let ahead = Instant(self.station_time(now).0.saturating_add(options.stop_ahead_ms));
         let sums = self.ahead(ahead).ok()?;
-        let digits = self.ready.prepared.tariff().currency.digits;
+        let digits = self.course.first().prepared.tariff().currency.digits;
         if !sums.pending.is_empty() {
             return Some("a price is not known, so its ceiling could not be kept".to_owned());
         }
@@ -112,6 +113,9 @@ impl Live {
     /// Says what there is to say. `late`: it is no news for a display.
     pub(super) async fn look(&self, org: &OrgId, slot: &Slot, held: &mut Held, now: Instant, late: bool) {
         let options = self.inner.options;
+        if held.goes_over(now) {
+            self.go_over(org, held, now).await;
+        }
         held.note_state();
         // The cost is that of this moment: what is paid by time follows the clock, what is paid by energy the last reading.
         let meanwhile = match held.doing() {
@@ -153,6 +157,36 @@ impl Live {
                 live.log(&org, &shown, notices, events, now).await;
                 drop(permit);
             });
+        }
+    }
+
+    // Notes the lists that have come into force for a session with it, and tells of them; the price goes over by itself.
+    async fn go_over(&self, org: &OrgId, held: &mut Held, now: Instant) {
+        let due = held.take_due(now);
+        let found: Vec<PriceChange> = due
+            .iter()
+            .map(|(next, kept)| {
+                let shown = kept.is_none().then(|| held.shown_from(next));
+                noted(next, kept.clone(), shown)
+            })
+            .collect();
+        let (job, id) = ((org.clone(), held.session.id.clone()), held.session.id.clone());
+        let unit = async move |tx: &mut crate::store::Tx| {
+            let Some(mut session) = tx.session(&job.0, &id).await? else { return Ok(false) };
+            // A bill is made meanwhile: it has noted them.
+            if session.billing != crate::store::Billing::Open {
+                return Ok(false);
+            }
+            note(tx, &job.0, &mut session, found.clone(), now).await
+        };
+        let lane = Lane::charger(org, &held.session.charger);
+        match self.inner.store.write(lane, unit).await {
+            // Standing may cost something else from here on, and the display shows other prices.
+            Ok(_) => (held.look.fee_from, held.look.displayed) = (None, None),
+            Err(error) => {
+                tracing::warn!(%error, session = held.session.id, "a change of prices could not be noted");
+                held.upcoming.splice(0..0, due);
+            }
         }
     }
 

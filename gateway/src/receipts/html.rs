@@ -1,10 +1,10 @@
 //! The receipt as a page: one column, fit for paper and for a telephone.
 
-use super::{Receipt, words};
+use super::{Decided, Receipt, words};
 use crate::cli::layout::{places, scale};
 use crate::cli::receipt::dates::{Dates, date_minute, hours, long_date, long_month, session_times, span};
 use crate::cli::receipt::fold::{Folded, fold};
-use crate::cli::receipt::{belongs, costs, exact_places, without_nothing};
+use crate::cli::receipt::{belongs, costs, exact_places, with_since, without_nothing};
 use crate::store::BillKind;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use takst_engine::document::{ChargeDoc, LineDoc};
@@ -38,6 +38,7 @@ pub(super) fn page(receipt: &Receipt<'_>) -> Markup {
                     footer {
                         p {
                             (words::MADE_FROM) " " (words::TARIFF) " " code { (short(&document.tariff.version)) }
+                            @for change in &document.tariff_changes { ", " code { (short(&change.version)) } }
                             ", " (words::SESSION) " " code { (short(&document.inputs.session)) }
                             ", " (words::PRICES) " " code { (short(&document.inputs.prices)) }
                             " · " code { (document.id) }
@@ -96,7 +97,7 @@ fn about(receipt: &Receipt<'_>) -> Markup {
                 @if let Some(charger) = &document.charger { (fact(words::CHARGER, charger)) }
                 @if let Some(driver) = &document.driver { (fact(words::DRIVER, driver)) }
                 (fact(words::SESSION, &document.session))
-                (fact(words::TARIFF, &document.tariff.name))
+                @for tariff in receipt.tariffs() { (fact(words::TARIFF, &tariff)) }
             }
             div.sum {
                 span { (if receipt.kind == BillKind::Bill { words::TOTAL } else { receipt.title() }) }
@@ -151,9 +152,10 @@ fn one(receipt: &Receipt<'_>, charge: &ChargeDoc, dates: &Dates) -> Markup {
         None if document.vat.len() > 1 => format!("{} ({} {} %)", charge.label, words::VAT, charge.vat_rate),
         None => charge.label.clone(),
     };
+    let label = with_since(label, charge);
     let numbers = receipt.rules();
     let rule =
-        |line: &LineDoc| numbers.iter().position(|rule| *rule == line.rule).map_or(0, |place| place + 1);
+        |line: &LineDoc| numbers.iter().position(|rule| *rule == Decided::of(line)).map_or(0, |place| place + 1);
     let mut heading = dates.first().to_owned();
     html! {
         tbody {
@@ -227,10 +229,10 @@ fn rules(receipt: &Receipt<'_>) -> Markup {
                 h2 { (words::RULES) }
                 p.small { (words::RULES_NOTE) }
                 ol {
-                    @for (number, place) in (1..).zip(rules) {
+                    @for (number, decided) in (1..).zip(rules) {
                         li id={ "rule-" (number) } {
-                            span.place { (place) }
-                            @if let Some(text) = receipt.rule(place) { code { (text) } }
+                            span.place { (decided.name()) }
+                            @if let Some(text) = receipt.rule(&decided) { code { (text) } }
                         }
                     }
                 }

@@ -40,7 +40,9 @@ pub(super) fn page(receipt: &Receipt<'_>) -> String {
     lines.extend(both(&session_times(document), &energy));
     let basis = receipt.basis().map(|basis| format!(", {basis}")).unwrap_or_default();
     let amounts = format!("{} {}{basis}", words::AMOUNTS_IN, document.currency);
-    lines.extend(both(&document.tariff.name, &amounts));
+    let mut tariffs = receipt.tariffs().into_iter();
+    lines.extend(both(&tariffs.next().unwrap_or_default(), &amounts));
+    lines.extend(tariffs.flat_map(|tariff| wrap(&tariff, WIDTH)));
     lines.push(rule(WIDTH));
     let head = lines.iter().map(|line| format!("{}\n", line.trim_end())).collect::<String>();
     // What the property gets is not the driver's business.

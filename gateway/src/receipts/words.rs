@@ -15,6 +15,7 @@ pub const FED_IN: &str = "Fed in";
 pub const TIME: &str = "Time";
 pub const DURATION: &str = "Connected";
 pub const TARIFF: &str = "Tariff";
+pub const SINCE: &str = "since";
 pub const QUANTITY: &str = "Quantity";
 pub const PRICE: &str = "Price";
 pub const AMOUNT: &str = "Amount";

@@ -21,6 +21,7 @@ mod bills;
 mod cases16;
 mod cases2;
 mod certificates;
+mod changes;
 mod door;
 mod feeds;
 mod live;

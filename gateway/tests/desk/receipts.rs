@@ -25,7 +25,7 @@ async fn receipts_say_what_the_bill_says(place: Place) {
     add(&store, &example("sessions/koticharge-210.json"), &version, "s210", true).await;
     bills.bill_due(&org(), now).await.unwrap();
     let bill = bills_of(&store, "s210").await.remove(0);
-    let about = About { tariff: Some(&prepared), site: Some("Otakaari 5") };
+    let about = About { tariff: Some(&prepared), site: Some("Otakaari 5"), ..About::default() };
 
     let text = receipts::text_about(&bill, about).unwrap();
     let wanted = "\
@@ -125,7 +125,7 @@ async fn quantities_lead_to_the_amounts_beside_them(place: Place) {
     add(&store, session, &version, "short", true).await;
     bills.bill_due(&org(), time("2023-09-25T12:00:00Z")).await.unwrap();
     let bill = bills_of(&store, "short").await.remove(0);
-    let about = About { tariff: Some(&prepared), site: None };
+    let about = About { tariff: Some(&prepared), ..About::default() };
     let (text, page) =
         (receipts::text_about(&bill, about).unwrap(), receipts::html_about(&bill, about).unwrap());
     // 0.0264 times 3.20 would be 0.0845.

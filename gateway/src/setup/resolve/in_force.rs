@@ -104,6 +104,22 @@ impl Setup {
         plugged_in: Instant,
         until: Instant,
     ) -> Vec<(Instant, InForce<'a>)> {
+        let Some(first) = self.tariff_at(catalogue, place, plugged_in) else { return Vec::new() };
+        let own = first.version.version.as_str();
+        let changes = self.changes_of_session(catalogue, place, own, (plugged_in, until));
+        std::iter::once((plugged_in, first)).chain(changes).collect()
+    }
+
+    /// The tariffs that come into force after plug-in until `until` and that running sessions go over to, with the time of the
+    /// change. `own`: the version of plug-in, for where the set-up of today has none for that time.
+    #[must_use]
+    pub fn changes_of_session<'a>(
+        &'a self,
+        catalogue: &'a Catalogue,
+        place: At<'_>,
+        own: &str,
+        (plugged_in, until): (Instant, Instant),
+    ) -> Vec<(Instant, InForce<'a>)> {
         let zone = self.zone(place.charger);
         let mut times = BTreeSet::new();
         for (_, assignment) in self.assignments(place) {
@@ -113,18 +129,20 @@ impl Setup {
             // Where a list ends, the one that it stood before counts again.
             times.extend(versions.iter().filter_map(|version| version.prepared.tariff().valid_until));
         }
-        let Some(first) = self.tariff_at(catalogue, place, plugged_in) else { return Vec::new() };
-        let mut known = first;
-        let mut followed = vec![(plugged_in, first)];
+        let first = self.tariff_at(catalogue, place, plugged_in);
+        let mut known = first.map_or(own, |first| first.version.version.as_str()).to_owned();
+        let (mut followed, mut changes) = (own.to_owned(), Vec::new());
         for at in times.into_iter().filter(|at| *at > plugged_in && *at <= until) {
             let Some(next) = self.tariff_at(catalogue, place, at) else { continue };
-            let same = next.version.version == known.version.version;
-            known = next;
-            if !same && next.running_sessions == RunningSessions::Switch {
-                followed.push((at, next));
+            let same = next.version.version == known;
+            known.clone_from(&next.version.version);
+            let switches = next.running_sessions == RunningSessions::Switch;
+            if !same && switches && next.version.version != followed {
+                followed.clone_from(&next.version.version);
+                changes.push((at, next));
             }
         }
-        followed
+        changes
     }
 
     // All assignments that can be meant at a place.

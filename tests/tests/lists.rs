@@ -1,0 +1,186 @@
+//! Sessions that go over to another list while they run, for random tariffs and sessions: a change to a list that says the same
+//! changes nothing, what stood at the change stands, and reading by reading is the same as at once.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a panic is a failed test")]
+
+use rust_decimal::Decimal;
+use std::collections::BTreeMap;
+use takst_dsl::{SourceFile, compile};
+use takst_engine::document::{Document, Inputs};
+use takst_engine::lists::{Lists, RunningLists, fits, price_lists};
+use takst_engine::tariff::{Rebate, Span, Tariff};
+use takst_engine::units::Instant;
+use takst_engine::{Begin, Prepared, PriceBook, Pricing, Session, Standing, price};
+use takst_tests::random::{Pair, pair};
+
+const PAIRS: u64 = 3_000;
+
+struct Ready {
+    pair: Pair,
+    tariff: Tariff,
+    book: PriceBook,
+    session: Session,
+    standing: Standing,
+}
+
+fn ready(seed: u64) -> Option<Ready> {
+    let mut pair = pair(seed);
+    pair.session.hidden = None;
+    if !pair.in_force() {
+        return None;
+    }
+    let tariff = compiled(&pair)?;
+    let mut book = PriceBook::default();
+    for file in pair.files_json() {
+        book.add_json(&file).unwrap();
+    }
+    let session = Session::from_json(&pair.session.to_json()).unwrap();
+    let standing = pair.standing_json().map(|text| Standing::from_json(&text).unwrap()).unwrap_or_default();
+    Some(Ready { pair, tariff, book, session, standing })
+}
+
+fn compiled(pair: &Pair) -> Option<Tariff> {
+    let main = SourceFile { name: "random.tariff".into(), text: pair.tariff.to_text() };
+    compile(main, &mut |name| Err(format!("there is no `{name}`"))).tariff
+}
+
+// Instants of a session, also its edges and between milliseconds of readings.
+fn instants(ready: &Ready, seed: u64) -> Vec<Instant> {
+    let (from, to) = (ready.pair.session.plugged_in, ready.pair.session.end());
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut all: Vec<i64> = (0..3).map(|_| rng.i64(from..=to)).collect();
+    all.extend(ready.session.readings.get(1).map(|reading| reading.at.0));
+    all.push(from + 1);
+    all.into_iter().map(Instant).collect()
+}
+
+fn dec(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
+
+// What each charge comes to, exactly and as printed.
+fn by_charge(document: &Document) -> BTreeMap<(&str, &str), (Decimal, Decimal)> {
+    let mut sums: BTreeMap<(&str, &str), (Decimal, Decimal)> = BTreeMap::new();
+    for row in document.charges.iter().chain(&document.payouts) {
+        sums.entry((row.charge, row.label.as_str())).or_default().1 += dec(&row.amount);
+    }
+    for line in document.lines.iter().chain(&document.payout_lines) {
+        let label = line.label.split(", ").next().unwrap();
+        let key = (line.charge, label);
+        let known = sums.keys().find(|known| known.0 == key.0 && known.1 == key.1).copied();
+        if let Some(known) = known {
+            sums.entry(known).or_default().0 += dec(&line.amount);
+        }
+    }
+    sums
+}
+
+#[test]
+fn a_change_to_a_list_that_says_the_same_changes_nothing() {
+    let (mut tried, mut exact, mut shared) = (0, 0, 0);
+    for seed in 0..PAIRS {
+        let Some(ready) = ready(seed) else { continue };
+        let first = Prepared::new(ready.tariff.clone()).unwrap();
+        let next = Prepared::new(Tariff { name: "Next".into(), valid_until: None, ..ready.tariff.clone() }).unwrap();
+        let (first, next) =
+            (Pricing::new(&first, &ready.book).unwrap(), Pricing::new(&next, &ready.book).unwrap());
+        let alone = price(&first, &ready.session, &ready.standing).unwrap();
+        let alone = alone.document(&first, &ready.session, Inputs::default());
+        for at in instants(&ready, seed) {
+            let lists = Lists::new(&first).then(at, &next);
+            let bill = price_lists(&lists, &ready.session, &ready.standing).unwrap();
+            let both = bill.document(&lists, &ready.session, Inputs::default());
+            let text = || format!("seed {seed} at {}\n{}\n{both:#?}\n{alone:#?}", at.0, ready.pair.tariff.to_text());
+            tried += 1;
+            assert_eq!(both.energy_kwh, alone.energy_kwh, "{}", text());
+            let rebates = !ready.tariff.discounts.is_empty() || !ready.session.facts.coupons.is_empty();
+            if both.status != alone.status || !alone.pending.is_empty() {
+                continue;
+            }
+            // A discount of a share is rounded for each list by itself, and what it leaves can reach a cap otherwise.
+            let share = |rebate: &Rebate| !matches!(rebate, Rebate::Amount(_));
+            // What a rebate leaves of a day or month is worked out for each list by itself.
+            let by_period =
+                ready.tariff.total_limits.iter().any(|limit| matches!(limit.span, Span::Day | Span::Month));
+            if rebates && by_period {
+                continue;
+            }
+            let rebates = rebates
+                && (ready.tariff.discounts.iter().map(|one| &one.rebate))
+                    .chain(ready.tariff.coupons.iter().map(|one| &one.rebate))
+                    .any(share);
+            let charged = |document: &Document| {
+                let mut all = by_charge(document);
+                if rebates {
+                    all.retain(|(charge, _), _| !matches!(*charge, "discount" | "coupon" | "limit"));
+                }
+                let printed = |((charge, label), (_, printed)): ((&str, &str), (Decimal, Decimal))| {
+                    ((charge.to_owned(), label.to_owned()), printed.normalize())
+                };
+                all.into_iter().map(printed).filter(|(_, amount)| !amount.is_zero()).collect::<BTreeMap<_, _>>()
+            };
+            assert_eq!(charged(&both), charged(&alone), "{}", text());
+            if rebates {
+                shared += 1;
+                let apart = (dec(&both.total) - dec(&alone.total)).abs();
+                assert!(apart <= dec("0.06"), "{apart}\n{}", text());
+            } else {
+                // Which of several rates a cap cuts depends on when it is reached.
+                if alone.vat.len() <= 1 {
+                    exact += 1;
+                    assert_eq!(both.total, alone.total, "{}", text());
+                }
+                assert_eq!(both.standing, alone.standing, "{}", text());
+            }
+        }
+    }
+    assert!(tried > PAIRS && exact > tried / 3 && shared > 100, "{tried} changes, {exact} exact, {shared} shared");
+}
+
+#[test]
+fn reading_by_reading_is_the_same_as_at_once() {
+    let mut tried = 0;
+    for seed in 0..PAIRS {
+        let (Some(one), Some(other)) = (ready(seed), compiled(&pair(seed + 1_000_000))) else { continue };
+        // Another random list, made to fit.
+        let other = Tariff {
+            currency: one.tariff.currency.clone(),
+            includes_vat: one.tariff.includes_vat,
+            valid_from: None,
+            valid_until: None,
+            ..other
+        };
+        if fits(&one.tariff, &other).is_err() {
+            continue;
+        }
+        let (Ok(first), Ok(next)) = (Prepared::new(one.tariff.clone()), Prepared::new(other)) else { continue };
+        let (Ok(first), Ok(next)) = (Pricing::new(&first, &one.book), Pricing::new(&next, &one.book)) else {
+            continue;
+        };
+        for at in instants(&one, seed) {
+            let lists = Lists::new(&first).then(at, &next);
+            let Ok(whole) = price_lists(&lists, &one.session, &one.standing) else { continue };
+            let session = &one.session;
+            let begin = Begin {
+                plugged_in: session.plugged_in,
+                explicit_states: !session.states.is_empty(),
+                explicit_power: !session.power.is_empty(),
+            };
+            let mut running = RunningLists::begin(&lists, &session.facts, &begin, &one.standing).unwrap();
+            session.states.iter().for_each(|state| running.state(&lists, *state).unwrap());
+            session.power.iter().for_each(|power| running.power(&lists, *power).unwrap());
+            session.occupancy.iter().for_each(|share| running.occupancy(&lists, *share).unwrap());
+            for reading in &session.readings {
+                running.readings(&lists, &[*reading]).unwrap();
+                running.so_far(&lists).unwrap();
+            }
+            let Some(unplugged) = session.unplugged else { continue };
+            let ahead = running.ahead(&lists, unplugged, takst_engine::units::Energy(0)).unwrap();
+            running.until(&lists, unplugged).unwrap();
+            let sums = running.so_far(&lists).unwrap();
+            assert_eq!(ahead, sums, "seed {seed}");
+            assert_eq!(sums.total, whole.total(), "seed {seed} at {}", at.0);
+            tried += 1;
+        }
+    }
+    assert!(tried > 300, "{tried} sessions");
+}
