@@ -19,7 +19,7 @@ use crate::evaluate::{Pricing, who_text};
 use crate::exact::Overflow;
 use crate::running::{Bucket, Buffers, Line, Running, counter_name};
 use crate::standing::Standing;
-use crate::tariff::{Measure, Who};
+use crate::tariff::{Measure, Span, Who};
 use crate::units::Instant;
 use rust_decimal::Decimal;
 
@@ -180,6 +180,8 @@ pub(crate) struct Assembly<'a, 'f> {
     payout_pending: bool,
     // What other lists of the same session have given already; see `lists`.
     given: lists::Given,
+    // What limits on the total have changed: their span, an instant of the period, minor units.
+    total_changes: Vec<(Span, i64, i64)>,
 }
 
 impl<'a, 'f> Assembly<'a, 'f> {
@@ -205,6 +207,7 @@ impl<'a, 'f> Assembly<'a, 'f> {
             with_payment_fee,
             payout_pending: false,
             given: lists::Given::default(),
+            total_changes: Vec::new(),
         }
     }
 }

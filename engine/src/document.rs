@@ -658,7 +658,8 @@ impl SessionBill {
         let time = |at: Instant| local_text(&p.tariff.zone, at);
         let since = lists.later().iter().map(|(from, _)| Some(time(*from)));
         let mut printed = Printed::default();
-        for ((pricing, since), part) in lists.each().zip(std::iter::once(None).chain(since)).zip(&bill.parts) {
+        for ((pricing, since), part) in lists.each().zip(std::iter::once(None).chain(since)).zip(&bill.parts)
+        {
             let printer = Printer { p: pricing.p, digits, since };
             let left = |index, tax| part.left_of(index, tax);
             printed.lines.extend(part.lines.iter().map(|line| printer.line(line)));

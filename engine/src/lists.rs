@@ -77,9 +77,10 @@ impl<'a> Lists<'a> {
     fn windows(&self) -> impl Iterator<Item = (&'a Pricing<'a>, Window)> + '_ {
         let starts = std::iter::once(i64::MIN).chain(self.later.iter().map(|(from, _)| from.0));
         let ends = self.later.iter().map(|(from, _)| from.0).chain([i64::MAX]);
-        self.each().zip(starts.zip(ends)).enumerate().map(|(nth, (pricing, (from, until)))| {
-            (pricing, Window { from, until, later: nth > 0 })
-        })
+        self.each()
+            .zip(starts.zip(ends))
+            .enumerate()
+            .map(|(nth, (pricing, (from, until)))| (pricing, Window { from, until, later: nth > 0 }))
     }
 }
 

@@ -36,13 +36,15 @@ fn per(list: &mut List, kind: ChargeKind, label: &str, per: Per, price: &str) {
 }
 
 fn limit(list: &mut List, charge: usize, floor: bool, span: Span, who: Who, amount: &str) {
-    let limit = Limit { floor, amount: dec(amount), span, who, after_energy: None, after_time: None, rule: 0 };
+    let limit =
+        Limit { floor, amount: dec(amount), span, who, after_energy: None, after_time: None, rule: 0 };
     list.0.charges[charge].limits.push(limit);
 }
 
 fn total_limit(list: &mut List, floor: bool, amount: &str) {
     let (span, who) = (Span::Session, Who::Session);
-    let limit = Limit { floor, amount: dec(amount), span, who, after_energy: None, after_time: None, rule: 0 };
+    let limit =
+        Limit { floor, amount: dec(amount), span, who, after_energy: None, after_time: None, rule: 0 };
     list.0.total_limits.push(limit);
 }
 
@@ -197,8 +199,10 @@ fn a_cap_counts_what_was_charged_before() {
 #[test]
 fn a_floor_is_that_of_plug_in_and_holds_once() {
     let floor = |list: &mut List, amount: &str| limit(list, 0, true, Span::Session, Who::Session, amount);
-    let document =
-        changed(&with(energy("0.30"), |list| floor(list, "9.00")), &with(energy("0.50"), |list| floor(list, "50")));
+    let document = changed(
+        &with(energy("0.30"), |list| floor(list, "9.00")),
+        &with(energy("0.50"), |list| floor(list, "50")),
+    );
     assert_eq!((document.total.as_str(), rows(&document)[1].as_str()), ("9.00", "Energy 5.00 since 12:00"));
     let document = changed(
         &with(energy("0.30"), |list| total_limit(list, true, "9.00")),
@@ -314,7 +318,10 @@ fn lists_that_one_bill_cannot_say_do_not_fit() {
     elsewhere.zone.name = "Europe/Helsinki".into();
     elsewhere.zone.first_offset_s += 3_600;
     let unfit = fits(&first, &elsewhere).unwrap_err();
-    assert_eq!(unfit.to_string(), "its time zone is Europe/Helsinki, and that of the list of plug-in Europe/Oslo");
+    assert_eq!(
+        unfit.to_string(),
+        "its time zone is Europe/Helsinki, and that of the list of plug-in Europe/Oslo"
+    );
     let vat = fits(&first, &List::new("EUR", false).0).unwrap_err().to_string();
     assert_eq!(vat, "its prices are excluding VAT, and those of the list of plug-in including");
 }
@@ -395,11 +402,7 @@ fn the_time_before_the_change_costs_what_the_first_list_says() {
 
 fn cut_at(at: &str, micro_kwh: i64, minute: i64) -> String {
     let kwh = Energy(micro_kwh).kwh();
-    let idle = if minute > 120 {
-        r#",{"from":"2025-03-10T12:00:00Z","state":"idle"}"#
-    } else {
-        ""
-    };
+    let idle = if minute > 120 { r#",{"from":"2025-03-10T12:00:00Z","state":"idle"}"# } else { "" };
     format!(
         r#"{{"id":"s","driver":"d","plugged_in":"2025-03-10T10:00:00Z","unplugged":"{at}",
         "readings":[{{"at":"2025-03-10T10:00:00Z","import_kwh":"100"}},{{"at":"{}","import_kwh":"{kwh}"}}],

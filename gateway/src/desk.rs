@@ -24,8 +24,8 @@ mod work;
 
 pub use certificates::Certified;
 pub use commands::{Done, NoCommand, Order, Wire};
-pub(crate) use terms::shown;
 pub use rules::{CostSource, Nobody, Prices, Rules, SessionSink};
+pub(crate) use terms::{charges_after_stop, shown};
 
 use crate::chargers::model::{Answer, Report};
 use crate::link::{Admission, Desk, Knock, Link, Received, Reply};

@@ -90,17 +90,22 @@ impl Assembly<'_, '_> {
             Some(name) => Exact::from_num(Num::from_decimal(self.run.standing.get(name))),
             None => Ok(Exact::ZERO),
         };
-        let before = opening(counters.as_ref().map(|(name, _)| name))?.add(elsewhere)?;
+        let before = opening(counters.as_ref().map(|(name, _)| name))?;
         let lifted = opening(counters.as_ref().and_then(|(_, lift)| lift.as_ref()))?;
         let mut change = Exact::ZERO;
         if (self.limit_applies(limit) || !lifted.is_zero()) && !only_counts(self.run, limit) {
-            change = self.adjustment(limit, sum, before, lifted)?;
+            // A floor is about the whole session; a cap takes nothing back that another list has charged.
+            change = if limit.floor {
+                self.adjustment(limit, sum.add(elsewhere)?, before, lifted)?
+            } else {
+                self.adjustment(limit, sum, before.add(elsewhere)?, lifted)?
+            };
         }
         if let Some(digits) = digits {
             change = Exact::from_minor(change.to_minor(digits)?, digits)?;
         }
         if let Some((name, lift)) = counters {
-            let closing = [(Some(name), before.add(sum)?), (lift, lifted)];
+            let closing = [(Some(name), before.add(elsewhere)?.add(sum)?), (lift, lifted)];
             for (name, value) in closing {
                 if let Some(name) = name {
                     let places = value.add(change)?.rounded(12)?;
@@ -230,14 +235,28 @@ impl Assembly<'_, '_> {
         Ok(())
     }
 
+    // Whether any charge of the total has come up.
+    fn has_charged(&self) -> bool {
+        self.lines.iter().any(|line| line.source.charge().is_some() && !self.is_payout(line))
+    }
+
     fn printed_total(&self) -> Result<i64, Overflow> {
         self.rows.iter().try_fold(0_i64, |sum, row| sum.checked_add(row.amount)).ok_or(Overflow)
     }
 
     // What all comes to in each period, for the limits of other lists.
     pub(super) fn totals_by_period(&self, span: Span) -> Result<Vec<Elsewhere>, Overflow> {
+        if !self.has_charged() {
+            return Ok(Vec::new());
+        }
+        // What a limit of such a period, or of a shorter one, has changed belongs to its period; all else is shared.
+        let known = |change: &&(Span, i64, i64)| span_order(change.0) <= span_order(span);
+        let changes: Vec<(Span, i64, i64)> = self.total_changes.iter().filter(known).copied().collect();
+        let changed = changes.iter().try_fold(0_i64, |sum, change| sum.checked_add(change.2));
+        let shared = self.printed_total()?.checked_sub(changed.ok_or(Overflow)?).ok_or(Overflow)?;
+        let changes = changes.into_iter().map(|(_, from, change)| (from, change));
         let mut periods = Vec::new();
-        for (from, share) in self.total_by_period(span, self.printed_total()?)? {
+        for (from, share) in self.total_by_period(span, shared)?.into_iter().chain(changes) {
             let (period, sum) = (self.period_of(span, from), Exact::from_minor(share, self.digits)?);
             add_elsewhere(&mut periods, Elsewhere { period, from, to: from, sum })?;
         }
@@ -254,6 +273,10 @@ impl Assembly<'_, '_> {
         let total = self.printed_total().map_err(&overflow)?;
         let mut periods = self.total_by_period(limit.span, total).map_err(&overflow)?;
         if limit.floor {
+            // Where only other lists have charged, plug-in is no period of its own.
+            if !elsewhere.is_empty() && !self.has_charged() {
+                periods.clear();
+            }
             let own: Vec<i32> = periods.iter().map(|(from, _)| self.period_of(limit.span, *from)).collect();
             let missing = elsewhere.iter().filter(|other| !own.contains(&other.period));
             periods.extend(missing.map(|other| (other.from, 0)));
@@ -267,6 +290,9 @@ impl Assembly<'_, '_> {
                 .and_then(|part| part.to_minor(self.digits))
                 .map_err(&overflow)?;
             change = change.checked_add(part).ok_or(Overflow).map_err(&overflow)?;
+            if part != 0 {
+                self.total_changes.push((limit.span, first, part));
+            }
         }
         if change == 0 {
             return Ok(());

@@ -155,18 +155,21 @@ impl Joint<'_, '_> {
                 if parked && charge.steps_without_parking {
                     continue;
                 }
+                // A step of the charge counts what was free too; each list says so for itself.
                 let all = charge.step.is_some();
                 let Some((quantity, last)) = work.measured(index, all) else { continue };
-                let of = |other: usize| {
-                    let there = self.alike.there(list, index, other)?;
-                    let measured = self.works.get(other)?.measured(there, all)?;
+                let of = |other: usize, all: Option<bool>| {
+                    let (there, work) = (self.alike.there(list, index, other)?, self.works.get(other)?);
+                    let charge = work.pricing.p.tariff.charges.get(usize::from(there))?;
+                    let measured = work.measured(there, all.unwrap_or(charge.step.is_some()))?;
                     let energy = |line: &Line| line.counted == Counted::Energy;
                     Some(measured).filter(|(_, line)| energy(line) == energy(&last))
                 };
-                if (list + 1..self.works.len()).any(|other| of(other).is_some()) {
+                if (list + 1..self.works.len()).any(|other| of(other, None).is_some()) {
                     continue;
                 }
-                let before: i64 = (0..list).filter_map(of).map(|(quantity, _)| quantity).sum();
+                let before = (0..list).filter_map(|other| of(other, Some(all)));
+                let before: i64 = before.map(|(quantity, _)| quantity).sum();
                 due.push((index, quantity + before, last));
             }
             for (index, quantity, last) in due {
@@ -195,7 +198,9 @@ impl Joint<'_, '_> {
                 for (index, charge) in (0_u16..).zip(&pricing.p.tariff.charges) {
                     for (place, limit) in (0_u16..).zip(&charge.limits) {
                         let its_turn = floors == (limit.floor && list == 0);
-                        if limit.span != span || !its_turn || (limit.floor && list > 0 && limit.who == Who::Session)
+                        if limit.span != span
+                            || !its_turn
+                            || (limit.floor && list > 0 && limit.who == Who::Session)
                         {
                             continue;
                         }
@@ -373,7 +378,6 @@ impl Joint<'_, '_> {
     }
 
     // Once per rate on the printed rows of all lists together.
-    #[expect(clippy::type_complexity, reason = "classes, taxes, net and total, taken apart at once")]
     fn taxes(&self) -> Result<(Vec<TaxClass>, Vec<TaxRow>, i64, i64), Overflow> {
         let mut classes: Vec<TaxClass> = Vec::new();
         let mut factors: Vec<Num> = Vec::new();

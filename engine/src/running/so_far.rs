@@ -101,7 +101,12 @@ impl Running<'_> {
         Energy(self.now.import)
     }
 
-    pub(crate) fn go_on(&mut self, pricing: &Pricing<'_>, until: Instant, more: Energy) -> Result<(), PriceError> {
+    pub(crate) fn go_on(
+        &mut self,
+        pricing: &Pricing<'_>,
+        until: Instant,
+        more: Energy,
+    ) -> Result<(), PriceError> {
         if until.0 <= self.now.t {
             return Ok(());
         }

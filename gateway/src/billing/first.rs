@@ -48,7 +48,7 @@ async fn issue(tx: &mut Tx, job: &Job, mut stored: store::Session) -> Result<Out
     // What came into force while it ran, and was not known of the session then: it may have been told of late.
     let news = news(&*job.setup.tariffs, &job.org, &stored, unplugged).into_iter();
     let news = news.map(|(next, kept)| noted(&next, kept, None)).collect();
-    note(tx, &job.org, &mut stored, news, job.now).await?;
+    note(tx, &job.org, &mut stored, (news, false), job.now).await?;
     let as_read = stored.updated_at;
     let subject = Subject::read(tx, &job.org, &job.setup, stored, None).await?;
     let scopes = lock(tx, job, &subject).await?;

@@ -133,18 +133,19 @@ pub(crate) fn news(
         .collect()
 }
 
-/// Notes lists that have come into force in the document of a session, and tells of them. `session` is as it was read in this unit;
-/// whether anything was new.
+/// Notes lists that have come into force in the document of a session, and tells of them. `session` is as it was read in this unit.
+/// `stays`: one of them charges for what comes after the stop, so the session lasts to unplugging. Whether anything was new.
 pub(crate) async fn note(
     tx: &mut Tx,
     org: &OrgId,
     session: &mut store::Session,
-    found: Vec<PriceChange>,
+    (found, stays): (Vec<PriceChange>, bool),
     now: Instant,
 ) -> Result<bool, store::Error> {
     let mut known = changes(session);
     let noted = known.iter().filter_map(PriceChange::from).max();
-    let is_new = |change: &PriceChange| change.from().is_some_and(|from| noted.is_none_or(|noted| from > noted));
+    let is_new =
+        |change: &PriceChange| change.from().is_some_and(|from| noted.is_none_or(|noted| from > noted));
     let found: Vec<PriceChange> = found.into_iter().filter(is_new).collect();
     if found.is_empty() {
         return Ok(false);
@@ -171,6 +172,9 @@ pub(crate) async fn note(
     let mut document: serde_json::Map<String, Value> =
         serde_json::from_str(&session.document).map_err(corrupt)?;
     document.insert("price_changes".to_owned(), serde_json::to_value(&known).map_err(corrupt)?);
+    if let Some(begin) = document.get_mut("begin").and_then(Value::as_object_mut).filter(|_| stays) {
+        begin.insert("after_stop".to_owned(), true.into());
+    }
     session.document = Value::Object(document).to_string();
     session.updated_at = now;
     tx.update_session(org, session).await?;

@@ -1,8 +1,8 @@
 //! What a session comes to, worked out from what is stored.
 
 use super::Setup;
-use super::lists::{Course, Followed, Later};
 use super::counters::{Counted, Days, Scope, opening};
+use super::lists::{Course, Followed, Later};
 use super::session::{session_text, span};
 use crate::feeds::{LoadError, Loaded, Need, Publication, cost, load, needs};
 use crate::store::{self, OrgId, Reader, WaitingFor};
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use takst_engine::calendar_time::INSTANTS;
 use takst_engine::document::{Document, inputs};
+use takst_engine::lists::{SessionBill, price_lists};
 use takst_engine::session::Session;
 use takst_engine::tariff::Zone;
 use takst_engine::units::Instant;
-use takst_engine::lists::{SessionBill, price_lists};
 use takst_engine::{Prepared, Standing};
 
 /// A tariff with what billing wants to know of it.

@@ -379,10 +379,7 @@ pub fn belongs(line: &LineDoc, charge: &ChargeDoc) -> bool {
         Some(rest) => rest.is_empty() || rest.starts_with(", "),
         None => false,
     };
-    line.charge == charge.charge
-        && labelled
-        && line.vat_rate == charge.vat_rate
-        && line.since == charge.since
+    line.charge == charge.charge && labelled && line.vat_rate == charge.vat_rate && line.since == charge.since
 }
 
 /// The lines without those of no quantity, no amount and no time worth telling, unless there are no others.

@@ -117,7 +117,7 @@ impl Clerk {
 }
 
 /// Whether anything can be charged once the transaction has stopped and the car is still there.
-fn charges_after_stop(tariff: &Tariff) -> bool {
+pub(crate) fn charges_after_stop(tariff: &Tariff) -> bool {
     let after = [ChargeKind::IdleFee, ChargeKind::ParkingTime, ChargeKind::ConnectedTime];
     tariff.charges.iter().any(|charge| after.contains(&charge.kind))
 }

@@ -8,11 +8,11 @@ use crate::sessions::{Doing, Touched, to_engine};
 use crate::store::{self, OrgId, PowerChange, Reading, Session, SessionParts, StateChange};
 use std::sync::{Arc, PoisonError};
 use takst_engine::calendar_time::INSTANTS;
+use takst_engine::lists::{Lists, RunningLists};
+use takst_engine::running::LONGEST_SESSION_DAYS;
 use takst_engine::session as engine;
 use takst_engine::table::DayTable;
 use takst_engine::tariff::{ChargeKind, Measure};
-use takst_engine::lists::{Lists, RunningLists};
-use takst_engine::running::LONGEST_SESSION_DAYS;
 use takst_engine::units::{DAY_MS, Day, Energy, HOUR_MS, Instant};
 use takst_engine::{Begin, PriceBook, PriceError, SoFar, Standing};
 

@@ -2,8 +2,9 @@
 
 use super::follow::Held;
 use super::{Live, Now, Options, Slot};
-use crate::billing::{PriceChange, note, noted, state_word};
+use crate::billing::{NextList, PriceChange, note, noted, state_word};
 use crate::chargers::model::Command;
+use crate::desk::charges_after_stop;
 use crate::store::{Appended, Fact, Lane, NewEvent, OrgId, new_id};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -170,6 +171,10 @@ impl Live {
                 noted(next, kept.clone(), shown)
             })
             .collect();
+        let goes_on = |(next, kept): &(NextList, Option<String>)| {
+            kept.is_none() && charges_after_stop(next.prepared.tariff())
+        };
+        let found = (found, due.iter().any(goes_on));
         let (job, id) = ((org.clone(), held.session.id.clone()), held.session.id.clone());
         let unit = async move |tx: &mut crate::store::Tx| {
             let Some(mut session) = tx.session(&job.0, &id).await? else { return Ok(false) };

@@ -154,8 +154,9 @@ fn one(receipt: &Receipt<'_>, charge: &ChargeDoc, dates: &Dates) -> Markup {
     };
     let label = with_since(label, charge);
     let numbers = receipt.rules();
-    let rule =
-        |line: &LineDoc| numbers.iter().position(|rule| *rule == Decided::of(line)).map_or(0, |place| place + 1);
+    let rule = |line: &LineDoc| {
+        numbers.iter().position(|rule| *rule == Decided::of(line)).map_or(0, |place| place + 1)
+    };
     let mut heading = dates.first().to_owned();
     html! {
         tbody {

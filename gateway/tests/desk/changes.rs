@@ -203,13 +203,8 @@ async fn rooms(
     let opened = House::open(Source::Path(folder.to_owned()), store.clone(), None, at).await;
     let (house, _) = opened.unwrap_or_else(|error| panic!("{error}"));
     let display: Arc<Display> = Arc::default();
-    let live = Live::new(
-        store.clone(),
-        house.clone(),
-        Books::default(),
-        display.clone(),
-        live::Options::default(),
-    );
+    let live =
+        Live::new(store.clone(), house.clone(), Books::default(), display.clone(), live::Options::default());
     let people = People {
         rules: house.clone(),
         costs: Arc::new(live.clone()),
@@ -285,12 +280,12 @@ async fn a_running_session_goes_over(place: Place) {
     let bill = scene.billed(125).await;
     assert_eq!(bill.total, 900);
     let (_, document) = from_json(&bill.document).unwrap();
-    let rows: Vec<(&str, &str, bool)> =
-        document.charges.iter().map(|row| (row.label.as_str(), row.amount.as_str(), row.since.is_some())).collect();
-    assert_eq!(
-        rows,
-        [("Energy", "3.00", false), ("Start fee", "1.00", false), ("Energy", "5.00", true)]
-    );
+    let rows: Vec<(&str, &str, bool)> = document
+        .charges
+        .iter()
+        .map(|row| (row.label.as_str(), row.amount.as_str(), row.since.is_some()))
+        .collect();
+    assert_eq!(rows, [("Energy", "3.00", false), ("Start fee", "1.00", false), ("Energy", "5.00", true)]);
     let [taken] = document.tariff_changes.as_slice() else { panic!("{document:#?}") };
     assert_eq!((taken.name.as_str(), taken.from.as_str()), ("Dear", "2025-03-10T11:00:00+02:00"));
     assert_eq!(taken.version, change.version);
@@ -308,7 +303,10 @@ async fn a_running_session_goes_over(place: Place) {
     let again = scene.bills.reprice(&org(), &session.id, None, decision("a look"), t(130)).await.unwrap();
     assert_eq!(again, Outcome::Unchanged);
     let text = scene.house.receipt(&bill, false).unwrap();
-    assert!(text.contains("since 10.03.2025 11:00: Dear") || text.contains("since 2025-03-10 11:00: Dear"), "{text}");
+    assert!(
+        text.contains("since 10.03.2025 11:00: Dear") || text.contains("since 2025-03-10 11:00: Dear"),
+        "{text}"
+    );
     assert!(text.contains("Energy, since "), "{text}");
     let page = scene.house.receipt(&bill, true).unwrap();
     let digest = &change.version["sha256:".len()..][..12];
@@ -408,6 +406,27 @@ async fn a_list_that_does_not_fit_is_not_gone_over_to(place: Place) {
     assert!(events(&scene.store, "session.price_changed").await.is_empty());
 }
 both!(a_list_that_does_not_fit_is_not_gone_over_to);
+
+async fn a_fee_for_standing_that_comes_is_waited_for(place: Place) {
+    let idle = list("Dear", CHANGES, "energy: 0.50 EUR/kWh\n\nidle fee after 10 min: 0.10 EUR/min");
+    let scene = Scene::open(place, &two(""), &[cheap(), ("b.tariff", idle)]).await;
+    scene.at(0);
+    let id = scene.start(0).await;
+    let status = |minute: i64, status: &str| json!({"connectorId":1,"errorCode":"NoError","status":status,"timestamp":ts(minute)});
+    scene.say("StatusNotification", status(1, "Charging")).await;
+    scene.meter(id, 90, 15_000).await;
+    scene.at(120);
+    scene.stop(id, 120, 20_000).await;
+    scene.say("StatusNotification", status(120, "Finishing")).await;
+    // The list of plug-in would let it end with the stop.
+    scene.clerk.sweep(t(125)).await.unwrap();
+    assert_eq!(scene.session().await.status, SessionStatus::Running);
+    scene.at(150);
+    scene.say("StatusNotification", status(150, "Available")).await;
+    // 20 minutes beyond the grace.
+    assert_eq!(scene.billed(155).await.total, 900 + 200);
+}
+both!(a_fee_for_standing_that_comes_is_waited_for);
 
 async fn who_keeps_prices_keeps_them(place: Place) {
     let scene = Scene::open(place, &two("running_sessions = \"keep\""), &[cheap(), dear(CHANGES)]).await;

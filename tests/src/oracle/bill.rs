@@ -232,7 +232,7 @@ pub fn judged_at_plug_in(world: &World<'_>) -> Moment {
 }
 
 /// A fee per session or bill.
-fn once(world: &World<'_>, i: usize, per: Per) -> Option<Line> {
+pub(super) fn once(world: &World<'_>, i: usize, per: Per) -> Option<Line> {
     let charge = &world.tariff.charges[i];
     let now = judged_at_plug_in(world);
     if let Some(after) = &charge.after {
@@ -261,7 +261,12 @@ fn once(world: &World<'_>, i: usize, per: Per) -> Option<Line> {
 }
 
 /// The priced slices of a charge.
-fn lines(world: &World<'_>, i: usize, slices: &[Slice], pending: &mut Vec<(usize, i64, i64)>) -> Vec<Line> {
+pub(super) fn lines(
+    world: &World<'_>,
+    i: usize,
+    slices: &[Slice],
+    pending: &mut Vec<(usize, i64, i64)>,
+) -> Vec<Line> {
     let charge = &world.tariff.charges[i];
     if charge.kind == Kind::StartFee {
         return once(world, i, Per::Session).into_iter().collect();
@@ -384,7 +389,7 @@ fn flat(world: &World<'_>, i: usize, slices: &[Slice], pending: &mut Vec<(usize,
     vec![]
 }
 
-fn is_free(charge: &Charge, line: &Line) -> bool {
+pub(super) fn is_free(charge: &Charge, line: &Line) -> bool {
     line.case.is_some_and(|case| charge.cases[case].what == Price::Free)
 }
 

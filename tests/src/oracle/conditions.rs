@@ -25,6 +25,8 @@ pub struct World<'a> {
     pub average_power: Q,
     /// What the plant's kWh cost, when it is known.
     pub cost_price: Option<Q>,
+    /// Where slices are cut although nothing changes.
+    pub cuts: Vec<i64>,
 }
 
 /// How an amount is taxed.
@@ -107,7 +109,7 @@ impl<'a> World<'a> {
     ) -> Self {
         let names = std::iter::once("spot").chain(tariff.feeds.iter().map(|f| f.name.as_str()));
         let feeds = names.map(|name| (name.to_owned(), Feed::new(tariff, name, files))).collect();
-        Self { tariff, session, standing, feeds, average_power: zero(), cost_price: None }
+        Self { tariff, session, standing, feeds, average_power: zero(), cost_price: None, cuts: vec![] }
     }
 
     /// The moment `ms` with these counters.

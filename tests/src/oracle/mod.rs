@@ -12,6 +12,7 @@ pub mod feeds;
 pub mod formula;
 pub mod holidays;
 pub mod limits;
+pub mod lists;
 pub mod model;
 pub mod month;
 pub mod number;

@@ -158,6 +158,7 @@ fn fixed_edges(world: &World<'_>, from: i64, to: i64) -> BTreeSet<i64> {
     let session = world.session;
     let mut edges = calendar::edges(world.tariff, from, to);
     edges.extend([from, to]);
+    edges.extend(&world.cuts);
     edges.extend(session.readings.iter().map(|r| r.at));
     edges.extend(session.states.iter().map(|s| s.0));
     edges.extend(session.power.iter().map(|p| p.0));
