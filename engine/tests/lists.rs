@@ -1,6 +1,12 @@
 //! A session that goes over to another list while it runs: amounts by hand, one change against the two halves, and that a change to
 //! a list that says the same changes nothing.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a panic is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a panic is a failed test; the lists are small"
+)]
 
 mod build;
 

@@ -7,6 +7,7 @@ mod exported;
 mod fetched;
 mod lists;
 mod taken;
+mod to_come;
 mod watch;
 
 use crate::billing::{NextList, Seller as BillSeller, Sellers, Tariffs};
@@ -587,27 +588,7 @@ impl Tariffs for House {
     }
 
     fn next_lists(&self, org: &OrgId, session: &Session, until: Instant) -> Vec<NextList> {
-        let own = session.tariff_version.as_deref().unwrap_or_default();
-        let state = self.state();
-        let there = Self::there(&state, &session.charger).filter(|_| *org == self.org);
-        let Some((charger, site)) = there.and_then(|charger| {
-            let seller = state.loaded.setup.site(&charger.site)?.seller.to_string();
-            Some((charger, seller))
-        }) else {
-            return Vec::new();
-        };
-        let groups: Vec<String> = serde_json::from_str(&session.groups_doc).unwrap_or_default();
-        let evse = u32::try_from(session.evse).ok();
-        let place = At { charger: &charger, evse, connector: None, groups: &groups };
-        let set_up = &state.loaded.setup;
-        let found = set_up.changes_of_session(&state.catalogue, place, own, (session.plugged_in, until));
-        let next = found.into_iter().map(|(from, found)| NextList {
-            from,
-            name: found.version.name.clone(),
-            prepared: Arc::clone(&found.version.prepared),
-            seller: site.clone(),
-        });
-        next.collect()
+        if *org == self.org { self.lists_to_come(session, until) } else { Vec::new() }
     }
 }
 

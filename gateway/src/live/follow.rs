@@ -149,7 +149,7 @@ impl Live {
             .or_else(|| protocol.as_deref().and_then(Dialect::of_subprotocol));
         drop(reader);
         let book = self.inner.books.of(org);
-        match Held::new(stored, &parts, lined, book, standing, dialect) {
+        match Held::new(stored, &parts, lined, book, &standing, dialect) {
             Ok(held) => Ok(Some(held)),
             Err(why) => {
                 tracing::info!(session, why, "a running session has no price");
@@ -174,7 +174,9 @@ impl Live {
         drop(reader);
         let dialect = self.inner.chargers.dialect(org, &stored.charger);
         let book = self.inner.books.of(org);
-        let Ok(mut last) = Held::new(stored, &parts, lined, book, standing, dialect) else { return Ok(None) };
+        let Ok(mut last) = Held::new(stored, &parts, lined, book, &standing, dialect) else {
+            return Ok(None);
+        };
         let sums = last.end(unplugged).ok();
         if let Some(before) = held.take() {
             last.look = before.look;
@@ -219,7 +221,7 @@ impl Held {
         parts: &SessionParts,
         Lined { course, upcoming, turn }: Lined,
         book: Arc<PriceBook>,
-        standing: Standing,
+        standing: &Standing,
         dialect: Option<Dialect>,
     ) -> Result<Self, String> {
         let session = to_engine(&stored, parts)?;
@@ -229,7 +231,7 @@ impl Held {
             explicit_power: !session.power.is_empty(),
         };
         let running = course.with(&book, None, |lists| {
-            let mut running = RunningLists::begin(lists, &session.facts, &begin, &standing)?;
+            let mut running = RunningLists::begin(lists, &session.facts, &begin, standing)?;
             for state in &session.states {
                 running.state(lists, *state)?;
             }
