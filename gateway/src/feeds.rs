@@ -17,7 +17,7 @@ mod needs;
 pub use areas::clock_of;
 pub use books::Books;
 pub use folder::{Folder, Taken};
-pub(crate) use intake::publish;
 pub use intake::{FeedError, Offered, Received, SeriesReceived, receive, receive_of};
+pub(crate) use intake::{changed, publish};
 pub use late::{Expected, check_late, tell};
 pub use needs::{LoadError, Loaded, Need, Publication, add_to, load, needs};

@@ -13,7 +13,7 @@ use crate::house::{House, SetupError, Source, Taken};
 use crate::hub::Hub;
 use crate::ledger::Checker;
 use crate::live::{self, Live};
-use crate::meters::Meters;
+use crate::meters::{Look, Meters};
 use crate::monitor::Monitor;
 use crate::outbox::{self, Outbox, Providers};
 use crate::pay;
@@ -29,7 +29,7 @@ use rooms::{Chargers, Reception};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use takst_engine::units::{DAY_MS, Instant};
+use takst_engine::units::{DAY_MS, HOUR_MS, Instant, MINUTE_MS};
 use takst_plugins::Setup;
 use takst_plugins::http::transport::Transport;
 
@@ -45,6 +45,11 @@ const VERSIONS_LOOKED_AT_EVERY: Duration = Duration::from_secs(1_800);
 
 /// Between two looks at which metering points sites have.
 const PLANTS_LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
+
+/// Between two looks at whether months without a cost price can have one: their month is over by then, or wrong sessions are held back.
+const WAITING_MONTHS_LOOKED_AT_EVERY_MS: i64 = 5 * MINUTE_MS;
+/// Between two looks at whether the sessions of the last months still took no more than their meters saw.
+const LATE_SESSIONS_LOOKED_AT_EVERY_MS: i64 = HOUR_MS;
 
 /// What a gateway is given in place of its own; nothing, mostly.
 #[derive(Default)]
@@ -250,15 +255,30 @@ fn draining(plugins: Arc<Plugins>, store: Store, org: OrgId) -> Task {
     })
 }
 
-// Works cost prices out again when sites have other metering points.
+// Works cost prices out again when sites have other metering points, when a month is over, and when sessions came later.
 fn settling(meters: Meters) -> Task {
     Task::new("cost prices", move |mut stop: Stop| async move {
         let mut before = None;
+        let (mut waiting_at, mut late_at) = (Instant(0), Instant(0));
         loop {
-            let plants = meters.house.plants();
-            if before.as_ref() != Some(&plants) {
-                match meters.settle_all(now()).await {
-                    Ok(_) => before = Some(plants),
+            let (plants, at) = (meters.house.plants(), now());
+            let look = if before.as_ref() != Some(&plants) {
+                Some(Look::All)
+            } else if at.0.saturating_sub(late_at.0) >= LATE_SESSIONS_LOOKED_AT_EVERY_MS {
+                Some(Look::Late)
+            } else if at.0.saturating_sub(waiting_at.0) >= WAITING_MONTHS_LOOKED_AT_EVERY_MS {
+                Some(Look::Waiting)
+            } else {
+                None
+            };
+            if let Some(look) = look {
+                match meters.settle_all(look, at).await {
+                    Ok(_) => {
+                        (before, waiting_at) = (Some(plants), at);
+                        if look != Look::Waiting {
+                            late_at = at;
+                        }
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "cost prices could not be looked at; the next try is soon");
                     }

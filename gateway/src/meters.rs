@@ -12,11 +12,13 @@
 mod charging;
 mod check;
 mod costs;
+mod drawn;
 mod keep;
 
 pub use charging::{Charging, STEPS_MS};
 pub use check::MOST_VALUES;
 pub use costs::{CostState, Known, check_costs};
+pub use drawn::fits;
 pub use keep::{Kept, SeriesKept};
 
 use crate::billing::Billing;
@@ -72,6 +74,17 @@ pub struct Said {
     pub costs: Vec<Cost>,
     /// Why, in words: for the history.
     pub reason: String,
+}
+
+/// Which months are looked at again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Look {
+    /// All of the last 13.
+    All,
+    /// Those to which sessions may still come, and those without a cost price.
+    Late,
+    /// Those without a cost price.
+    Waiting,
 }
 
 /// Meter values of one organisation. Copies share everything.
@@ -247,27 +260,38 @@ impl Meters {
         &self,
         site: &str,
         month: YearMonth,
+        now: Instant,
     ) -> Result<(CostState, Vec<PlantCost>), MeterError> {
         let plant = self.house.plants().remove(site);
         let plant = plant.ok_or_else(|| no_site(site))?;
         let month_costs = costs::MonthCosts::new(site, month, &plant);
         let mut reader = self.store.read().await?;
-        let state = costs::state(&mut reader, self.org(), &month_costs).await?;
+        let state = costs::state(&mut reader, self.org(), &month_costs, now).await?;
         let said = reader.plant_costs(self.org(), site, &month.to_string()).await?;
         Ok((state, said))
     }
 
-    /// Works the cost prices of the last months out again: the set-up may name other metering points now. Whether one is another one.
+    /// Works the cost prices of months of which the costs are entered out again: the set-up may name other metering points now, a month may be
+    /// over, sessions may have come later. Whether one is another one.
     ///
     /// # Errors
     /// When the storage fails.
-    pub async fn settle_all(&self, now: Instant) -> Result<bool, store::Error> {
+    pub async fn settle_all(&self, which: Look, now: Instant) -> Result<bool, store::Error> {
         let plants = self.house.plants();
         let mut news = false;
         let since = costs::month_before(now, costs::MONTHS_LOOKED_AT);
+        let all_since = match which {
+            Look::All => Some(since.clone()),
+            Look::Late => Some(costs::month_before(now, costs::MONTHS_LATE)),
+            Look::Waiting => None,
+        };
         let months = self.store.read().await?.plant_cost_months(self.org(), &since).await?;
-        for (site, month) in months {
-            let (Some(plant), Ok(month)) = (plants.get(&site), YearMonth::parse(&month)) else { continue };
+        for (site, text) in months {
+            let (Some(plant), Ok(month)) = (plants.get(&site), YearMonth::parse(&text)) else { continue };
+            let is_late = all_since.as_ref().is_some_and(|since| text >= *since);
+            if !is_late && self.store.read().await?.plant_month(self.org(), &site, &text).await?.is_some() {
+                continue;
+            }
             let (org, of) = (self.org().clone(), costs::MonthCosts::new(&site, month, plant));
             let lane = Lane::org(&org);
             let unit = async move |tx: &mut store::Tx| costs::settle(tx, &org, &of, now).await;
@@ -291,7 +315,7 @@ impl Meters {
         source: &str,
         by: &By,
     ) -> Result<Kept, MeterError> {
-        let clean = check::clean(series).map_err(|why| {
+        let clean = check::clean(series, by.now).map_err(|why| {
             MeterError::Wrong(format!(
                 "the plugin `{}` brought values that cannot be right: {why}",
                 plugin.name

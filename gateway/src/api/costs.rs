@@ -53,7 +53,7 @@ pub(super) fn cost_price(site: &str, month: &str, state: CostState) -> CostPrice
         woken: None,
     };
     match state {
-        CostState::Waits(why) => document.waits_for = Some(why),
+        CostState::Waits { why, .. } => document.waits_for = Some(why),
         CostState::Known(known) => {
             "known".clone_into(&mut document.state);
             document.currency = Some(known.currency);
@@ -129,7 +129,7 @@ pub(super) async fn costs(
     Named((site, month)): Named<(String, String)>,
 ) -> Result<Json<CostsDoc>, Problem> {
     caller.wants(Wish::SeeSessions)?;
-    let (state, said) = api.meters(&caller.org)?.costs(&site, read_month(&month)?).await?;
+    let (state, said) = api.meters(&caller.org)?.costs(&site, read_month(&month)?, now()).await?;
     let said = said.into_iter().map(|one: PlantCost| CostsSaidDoc {
         revision: one.revision,
         currency: one.currency,

@@ -3,10 +3,12 @@
 use super::counters::{Scope, closed};
 use super::issued::{Head, to_json};
 use super::lists::{news, note, noted};
+use super::session::span;
 use super::work::{Hashes, Subject, Trouble, Worked};
 use super::{CHANGED, Job, Outcome, Seller, again};
+use crate::feeds::cost;
 use crate::store::{self, Bill, BillKind, Billing, NewBill, Preview, StandingChange, Tx, WaitingFor};
-use crate::{invoicing, ledger, mail, outbox};
+use crate::{invoicing, ledger, mail, meters, outbox};
 use serde_json::json;
 use takst_engine::Standing;
 use takst_engine::calendar_time::utc_text;
@@ -53,7 +55,14 @@ async fn issue(tx: &mut Tx, job: &Job, mut stored: store::Session) -> Result<Out
     let subject = Subject::read(tx, &job.org, &job.setup, stored, None).await?;
     let scopes = lock(tx, job, &subject).await?;
     let opening = subject.opening(&scopes.iter().map(|scope| scope.stands.clone()).collect::<Vec<_>>());
-    let worked = subject.price(tx, &job.org, &opening, None).await?;
+    let mut worked = subject.price(tx, &job.org, &opening, None).await?;
+    if subject.ready.cost.is_some() && !worked.lacks_cost {
+        let at = cost::asked_at(span(&subject.session));
+        if !meters::fits(tx, &job.org, &subject.stored, at, job.now).await? {
+            // With it the sessions of the month took more than the meters saw: the price has been taken back.
+            worked = subject.price(tx, &job.org, &opening, None).await?;
+        }
+    }
     if !worked.bill.is_final() {
         return pending(tx, job, &subject, &worked).await;
     }

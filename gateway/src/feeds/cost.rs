@@ -1,7 +1,7 @@
 //! The cost price of a plant as a feed: one step a month, one area a site. So bills wait for it, are made with it, and are looked at again when
 //! it changes, as with any other price. Absent: how it is worked out (`meters`).
 
-use super::needs::{LoadError, Loaded, Publication, add_to};
+use super::needs::{LoadError, Loaded, Publication, add_to, published};
 use crate::store::{OrgId, PricePoint, Reader};
 use takst_engine::exact::Num;
 use takst_engine::input::{self, InputError};
@@ -40,10 +40,7 @@ pub async fn load(
     loaded: &mut Loaded,
 ) -> Result<Option<Num>, LoadError> {
     let next = Instant(at.0.saturating_add(1));
-    let mut points = reader.published_prices(org, (feed, site), at, next).await?;
-    if let Some(only) = only {
-        points.retain(|point| only.binary_search(&Publication::of(point)).is_ok());
-    }
+    let mut points = published(reader, org, (feed, site), (at, next), only).await?;
     let Some(last) = points.last() else { return Ok(None) };
     let per_kwh = price(last, currency)?;
     // Costs that were entered in another currency first were put right since.

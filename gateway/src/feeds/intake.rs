@@ -233,7 +233,7 @@ async fn keep(
     let from = points.iter().map(|point| point.from_at).min().unwrap_or(first.from_at);
     let until = points.iter().map(|point| point.to_at).max().unwrap_or(first.to_at);
     let name = (first.feed.as_str(), first.area.as_str());
-    let all = tx.published_prices(org, name, from, until).await?;
+    let all = tx.all_published_prices(org, name, from, until).await?;
     let other_money = |point: &&PricePoint| money(&point.unit) != money(&first.unit);
     // Costs of a site are entered by hand, and a wrong currency can be put right.
     let by_hand = [cost::NET, cost::WITH_VAT].contains(&first.feed.as_str());
@@ -391,20 +391,49 @@ async fn log(
     if changed.is_empty() {
         return Ok(());
     }
-    // Which bills that concerns is looked up afterwards; the alert stands until somebody has decided about them.
+    tell_changed(tx, org, (feed, area), *from, changed, name, now).await?;
+    tx.log_event(org, event("incident.opened"));
+    Ok(())
+}
+
+// Which bills that concerns is looked up afterwards; the alert stands until somebody has decided about them.
+async fn tell_changed(
+    tx: &mut Tx,
+    org: &OrgId,
+    (feed, area): (&str, &str),
+    from: Instant,
+    changed: &[(Instant, Instant)],
+    name: &str,
+    now: Instant,
+) -> Result<(), store::Error> {
+    let subject = subject(feed, area);
     let incident = Incident {
         id: new_id(),
         charger: None,
         // Several months of a cost price can change at the same moment, and each is a matter of its own.
-        subject: format!("{subject} {} {}", utc_text(*from), utc_text(now)),
+        subject: format!("{subject} {} {}", utc_text(from), utc_text(now)),
         kind: "feed.changed".to_owned(),
         severity: "warning".to_owned(),
         opened_at: now,
         closed_at: None,
         document: json!({ "feed": feed, "area": area, "changed": changed, "file": name }).to_string(),
     };
-    tx.open_incident(org, &incident).await?;
-    tx.log_event(org, event("incident.opened"));
+    tx.open_incident(org, &incident).await.map(drop)
+}
+
+/// Has the bills looked at that were made with a price of this time: it is another one now, or may be.
+pub(crate) async fn changed(
+    tx: &mut Tx,
+    org: &OrgId,
+    (feed, area): (&str, &str),
+    span: (Instant, Instant),
+    name: &str,
+    now: Instant,
+) -> Result<(), store::Error> {
+    tell_changed(tx, org, (feed, area), span.0, &[span], name, now).await?;
+    let document = json!({ "feed": feed, "area": area, "from": utc_text(span.0), "until": utc_text(span.1), "file": name });
+    let (kind, subject) = ("incident.opened".to_owned(), subject(feed, area));
+    tx.log_event(org, NewEvent { at: now, kind, subject, document: document.to_string() });
     Ok(())
 }
 

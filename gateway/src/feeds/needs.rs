@@ -129,10 +129,7 @@ pub async fn load(
             }
         };
         for area in areas {
-            let mut points = reader.published_prices(org, (&need.feed, &area), from, until).await?;
-            if let Some(only) = only {
-                points.retain(|point| only.binary_search(&Publication::of(point)).is_ok());
-            }
+            let points = published(reader, org, (&need.feed, &area), (from, until), only).await?;
             loaded.publications.extend(points.iter().map(Publication::of));
             add_to(&mut loaded.book, points)?;
         }
@@ -140,6 +137,20 @@ pub async fn load(
     loaded.publications.sort();
     loaded.publications.dedup();
     Ok(loaded)
+}
+
+/// The steps of a feed that count, in the order of publication; or those of these publications, whether they still count or not.
+pub(super) async fn published(
+    reader: &mut Reader,
+    org: &OrgId,
+    series: (&str, &str),
+    (from, until): (Instant, Instant),
+    only: Option<&[Publication]>,
+) -> Result<Vec<PricePoint>, crate::store::Error> {
+    let Some(only) = only else { return reader.published_prices(org, series, from, until).await };
+    let mut points = reader.all_published_prices(org, series, from, until).await?;
+    points.retain(|point| only.binary_search(&Publication::of(point)).is_ok());
+    Ok(points)
 }
 
 /// Adds published steps of one feed and area, given in the order of publication.

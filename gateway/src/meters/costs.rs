@@ -1,14 +1,17 @@
 //! What a kWh cost a site's plant in a month: once the costs are entered and every value of the month is there, it stands as a price of the
 //! feed `cost price`, of which the area is the site.
 
-use crate::feeds::{cost, publish};
+use super::drawn::drawn;
+use crate::feeds::{changed, cost, publish};
 use crate::house::Plant;
-use crate::store::{self, MeterDirection, OrgId, PlantCost, PricePoint, Reader, Tx};
+use crate::store::{
+    self, Alert, MeterDirection, NewEvent, OrgId, PlantCost, PlantMonth, PricePoint, Reader, Tx,
+};
 use chrono::{Datelike as _, TimeZone as _};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use takst_engine::calendar_time::{INSTANTS, start_of_day};
+use takst_engine::calendar_time::{INSTANTS, local_text, start_of_day};
 use takst_engine::exact::print_decimal;
 use takst_engine::input;
 use takst_engine::month::{Cost, Meter, MeterValue, MonthError, Plant as Worked, YearMonth, plant_cost};
@@ -17,6 +20,8 @@ use takst_engine::units::{Energy, Instant};
 
 /// So many months back are looked at again when the set-up changes.
 pub(super) const MONTHS_LOOKED_AT: u32 = 13;
+/// So many months back are looked at from time to time: sessions of a charger that was away come later.
+pub(super) const MONTHS_LATE: u32 = 2;
 /// Most costs of a month.
 const MOST_COSTS: usize = 1_000;
 
@@ -25,8 +30,13 @@ const MOST_COSTS: usize = 1_000;
 pub enum CostState {
     /// It is known.
     Known(Known),
-    /// It is not, and why: what is missing or cannot be right.
-    Waits(String),
+    /// It is not.
+    Waits {
+        /// Why: what is missing or cannot be right.
+        why: String,
+        /// It was known before, and was taken back.
+        taken_back: bool,
+    },
 }
 
 /// A cost price.
@@ -47,10 +57,13 @@ pub struct Known {
 }
 
 impl CostState {
-    /// Whether there is a price that was not there before.
+    /// Whether there is a price that was not there before, or none where there was one.
     #[must_use]
     pub fn is_news(&self) -> bool {
-        matches!(self, Self::Known(known) if known.is_news)
+        match self {
+            Self::Known(known) => known.is_news,
+            Self::Waits { taken_back, .. } => *taken_back,
+        }
     }
 }
 
@@ -126,14 +139,16 @@ pub(super) async fn state(
     reader: &mut Reader,
     org: &OrgId,
     of: &MonthCosts,
+    now: Instant,
 ) -> Result<CostState, store::Error> {
-    Ok(match work_out(reader, org, of).await? {
+    Ok(match work_out(reader, org, of, now).await? {
         Ok((currency, net, with_vat)) => CostState::Known(known(currency, &net, &with_vat)),
-        Err(why) => CostState::Waits(why),
+        Err(why) => CostState::Waits { why: why.in_words(), taken_back: false },
     })
 }
 
-/// Works it out, and hands it to whoever waits for it where it is another one than before.
+/// Works it out, and hands it to whoever waits for it where it is another one than before. A price that was known and is not any more is taken
+/// back.
 pub(super) async fn settle(
     tx: &mut Tx,
     org: &OrgId,
@@ -142,13 +157,17 @@ pub(super) async fn settle(
 ) -> Result<CostState, store::Error> {
     // Costs and values that come through two gateways at the same moment see each other.
     tx.lock_meters(org).await?;
-    let (currency, net, with_vat) = match work_out(tx, org, of).await? {
+    let (currency, net, with_vat) = match work_out(tx, org, of, now).await? {
         Ok(worked) => worked,
-        Err(why) => return Ok(CostState::Waits(why)),
+        Err(why) => {
+            let month = of.month.to_string();
+            let taken_back = take_back(tx, org, (&of.site, &month), of.span(), &why, now).await?;
+            return Ok(CostState::Waits { why: why.in_words(), taken_back });
+        }
     };
     let (from_at, to_at) = of.span();
     // A later word stands, whatever the clock of another gateway said.
-    let before = tx.published_prices(org, (cost::NET, &of.site), from_at, to_at).await?;
+    let before = tx.all_published_prices(org, (cost::NET, &of.site), from_at, to_at).await?;
     let newest = before.iter().map(|point| point.published.0.saturating_add(1)).max();
     let published = Instant(newest.map_or(now.0, |newest| newest.max(now.0)));
     let point = |feed: &str, worked: &Worked, vat_included| PricePoint {
@@ -166,8 +185,120 @@ pub(super) async fn settle(
     let all = [vec![point(cost::NET, &net, false)], vec![point(cost::WITH_VAT, &with_vat, true)]];
     let name = format!("costs of {} in {}", of.site, of.month);
     let received = publish(tx, org, &all, &name, now).await?;
+    let metered = Energy(net.energy);
+    let row = PlantMonth {
+        site: of.site.clone(),
+        month: of.month.to_string(),
+        from_at,
+        to_at,
+        metered,
+        settled_at: now,
+    };
+    tx.put_plant_month(org, &row).await?;
+    let subject = format!("{} {}", of.site, of.month);
+    let told = json!({ "site": of.site, "month": of.month.to_string(), "net": net.per_kwh.to_plain() });
+    tx.settle(org, exceeded(&subject), &told, now).await?;
+    if tx.settle(org, taken_back(&subject), &told, now).await? {
+        // Bills were made with the price that was taken back: which of them would be other ones with this one is looked up.
+        for feed in [cost::NET, cost::WITH_VAT] {
+            changed(tx, org, (feed, &of.site), (from_at, to_at), &name, now).await?;
+        }
+    }
     let known = known(currency, &net, &with_vat);
     Ok(CostState::Known(Known { is_news: received.is_news(), woken: received.woken, ..known }))
+}
+
+/// Why a month has no cost price.
+pub(super) enum Why {
+    /// The sessions took more than the meters saw.
+    Exceeded {
+        /// What cars certainly took.
+        sessions: Energy,
+        /// What the meters saw.
+        metered: Energy,
+    },
+    /// Something is missing or contradicts itself: in words.
+    Other(String),
+}
+
+impl Why {
+    fn in_words(&self) -> String {
+        match self {
+            Self::Exceeded { sessions, metered } => {
+                MonthError::MoreThanMetered { sessions: kwh(*sessions), metered: kwh(*metered) }.to_string()
+            }
+            Self::Other(why) => why.clone(),
+        }
+    }
+}
+
+fn kwh(energy: Energy) -> String {
+    print_decimal(i128::from(energy.0), 6, true)
+}
+
+// The sessions of a month took more than its meters saw; until when that stands.
+fn exceeded(subject: &str) -> Alert<'_> {
+    Alert { subject, kind: "meters.exceeded", severity: "error" }
+}
+
+// Bills were made with a cost price that was taken back.
+fn taken_back(subject: &str) -> Alert<'_> {
+    Alert { subject, kind: "cost-price.taken-back", severity: "warning" }
+}
+
+/// The month has no cost price, or none any more: bills that are yet to be made wait. Those that were made stay as they are, and an incident
+/// tells of them. Whether there was a price.
+pub(super) async fn take_back(
+    tx: &mut Tx,
+    org: &OrgId,
+    (site, month): (&str, &str),
+    span: (Instant, Instant),
+    why: &Why,
+    now: Instant,
+) -> Result<bool, store::Error> {
+    let subject = format!("{site} {month}");
+    match why {
+        Why::Exceeded { sessions, metered } => {
+            let document = json!({
+                "site": site, "month": month, "sessions_kwh": kwh(*sessions), "metered_kwh": kwh(*metered),
+                "reason": why.in_words(),
+                "help": "bring the values of all metering points, name every one of them in the set-up, or hold sessions back whose figures are wrong; the bills that wait are made then",
+            });
+            // Other figures are news.
+            let open = tx.open_incidents(org).await?;
+            let open = open.iter().find(|one| one.kind == "meters.exceeded" && one.subject == subject);
+            let text = document.to_string();
+            if open.is_some_and(|open| open.document != text) {
+                tx.settle(org, exceeded(&subject), &document, now).await?;
+            }
+            tx.raise(org, exceeded(&subject), &document, now).await?;
+        }
+        Why::Other(why) => {
+            let document = json!({ "site": site, "month": month, "reason": why });
+            tx.settle(org, exceeded(&subject), &document, now).await?;
+        }
+    }
+    let was = tx.prices(org, (cost::NET, site), span.0, span.1).await?;
+    tx.drop_plant_month(org, site, month).await?;
+    let mut withdrawn = 0;
+    for feed in [cost::NET, cost::WITH_VAT] {
+        withdrawn += tx.withdraw_prices(org, (feed, site), span, now).await?;
+    }
+    if withdrawn == 0 {
+        return Ok(false);
+    }
+    let bills = tx.bills_at_cost(org, site, span).await?;
+    let was = was.last().map(|point| format!("{} {}", point.price, point.unit));
+    let document = json!({
+        "site": site, "month": month, "net_was": was, "bills": bills, "reason": why.in_words(),
+        "help": "these bills stay as they are, and no more are made with that price; once the price is known again, the incident `feed.changed` lists which bills would be other ones, and corrects them if you say so",
+    });
+    if bills > 0 {
+        tx.raise(org, taken_back(&subject), &document, now).await?;
+    }
+    let (kind, document) = ("cost-price.taken-back".to_owned(), document.to_string());
+    tx.log_event(org, NewEvent { at: now, kind, subject, document });
+    Ok(true)
 }
 
 fn known(currency: String, net: &Worked, with_vat: &Worked) -> Known {
@@ -187,13 +318,21 @@ async fn work_out(
     reader: &mut Reader,
     org: &OrgId,
     of: &MonthCosts,
-) -> Result<Result<Prices, String>, store::Error> {
+    now: Instant,
+) -> Result<Result<Prices, Why>, store::Error> {
+    let waits = |why: &str| Ok(Err(Why::Other(why.to_owned())));
     let said = reader.plant_costs(org, &of.site, &of.month.to_string()).await?;
     let Some(PlantCost { currency, document, .. }) = said.into_iter().next_back() else {
-        return Ok(Err("nobody has entered the costs of this month".to_owned()));
+        return waits("nobody has entered the costs of this month");
     };
+    // Whatever is there: what the rest of the month takes nobody knows.
+    let (_, end) = of.span();
+    if end > now {
+        let end = local_text(&of.zone, end);
+        return waits(&format!("the month is not over: its cost price is worked out at {end}"));
+    }
     if of.points.is_empty() {
-        return Ok(Err("the site has no metering point; name it with `metering_point`".to_owned()));
+        return waits("the site has no metering point; name it with `metering_point`");
     }
     let corrupt =
         |what: String| store::Error::Corrupt(format!("costs of {} in {}: {what}", of.site, of.month));
@@ -212,13 +351,18 @@ async fn work_out(
         return Err(corrupt(format!("`{currency}` is no currency")));
     };
     let work = |with_vat| plant_cost(&of.zone, of.month, (&costs, digits, with_vat), &meters);
-    Ok(match (work(false), work(true)) {
-        (Ok(net), Ok(_)) if net.energy == 0 => {
-            Err("the meters saw no energy in the month, so a kWh has no cost".to_owned())
-        }
-        (Ok(net), Ok(with_vat)) => Ok((currency, net, with_vat)),
-        (Err(why), _) | (_, Err(why)) => Err(in_words(&why)),
-    })
+    let (net, with_vat) = match (work(false), work(true)) {
+        (Ok(net), Ok(with_vat)) => (net, with_vat),
+        (Err(why), _) | (_, Err(why)) => return waits(&in_words(&why)),
+    };
+    let (sessions, metered) = (drawn(reader, org, &of.site, of.span()).await?, Energy(net.energy));
+    if sessions > metered {
+        return Ok(Err(Why::Exceeded { sessions, metered }));
+    }
+    if metered == Energy(0) {
+        return waits("the meters saw no energy in the month, so a kWh has no cost");
+    }
+    Ok(Ok((currency, net, with_vat)))
 }
 
 fn in_words(why: &MonthError) -> String {

@@ -18,7 +18,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 /// All tables, in the order they are written.
-pub(super) const TABLES: [&str; 51] = [
+pub(super) const TABLES: [&str; 52] = [
     "org",
     "sequence",
     "setup_version",
@@ -50,6 +50,7 @@ pub(super) const TABLES: [&str; 51] = [
     "meter_receipt",
     "meter_value",
     "plant_cost",
+    "plant_month",
     "incident",
     "incident_event",
     "command",

@@ -65,11 +65,28 @@ impl Tx {
         }
         Ok(changed)
     }
+
+    /// Takes back the steps of a feed that lie in this time: they count for nobody any more but the bills that were made with them. How
+    /// many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn withdraw_prices(
+        &mut self,
+        org: &OrgId,
+        (feed, area): (&str, &str),
+        (from, until): (Instant, Instant),
+        at: Instant,
+    ) -> Result<u64, Error> {
+        let sql = "UPDATE price_point SET withdrawn_at = $6 WHERE org = $1 AND feed = $2 AND area = $3 AND from_at >= $4
+                   AND to_at <= $5 AND withdrawn_at IS NULL";
+        self.run(org, sql, args![feed, area, from, until, at]).await
+    }
 }
 
 impl Reader {
     /// All steps that touch the time from `from` to `until`, of every publication; by publication, then by
-    /// time. A price book takes them in this order.
+    /// time. A price book takes them in this order. Without those that were taken back.
     ///
     /// # Errors
     /// When the database fails.
@@ -80,8 +97,32 @@ impl Reader {
         from: Instant,
         until: Instant,
     ) -> Result<Vec<PricePoint>, Error> {
+        self.steps(org, (feed, area), (from, until), " AND withdrawn_at IS NULL").await
+    }
+
+    /// The same with those that were taken back: what a bill may have been made from.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn all_published_prices(
+        &mut self,
+        org: &OrgId,
+        series: (&str, &str),
+        from: Instant,
+        until: Instant,
+    ) -> Result<Vec<PricePoint>, Error> {
+        self.steps(org, series, (from, until), "").await
+    }
+
+    async fn steps(
+        &mut self,
+        org: &OrgId,
+        (feed, area): (&str, &str),
+        (from, until): (Instant, Instant),
+        which: &str,
+    ) -> Result<Vec<PricePoint>, Error> {
         let sql = format!(
-            "SELECT {} FROM price_point WHERE org = $1 AND feed = $2 AND area = $3 AND from_at < $5 AND from_at > $6 AND to_at > $4
+            "SELECT {} FROM price_point WHERE org = $1 AND feed = $2 AND area = $3 AND from_at < $5 AND from_at > $6 AND to_at > $4{which}
              ORDER BY published, from_at",
             PricePoint::COLUMNS
         );

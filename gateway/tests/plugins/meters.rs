@@ -10,12 +10,13 @@ use chrono_tz::{Europe::Oslo, Tz};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use takst_engine::units::Instant;
 use takst_gateway::api::Role;
 use takst_gateway::api::access::new_key;
 use takst_gateway::billing::{Billing, Options, Verdict};
 use takst_gateway::gateway::{Gateway, Plan};
 use takst_gateway::house::Source;
-use takst_gateway::store::{Lane, Tx};
+use takst_gateway::store::{Lane, MeterDirection, MeterQuality, MeterReceipt, MeterValue, Tx};
 use takst_gateway::{live, serve};
 
 // Made up; the last digit is GS1's.
@@ -149,21 +150,73 @@ impl Plant {
         assert_eq!(all, [("cost price including VAT", "oslo")], "{sessions:#}");
     }
 
-    /// A car takes 0.2 kWh in the minute before now; when it ended.
-    async fn charge(&self) -> DateTime<Utc> {
+    /// A car takes 0.2 kWh in the minute before now.
+    async fn charge(&self) {
+        self.charge_before(Utc::now(), 60, 200).await;
+    }
+
+    /// A car takes so many Wh in so many seconds before an instant; the charger tells it now.
+    async fn charge_before(&self, end: DateTime<Utc>, seconds: i64, wh: i64) {
         let mut plug = Plug::connect(self.address, "/ocpp/O-1", &["ocpp1.6"], None).await.unwrap();
         plug.boot().await;
-        let now = Utc::now();
-        let time = |s: i64| (now - chrono::TimeDelta::seconds(60 - s)).to_rfc3339();
-        let start = json!({"connectorId": 1, "idTag": "CARD", "meterStart": 1000, "timestamp": time(0)});
+        let time = |s: i64| (end - chrono::TimeDelta::seconds(s)).to_rfc3339();
+        let start =
+            json!({"connectorId": 1, "idTag": "CARD", "meterStart": 1000, "timestamp": time(seconds)});
         let started = say(&mut plug, "StartTransaction", start).await;
         let id = started["transactionId"].clone();
-        let stop = json!({"transactionId": id, "idTag": "CARD", "meterStop": 1200, "timestamp": time(50)});
+        let stop =
+            json!({"transactionId": id, "idTag": "CARD", "meterStop": 1000 + wh, "timestamp": time(10)});
         say(&mut plug, "StopTransaction", stop).await;
         let free =
-            json!({"connectorId": 1, "errorCode": "NoError", "status": "Available", "timestamp": time(55)});
+            json!({"connectorId": 1, "errorCode": "NoError", "status": "Available", "timestamp": time(5)});
         say(&mut plug, "StatusNotification", free).await;
-        now - chrono::TimeDelta::seconds(5)
+    }
+
+    async fn incidents(&self, kind: &str) -> Vec<Value> {
+        let all = self.get("/api/v1/incidents?open=true").await;
+        all.as_array().unwrap().iter().filter(|one| one["kind"] == kind).cloned().collect()
+    }
+
+    /// Until there is an open incident of this kind, or none any more.
+    async fn incident(&self, kind: &str, open: bool) -> Value {
+        for _ in 0..600 {
+            let all = self.incidents(kind).await;
+            if all.is_empty() != open {
+                return all.first().cloned().unwrap_or_default();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("{kind}: {:#}", self.get("/api/v1/incidents").await);
+    }
+}
+
+/// The month before this one: it is over.
+struct Month {
+    name: String,
+    from: DateTime<Tz>,
+    until: DateTime<Tz>,
+    hours: i64,
+}
+
+impl Month {
+    fn last() -> Self {
+        let today = Utc::now().with_timezone(&Oslo).date_naive();
+        Self::of(today.with_day(1).unwrap().checked_sub_months(Months::new(1)).unwrap())
+    }
+
+    fn running() -> Self {
+        Self::of(Utc::now().with_timezone(&Oslo).date_naive().with_day(1).unwrap())
+    }
+
+    fn of(first: NaiveDate) -> Self {
+        let (from, until) = (midnight(first), midnight(first.checked_add_months(Months::new(1)).unwrap()));
+        let name = first.format("%Y-%m").to_string();
+        Self { name, from, until, hours: (until - from).num_hours() }
+    }
+
+    /// Noon of its tenth day.
+    fn noon(&self) -> DateTime<Utc> {
+        (self.from + chrono::TimeDelta::hours(9 * 24 + 12)).with_timezone(&Utc)
     }
 }
 
@@ -185,12 +238,10 @@ fn midnight(day: NaiveDate) -> DateTime<Tz> {
 
 async fn a_bill_waits_for_the_cost_price_of_its_month(place: Place) {
     let plant = Plant::open(&place).await;
-    let ended = plant.charge().await.with_timezone(&Oslo);
-    let first = ended.date_naive().with_day(1).unwrap();
-    let (from, until) = (midnight(first), midnight(first.checked_add_months(Months::new(1)).unwrap()));
+    let last = Month::last();
+    plant.charge_before(last.noon(), 60, 200).await;
+    let Month { name: month, from, until, hours } = last;
     let last_day = midnight(until.date_naive().checked_sub_days(Days::new(1)).unwrap());
-    let hours = (until - from).num_hours();
-    let month = first.format("%Y-%m").to_string();
 
     // Nobody knows what a kWh cost: the bill waits, and says for what.
     plant.waits().await;
@@ -277,10 +328,9 @@ both!(a_bill_waits_for_the_cost_price_of_its_month);
 async fn a_site_that_gets_its_metering_point_later_has_its_cost_price_then(place: Place) {
     // The meter of somebody else's.
     let plant = Plant::with(&place, &SET_UP.replace(POINT, "707057500099999999")).await;
-    let ended = plant.charge().await.with_timezone(&Oslo);
-    let first = ended.date_naive().with_day(1).unwrap();
-    let (from, until) = (midnight(first), midnight(first.checked_add_months(Months::new(1)).unwrap()));
-    let month = first.format("%Y-%m").to_string();
+    let last = Month::last();
+    plant.charge_before(last.noon(), 60, 200).await;
+    let Month { name: month, from, until, .. } = last;
     plant.costs(&month, &((until - from).num_hours() * 8).to_string()).await;
     let taken = plant.taken(&csv(from, until, |_| "10".to_owned())).await;
     assert_eq!(taken["cost_prices"], json!([]), "{taken}");
@@ -319,9 +369,9 @@ both!(two_months_that_change_at_once_are_told_of_both);
 
 async fn costs_in_a_wrong_currency_can_be_put_right(place: Place) {
     let plant = Plant::open(&place).await;
-    let first = Utc::now().with_timezone(&Oslo).date_naive().with_day(1).unwrap();
-    let (from, until) = (midnight(first), midnight(first.checked_add_months(Months::new(1)).unwrap()));
-    let month = first.format("%Y-%m").to_string();
+    let last = Month::last();
+    let noon = last.noon();
+    let Month { name: month, from, until, .. } = last;
     let path = format!("/api/v1/sites/oslo/costs/{month}");
     plant.taken(&csv(from, until, |_| "10".to_owned())).await;
     let net = ((until - from).num_hours() * 8).to_string();
@@ -332,7 +382,7 @@ async fn costs_in_a_wrong_currency_can_be_put_right(place: Place) {
         let entered = plant.ask("PUT", &path, "application/json", &body.to_string()).await;
         assert_eq!((entered.status, &entered.json()["currency"]), (200, &json!(currency)), "{entered:?}");
     }
-    plant.charge().await;
+    plant.charge_before(noon, 60, 200).await;
     let bills = plant.until("/api/v1/bills", |all| !all.as_array().unwrap().is_empty()).await;
     assert_eq!((&bills[0]["total"], &bills[0]["currency"]), (&json!("0.25"), &json!("NOK")), "{bills}");
     plant.gateway.server.stop().await;
@@ -438,3 +488,190 @@ async fn values_go_out_through_the_plugin(place: Place) {
     plant.gateway.server.stop().await;
 }
 both!(values_go_out_through_the_plugin);
+
+async fn a_month_that_runs_has_no_cost_price_and_nobody_measures_what_is_to_come(place: Place) {
+    let plant = Plant::open(&place).await;
+    let Month { name, from, until, hours } = Month::running();
+    plant.costs(&name, &(hours * 8).to_string()).await;
+    // A file that was filled up to the end of the month: nothing of it is kept.
+    let came = plant.file(&csv(from, until, |_| "10".to_owned())).await;
+    assert_eq!(came.status, 422, "{came:?}");
+    let now = Utc::now();
+    let over = (now.with_timezone(&Oslo) - from).num_hours();
+    for part in [
+        POINT,
+        "nothing of the file was kept",
+        "after now, which is",
+        &format!(" of {hours} "),
+        &now.format("%Y-%m-%dT").to_string(),
+    ] {
+        assert!(came.body.contains(part), "{part}: {came:?}");
+    }
+    assert_eq!(plant.get("/api/v1/meter-points").await, json!([]));
+    // What is over is taken, and an hour that ends in a few minutes would be; the month has no price for it.
+    let past = csv(from, from + chrono::TimeDelta::hours(over), |_| "10".to_owned());
+    let waits = |state: &Value| {
+        let why = state["waits_for"].as_str().unwrap_or_default();
+        assert!(why.contains("the month is not over") && why.contains(&until.to_rfc3339()), "{state}");
+    };
+    if over > 0 {
+        waits(&plant.taken(&past).await["cost_prices"][0]);
+    }
+    // Nor does it get one from a total of the month that an earlier program took.
+    let receipt = MeterReceipt {
+        id: "r".to_owned(),
+        received_at: Instant(0),
+        received_by: "test".to_owned(),
+        plugin: "elhub".to_owned(),
+        version: "1.0.0".to_owned(),
+        source: "file".to_owned(),
+    };
+    let total = MeterValue {
+        point: POINT.to_owned(),
+        direction: MeterDirection::Consumption,
+        from_at: Instant(from.timestamp_millis()),
+        until_at: Instant(until.timestamp_millis()),
+        kwh: "1000".to_owned(),
+        quality: MeterQuality::Measured,
+        receipt: receipt.id.clone(),
+        replaced_by: None,
+    };
+    let unit = async move |tx: &mut Tx| {
+        let span = (total.from_at, total.until_at);
+        tx.add_meter_receipt(&main(), &receipt).await?;
+        tx.replace_meter_values(&main(), (POINT, MeterDirection::Consumption), span, &receipt.id).await?;
+        tx.add_meter_values(&main(), std::slice::from_ref(&total)).await
+    };
+    plant.gateway.store.write(Lane::org(&main()), unit).await.unwrap();
+    waits(&plant.get(&format!("/api/v1/sites/oslo/costs/{name}")).await["cost_price"]);
+    waits(&plant.costs(&name, "1000").await.json());
+    plant.gateway.server.stop().await;
+}
+both!(a_month_that_runs_has_no_cost_price_and_nobody_measures_what_is_to_come);
+
+async fn sessions_that_took_more_than_the_meters_saw_wait(place: Place) {
+    let plant = Plant::open(&place).await;
+    let last = Month::last();
+    // 6 kWh in an hour, and the meters will say that the whole site took 5.9.
+    plant.charge_before(last.noon(), 3_600, 6_000).await;
+    plant.waits().await;
+    let Month { name, from, until, hours } = Month::last();
+    plant.costs(&name, "10").await;
+    let mostly = |first: &'static str| move |place: usize| if place == 0 { first } else { "0" }.to_owned();
+    let taken = plant.taken(&csv(from, until, mostly("5.9"))).await;
+    let why = taken["cost_prices"][0]["waits_for"].as_str().unwrap_or_default();
+    assert!(why.contains("took 6 kWh, more than the 5.9 kWh"), "{taken}");
+    let told = plant.incident("meters.exceeded", true).await;
+    assert_eq!(told["subject"], format!("oslo {name}"), "{told}");
+    assert_eq!(plant.get("/api/v1/bills").await, json!([]));
+    // Another figure that is still too little is told anew.
+    plant.taken(&csv(from, from + chrono::TimeDelta::hours(1), mostly("5.999999"))).await;
+    let all = plant.incidents("meters.exceeded").await;
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert!(all[0].to_string().contains("5.999999"), "{all:?}");
+    // Corrected: the incident is over, and the bill is made. 6 kWh for 10.00 and its VAT, and 0.25 a kWh.
+    let corrected = plant.taken(&csv(from, from + chrono::TimeDelta::hours(1), mostly("6"))).await;
+    assert_eq!(corrected["cost_prices"][0]["energy_kwh"], "6", "{corrected}");
+    let bills = plant.until("/api/v1/bills", |all| !all.as_array().unwrap().is_empty()).await;
+    assert_eq!(bills[0]["total"], "14.00", "{bills}");
+    plant.incident("meters.exceeded", false).await;
+
+    // A session that comes later and does not fit any more waits, and so do all others; the bill stays.
+    plant.charge_before(last.noon() + chrono::TimeDelta::hours(5), 60, 100).await;
+    let told = plant.incident("meters.exceeded", true).await;
+    assert!(told.to_string().contains("6.1"), "{told}");
+    plant.waits().await;
+    let taken = plant.incident("cost-price.taken-back", true).await;
+    assert_eq!(taken["subject"], format!("oslo {name}"), "{taken}");
+    assert_eq!(plant.get("/api/v1/bills").await.as_array().unwrap().len(), 1);
+    // Held back as wrong it is no obstacle: the price is worked out again with the next values.
+    let sessions = plant.get("/api/v1/sessions").await;
+    let late = sessions.as_array().unwrap().iter().find(|one| one["energy_kwh"] == "0.1").unwrap();
+    let path = format!("/api/v1/sessions/{}/never", late["id"].as_str().unwrap());
+    let never =
+        plant.ask("POST", &path, "application/json", r#"{"reason":"the meter was read wrongly"}"#).await;
+    assert!(never.status < 300, "{never:?}");
+    assert!(hours > 600);
+    let again = plant.costs(&name, "10.00").await;
+    assert_eq!(again.json()["state"], "known", "{again:?}");
+    plant.incident("meters.exceeded", false).await;
+    plant.incident("cost-price.taken-back", false).await;
+    plant.gateway.server.stop().await;
+}
+both!(sessions_that_took_more_than_the_meters_saw_wait);
+
+// The number of a second meter, with its check digit.
+const OTHER: &str = "707057500012345688";
+
+async fn a_cost_price_is_taken_back_when_what_it_was_made_from_changes(place: Place) {
+    let plant = Plant::open(&place).await;
+    let last = Month::last();
+    let noon = last.noon();
+    let Month { name, from, until, hours } = last;
+    let path = format!("/api/v1/sites/oslo/costs/{name}");
+    plant.costs(&name, &(hours * 8).to_string()).await;
+    let known = plant.taken(&csv(from, until, |_| "10".to_owned())).await;
+    assert_eq!(known["cost_prices"][0]["state"], "known", "{known}");
+
+    // The site gets a second meter before any bill was made: there is no price any more, and a bill waits.
+    let second = SET_UP.replace(&format!("metering_point = \"{POINT}\"\n"), "").replace(
+        "[[charger.connector]]\n",
+        &format!("[[charger.connector]]\nmetering_point = \"{POINT}\"\n"),
+    );
+    let second = second.replace(
+        "security = { profile = 0 }\n",
+        &format!("security = {{ profile = 0 }}\nmetering_point = \"{OTHER}\"\n"),
+    );
+    write(&place.dir.path().join("setup"), &[("takst.toml", &second)]);
+    let state = plant.until(&path, |state| state["cost_price"]["state"] == "waiting").await;
+    assert!(state["cost_price"]["waits_for"].as_str().unwrap().contains(OTHER), "{state}");
+    let prices = format!(
+        "/api/v1/prices/cost%20price?area=oslo&from={}&until={}",
+        from.with_timezone(&Utc).format("%FT%TZ"),
+        until.with_timezone(&Utc).format("%FT%TZ")
+    );
+    plant.until(&prices, |prices| *prices == json!([])).await;
+    plant.charge_before(noon, 60, 200).await;
+    plant.waits().await;
+    assert!(plant.incidents("cost-price.taken-back").await.is_empty());
+
+    // With its first meter alone it is known again, as it was, and the bill is made.
+    write(&place.dir.path().join("setup"), &[("takst.toml", SET_UP)]);
+    let bills = plant.until("/api/v1/bills", |all| !all.as_array().unwrap().is_empty()).await;
+    assert_eq!(bills[0]["total"], "0.25", "{bills}");
+
+    // Now a bill was made with it: it stays, and people are told; what comes later waits.
+    write(&place.dir.path().join("setup"), &[("takst.toml", &second)]);
+    let told = plant.incident("cost-price.taken-back", true).await;
+    assert_eq!(told["subject"], format!("oslo {name}"), "{told}");
+    plant.charge_before(noon + chrono::TimeDelta::hours(1), 60, 200).await;
+    plant.waits().await;
+    assert_eq!(plant.get("/api/v1/bills").await.as_array().unwrap().len(), 1);
+    let house = plant.gateway.house.clone();
+    let billing = Billing::new(plant.gateway.store.clone(), house.clone(), house, Options::default());
+    let bill = bills[0]["id"].as_str().unwrap();
+    assert_eq!(billing.verify(&main(), bill).await.unwrap(), Verdict::Same);
+
+    // The values of the second meter: half the price. The bill that waited is made with it, the first one is listed.
+    let text = csv(from, until, |_| "10".to_owned());
+    let upload = format!("/api/v1/meter-values?name=meteringvalues-{OTHER}.csv");
+    let came = plant.ask("POST", &upload, "text/csv", &text).await;
+    assert_eq!((came.status, &came.json()["cost_prices"][0]["with_vat"]), (200, &json!("0.5")), "{came:?}");
+    let bills = plant.until("/api/v1/bills", |all| all.as_array().unwrap().len() == 2).await;
+    let mut totals: Vec<_> = bills.as_array().unwrap().iter().map(|bill| bill["total"].to_string()).collect();
+    totals.sort();
+    assert_eq!(totals, ["\"0.15\"", "\"0.25\""], "{bills}");
+    plant.incident("cost-price.taken-back", false).await;
+    plant.incident("feed.changed", true).await;
+    let changed = plant.incidents("feed.changed").await;
+    let told =
+        changed.iter().find(|one| one["subject"].as_str().unwrap().starts_with("cost price including VAT"));
+    let id = told.unwrap()["id"].as_str().unwrap().to_owned();
+    let correct = format!("/api/v1/incidents/{id}/correct");
+    let corrected = plant.ask("POST", &correct, "application/json", r#"{"reason":"a second meter"}"#).await;
+    assert!(corrected.status < 300, "{corrected:?}");
+    let bills = plant.until("/api/v1/bills", |all| all.as_array().unwrap().len() == 3).await;
+    assert!(bills.as_array().unwrap().iter().any(|bill| bill["total"] == "-0.10"), "{bills}");
+    plant.gateway.server.stop().await;
+}
+both!(a_cost_price_is_taken_back_when_what_it_was_made_from_changes);
