@@ -18,7 +18,7 @@ mod way;
 pub use issue::issued;
 pub use letter::{Letter, NoLetter, letter};
 pub use page::{page, plain};
-pub use way::{again, moved, printed, ready};
+pub use way::{again, moved, of_another_attempt, printed, ready};
 
 use crate::invoices::kid::Method;
 use crate::invoices::{Endpoint, Party};

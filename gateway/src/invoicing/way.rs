@@ -3,7 +3,9 @@
 use super::{CANCELLED, PRINT, Terms};
 use crate::mail;
 use crate::outbox::machine::NO_MORE;
-use crate::outbox::provider::{InvoiceRequest, MailKind, MailRequest};
+use crate::outbox::provider::{
+    DeliveryState, Fault, InvoiceDelivery, InvoiceRequest, MailKind, MailRequest, Outcome,
+};
 use crate::outbox::{Request, Wanted, new};
 use crate::store::{
     Alert, Error, Intent, IntentKind, IntentState, Invoice, InvoiceKind, InvoiceStatus, InvoiceWay, NewEvent,
@@ -124,6 +126,36 @@ pub async fn ready(tx: &mut Tx, org: &OrgId, row: &mut Intent) -> Result<Option<
         }
         _ => Ok(Some("the invoice did not go through this channel")),
     }
+}
+
+/// Why what a look-up by number has found may be another attempt at the same invoice: an earlier one came to nothing, and what was found did
+/// too. What lives is the payer's whichever attempt it was.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_another_attempt(
+    tx: &mut Tx,
+    org: &OrgId,
+    row: &Intent,
+    found: &InvoiceDelivery,
+) -> Result<Option<Fault>, Error> {
+    let lives = matches!(found.state, DeliveryState::Accepted | DeliveryState::Delivered);
+    if row.kind != IntentKind::Invoice || row.theirs.is_some() || lives {
+        return Ok(None);
+    }
+    let all = tx.intents_about(org, &row.subject).await?;
+    let mut others = all.iter().filter(|one| one.kind == row.kind && one.id != row.id && one.called);
+    let is_known_otherwise = |one: &Intent| {
+        !found.reference.is_empty() && one.theirs.as_ref().is_some_and(|theirs| *theirs != found.reference)
+    };
+    if others.all(is_known_otherwise) {
+        return Ok(None);
+    }
+    let detail = format!(
+        "the channel knows `{}` under this number, which may be an earlier attempt; whether this one came there nobody can say: look at the channel's pages",
+        found.reference
+    );
+    Ok(Some(Fault::new(Outcome::Unknown, "which-attempt", detail)))
 }
 
 /// What follows when the asking about an invoice has come to another state.

@@ -157,7 +157,18 @@ impl Unit {
         heard: &Heard,
     ) -> Result<Intent, Error> {
         match heard {
-            Heard::Delivery(said) => self.delivery(tx, row, said).await,
+            Heard::Delivery(said) => {
+                let doubt = match errand {
+                    Errand::Call => None,
+                    Errand::LookUp | Errand::Look => {
+                        invoicing::of_another_attempt(tx, &self.org, &row, said).await?
+                    }
+                };
+                match doubt {
+                    Some(fault) => self.fault(tx, row, (errand, attempt), &fault).await,
+                    None => self.delivery(tx, row, said).await,
+                }
+            }
             Heard::Payment(said) => self.payment(tx, row, said).await,
             Heard::Instrument(said) => self.instrument(tx, row, said).await,
             Heard::Message(name) => {
@@ -172,21 +183,29 @@ impl Unit {
                 };
                 Ok(self.step(tx, row, &event).await?.0)
             }
-            Heard::Fault(fault) => {
-                let event = match errand {
-                    Errand::Call => Event::CallFailed { attempt, fault: fault.clone() },
-                    Errand::LookUp | Errand::Look => Event::LookFailed { attempt, fault: fault.clone() },
-                };
-                let (before, code) = (row.state, fault.code.clone());
-                let (row, _) = self.step(tx, row, &event).await?;
-                if before != IntentState::Failed && row.state == IntentState::Failed {
-                    self.refused(tx, &row, fault).await?;
-                }
-                metrics::counter!("takst_outbox_faults_total", "plugin" => row.plugin.clone(), "code" => code)
-                    .increment(1);
-                Ok(row)
-            }
+            Heard::Fault(fault) => self.fault(tx, row, (errand, attempt), fault).await,
         }
+    }
+
+    async fn fault(
+        &self,
+        tx: &mut Tx,
+        row: Intent,
+        (errand, attempt): (Errand, i64),
+        fault: &Fault,
+    ) -> Result<Intent, Error> {
+        let event = match errand {
+            Errand::Call => Event::CallFailed { attempt, fault: fault.clone() },
+            Errand::LookUp | Errand::Look => Event::LookFailed { attempt, fault: fault.clone() },
+        };
+        let (before, code) = (row.state, fault.code.clone());
+        let (row, _) = self.step(tx, row, &event).await?;
+        if before != IntentState::Failed && row.state == IntentState::Failed {
+            self.refused(tx, &row, fault).await?;
+        }
+        metrics::counter!("takst_outbox_faults_total", "plugin" => row.plugin.clone(), "code" => code)
+            .increment(1);
+        Ok(row)
     }
 
     /// Writes down what else happened: a start, a hint.

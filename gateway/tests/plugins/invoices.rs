@@ -206,6 +206,54 @@ async fn who_cannot_be_reached_gets_paper_once(place: Place) {
 }
 both!(who_cannot_be_reached_gets_paper_once);
 
+async fn a_second_attempt_does_not_take_the_first_for_its_own(place: Place) {
+    let outbox = quick();
+    let outbox = Options { rules: Rules { failures: 4, ..outbox.rules.clone() }, ..outbox };
+    let (shop, operator) = open_with(&place, &all_files(), outbox).await;
+    operator.kept.lock().unwrap().keyless = true;
+    let rejected = async |nth: usize, charger: &str| {
+        shop.charge(charger, "CARD-1").await;
+        shop.until(OF_KARI, |all| all[0]["status"] == "sent").await;
+        operator.set(nth, "REJECTED");
+        let all = shop.until(OF_KARI, |all| all[0]["status"] == "to-print").await;
+        all[0].clone()
+    };
+    // It is sent again, the operator takes it, and the answer is lost.
+    let first = rejected(0, "O-1").await;
+    let path = format!("/api/v1/invoices/{}/send", first["id"].as_str().unwrap());
+    shop.detour.meet("/invoices", Trouble::Lost);
+    shop.post(&path, Value::Null).await;
+    let all = shop.until(OF_KARI, |all| all[0]["status"] == "sent").await;
+    assert_eq!((&all[0]["theirs"], operator.taken().len()), (&json!("I-2"), 2), "{all}");
+    operator.set(1, "PAID");
+    shop.until(OF_KARI, |all| all[0]["status"] == "delivered").await;
+
+    // It is sent again, and nobody knows whether it came there: the one that was rejected is no answer.
+    let other = rejected(2, "O-2").await;
+    operator.kept.lock().unwrap().busy = 1;
+    let path = format!("/api/v1/invoices/{}/send", other["id"].as_str().unwrap());
+    shop.post(&path, Value::Null).await;
+    let rows = shop
+        .until("/api/v1/outbox", |rows| rows.as_array().unwrap().iter().any(|row| row["state"] == "dead"))
+        .await;
+    let dead = rows.as_array().unwrap().iter().find(|row| row["state"] == "dead").unwrap();
+    assert_eq!(
+        (&dead["kind"], &dead["subject"], &dead["code"]),
+        (&json!("invoice"), &other["id"], &json!("which-attempt")),
+        "{dead}"
+    );
+    let held = shop.get("/api/v1/incidents?open=true").await;
+    assert!(held.as_array().unwrap().iter().any(|one| one["kind"] == "invoice.held"), "{held}");
+    assert!(shop.to_print().await.is_empty(), "nobody prints what the payer may have");
+    assert_eq!(operator.taken().len(), 3);
+    // A person looked there: it did not come.
+    let path = format!("/api/v1/outbox/{}/give-up", dead["id"].as_str().unwrap());
+    shop.post(&path, json!({ "reason": "the operator has only the rejected one" })).await;
+    shop.until(OF_KARI, |all| all[0]["status"] == "to-print").await;
+    shop.stop().await;
+}
+both!(a_second_attempt_does_not_take_the_first_for_its_own);
+
 async fn a_credit_note_takes_the_invoice_back_or_follows_it(place: Place) {
     let (shop, operator) = open(&place).await;
     shop.charge("O-1", "CARD-1").await;

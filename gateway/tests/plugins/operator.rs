@@ -21,6 +21,8 @@ pub struct Kept {
     pub at_once: &'static str,
     /// Invoices that were taken back.
     pub cancelled: usize,
+    /// It does not give the sender's key back, and takes a number again when it rejected it.
+    pub keyless: bool,
 }
 
 /// The operator.
@@ -70,7 +72,8 @@ async fn take(State(operator): State<Operator>, headers: HeaderMap, Json(mut bod
     if let Some(known) = kept.taken.iter().find(|one| one["key"] == key.as_str()) {
         return answer(200, known.clone());
     }
-    if kept.taken.iter().any(|one| one["invoiceNumber"] == body["invoiceNumber"]) {
+    let clashes = |one: &&Value| !(kept.keyless && one["status"] == "REJECTED");
+    if kept.taken.iter().filter(clashes).any(|one| one["invoiceNumber"] == body["invoiceNumber"]) {
         return answer(409, json!({"message": "number known"}));
     }
     body["key"] = key.into();
@@ -86,7 +89,13 @@ async fn by_number(
 ) -> Answer {
     let kept = operator.kept.lock().unwrap();
     let found = kept.taken.iter().filter(|one| one["invoiceNumber"] == query["invoiceNumber"].as_str());
-    answer(200, json!({ "invoices": found.collect::<Vec<_>>() }))
+    let mut found: Vec<Value> = found.cloned().collect();
+    if kept.keyless {
+        for one in &mut found {
+            one.as_object_mut().unwrap().remove("externalId");
+        }
+    }
+    answer(200, json!({ "invoices": found }))
 }
 
 async fn one(State(operator): State<Operator>, Path(id): Path<String>) -> Answer {

@@ -151,20 +151,57 @@ pub fn delivery(settings: &Options, item: &Value, reference: Option<&str>) -> Re
     Ok(Delivery { reference, state, detail })
 }
 
-/// The invoice with this number under our key in an answer.
+/// What is found under a number.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Found {
+    /// How it stands.
+    pub delivery: Delivery,
+    /// The operator gave our key with it: it is of this attempt, and of no earlier one.
+    pub by_key: bool,
+}
+
+/// Whether the payer has it, or will.
+pub fn is_alive(delivery: &Delivery) -> bool {
+    matches!(delivery.state, State::Accepted | State::Delivered)
+}
+
+/// The invoice with this number under our key in an answer. Where the operator gives no keys, several attempts can stand under one number: the one
+/// that lives is meant, and of several dead ones nobody can say which it is.
 ///
 /// # Errors
-/// As [`delivery`].
+/// As [`delivery`], and where several fit.
 pub fn by_number(
     settings: &Options,
     answer: &Response,
     key: &str,
     number: &str,
-) -> Result<Option<Delivery>, Error> {
+) -> Result<Option<Found>, Error> {
     let names = Names(settings);
     let of = |item: &Value, name: &'static str| field(item, names.of(name)).map(text);
-    let found = items(answer.json()?, names.of("invoice-list")).into_iter().find(|item| {
-        of(item, "number").as_deref() == Some(number) && of(item, "key").is_none_or(|theirs| theirs == key)
-    });
-    found.map(|item| delivery(settings, &item, None)).transpose()
+    let mut all = items(answer.json()?, names.of("invoice-list"));
+    all.retain(|item| of(item, "number").as_deref() == Some(number));
+    let by_key = all.iter().any(|item| of(item, "key").as_deref() == Some(key));
+    all.retain(
+        |item| if by_key { of(item, "key").as_deref() == Some(key) } else { of(item, "key").is_none() },
+    );
+    let mut found = Vec::with_capacity(all.len());
+    for item in &all {
+        found.push(delivery(settings, item, None)?);
+    }
+    if found.iter().any(is_alive) {
+        found.retain(is_alive);
+    }
+    match <[Delivery; 1]>::try_from(found) {
+        Ok([delivery]) => Ok(Some(Found { delivery, by_key })),
+        Err(none) if none.is_empty() => Ok(None),
+        Err(several) => Err(which(number, several.len())),
+    }
+}
+
+/// Nobody can say which attempt it is.
+pub fn which(number: &str, count: usize) -> Error {
+    let detail = format!(
+        "the operator has {count} invoices {number} without our key, and which attempt it was nobody can say: look at the operator's pages, and decide"
+    );
+    Error::unknown("which-attempt", detail)
 }

@@ -5,6 +5,7 @@ mod answer;
 mod ask;
 mod names;
 
+use answer::Found;
 use names::Names;
 use takst_plugin_sdk::http::{Request, Response};
 use takst_plugin_sdk::invoices::{self, Delivery, Invoice, Reachability, State};
@@ -48,10 +49,16 @@ impl invoices::Guest for Efaktura {
         let answer = ask::request(&settings, "POST", &ask::path(&settings, ""))?.json(&body).send()?;
         match answer.status {
             // It has this number already: from an attempt whose answer was lost, or not from us.
-            409 => find(&settings, &key, &invoice.number)?.ok_or_else(|| {
-                let detail = format!("the operator has an invoice {} that is not this one", invoice.number);
-                Error::refused("number-taken", detail)
-            }),
+            409 => match find(&settings, &key, &invoice.number)? {
+                Some(found) if found.by_key || answer::is_alive(&found.delivery) => Ok(found.delivery),
+                // An attempt that came to nothing: this one, or the one before it.
+                Some(_) => Err(answer::which(&invoice.number, 1)),
+                None => {
+                    let detail =
+                        format!("the operator has an invoice {} that is not this one", invoice.number);
+                    Err(Error::refused("number-taken", detail))
+                }
+            },
             // What cannot be delivered here goes another way.
             400 | 404 | 410 | 413 | 422 => Ok(rejected(answer::said(&settings, &answer))),
             _ if answer.is_ok() => {
@@ -88,7 +95,7 @@ impl invoices::Guest for Efaktura {
     }
 
     fn lookup(settings: Options, key: String, number: String) -> Result<Option<Delivery>, Error> {
-        find(&settings, &key, &number)
+        Ok(find(&settings, &key, &number)?.map(|found| found.delivery))
     }
 }
 
@@ -110,7 +117,7 @@ fn rejected(detail: String) -> Delivery {
     Delivery { reference: String::new(), state: State::Rejected, detail }
 }
 
-fn find(settings: &Options, key: &str, number: &str) -> Result<Option<Delivery>, Error> {
+fn find(settings: &Options, key: &str, number: &str) -> Result<Option<Found>, Error> {
     let answer = ask::request(settings, "GET", &ask::by_number(settings, number)?)?.send()?;
     match answer.status {
         204 | 404 => Ok(None),

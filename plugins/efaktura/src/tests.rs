@@ -248,6 +248,36 @@ fn a_lost_answer_sends_no_second_invoice() {
 }
 
 #[test]
+fn without_keys_the_attempt_that_lives_is_meant() {
+    let operator = operator();
+    let lookup = || testing::call(|| Efaktura::lookup(settings(&[]), "k-2".into(), "F-1".into()));
+    let stand = |states: &[&str]| {
+        let one = |(place, state): (usize, &&str)| {
+            let id = format!("I-{}", place + 1);
+            (id.clone(), json!({"id": id, "invoiceNumber": "F-1", "status": state}))
+        };
+        operator.borrow_mut().taken = states.iter().enumerate().map(one).collect();
+    };
+    // The first was rejected, and the answer of the second was lost.
+    stand(&["REJECTED", "QUEUED"]);
+    assert_eq!(lookup().unwrap().unwrap().reference, "I-2");
+    stand(&["DELIVERED", "REJECTED"]);
+    assert_eq!(lookup().unwrap().unwrap().reference, "I-1");
+    for several in [&["REJECTED", "REJECTED"][..], &["QUEUED", "QUEUED"], &["REJECTED", "CANCELLED"]] {
+        stand(several);
+        let error = lookup().unwrap_err();
+        assert_eq!((error.code.as_str(), error.outcome), ("which-attempt", Outcome::Unknown), "{several:?}");
+    }
+    // Of one alone the gateway knows whether there was an earlier one; that the number is taken says nothing of it.
+    stand(&["REJECTED"]);
+    assert_eq!(lookup().unwrap().unwrap().state, State::Rejected);
+    let error = send(&[], "k-2", invoice("F-1")).unwrap_err();
+    assert_eq!((error.code.as_str(), error.outcome), ("which-attempt", Outcome::Unknown));
+    stand(&["QUEUED"]);
+    assert_eq!(send(&[], "k-2", invoice("F-1")).unwrap().reference, "I-1");
+}
+
+#[test]
 fn how_it_is_and_taking_it_back() {
     let operator = operator();
     send(&[], "k-1", invoice("F-1")).unwrap();
