@@ -177,7 +177,8 @@ async fn recall(
         return way::begin(tx, org, note.clone(), now).await;
     };
     let wanted = Wanted {
-        source: format!("recall:{}", invoice.id),
+        // One for each credit note: an earlier one may have been refused.
+        source: format!("recall:{}:{}", invoice.id, note.id),
         debtor: way::queue(invoice),
         plugin,
         subject: invoice.id.clone(),
@@ -185,7 +186,10 @@ async fn recall(
         by: "billing".to_owned(),
     };
     let request = Request::Recall(RecallRequest { credit: note.id.clone() });
-    tx.add_intent(org, &new(wanted, &request, now)).await.map(drop)
+    if !tx.add_intent(org, &new(wanted, &request, now)).await? {
+        return Err(Error::Conflict(format!("the invoice {} is being taken back for this note", invoice.id)));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -44,7 +44,9 @@ pub(super) async fn begin(tx: &mut Tx, org: &OrgId, invoice: Invoice, now: Insta
             };
             let (id, number) = (invoice.id.clone(), invoice.number.clone());
             let request = Request::Invoice(InvoiceRequest { invoice: id, number });
-            tx.add_intent(org, &new(wanted, &request, now)).await?;
+            if !tx.add_intent(org, &new(wanted, &request, now)).await? {
+                return Err(Error::Conflict(format!("the invoice {} is being sent already", invoice.id)));
+            }
             stands(tx, org, invoice, InvoiceStatus::Waiting, now).await
         }
         (InvoiceWay::Channel | InvoiceWay::Email, _) if terms.mail => email(tx, org, invoice, now).await,

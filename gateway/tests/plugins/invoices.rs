@@ -12,8 +12,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use takst_gateway::gateway::Given;
 use takst_gateway::invoices::kid::{Kid, Method};
+use takst_gateway::invoicing::issued;
 use takst_gateway::outbox::Options;
 use takst_gateway::outbox::machine::Rules;
+use takst_gateway::store::{Bill, IntentKind, IntentState, InvoiceStatus, Lane, OrgId, Tx};
 
 const SELLER: &str = r#"company_number = "987 654 325"
 vat_number = "987654325 MVA"
@@ -298,6 +300,54 @@ async fn a_credit_note_takes_the_invoice_back_or_follows_it(place: Place) {
     shop.stop().await;
 }
 both!(a_credit_note_takes_the_invoice_back_or_follows_it);
+
+async fn a_second_credit_note_asks_for_the_invoice_back_once_more(place: Place) {
+    let (shop, operator) = open(&place).await;
+    shop.charge("O-1", "CARD-1").await;
+    shop.invoice("d-1", "sent").await;
+    operator.set(0, "PAID");
+    shop.invoice("d-1", "delivered").await;
+    let session = shop.bill("O-1").await["session"].as_str().unwrap().to_owned();
+    let refund = json!({ "reason": "the charger was broken" });
+    shop.post(&format!("/api/v1/sessions/{session}/refund"), refund).await;
+    // It is paid there and cannot be taken back: the note goes on paper.
+    shop.until(OF_KARI, |all| all[0]["kind"] == "credit-note" && all[0]["status"] == "to-print").await;
+
+    // The bill was made good otherwise, and is credited again; by now the operator gives the invoice back.
+    operator.set(0, "DELIVERED");
+    let store = shop.gateway.as_ref().unwrap().store.clone();
+    let org = OrgId::new("main");
+    let mut reader = store.read().await.unwrap();
+    let first = reader.session_bills(&org, &session).await.unwrap().pop().unwrap();
+    drop(reader);
+    let (_, document) = takst_gateway::billing::from_json(&first.document).unwrap();
+    let again = Bill { id: "again".to_owned(), number: first.number + 100, ..first };
+    let zone = takst_dsl::resolve::zone::table(chrono_tz::UTC);
+    let owner = org.clone();
+    let unit =
+        async move |tx: &mut Tx| issued(tx, &owner, &again, &document, (None, &zone), again.issued_at).await;
+    assert!(store.write(Lane::org(&org), unit).await.unwrap());
+    let mut stands = Vec::new();
+    for _ in 0..200 {
+        let mut reader = store.read().await.unwrap();
+        stands = reader.session_invoices(&org, &session).await.unwrap();
+        if stands[0].status == InvoiceStatus::Cancelled {
+            break;
+        }
+        drop(reader);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let states: Vec<_> = stands.iter().map(|one| one.status).collect();
+    assert_eq!(states, [InvoiceStatus::Cancelled, InvoiceStatus::ToPrint, InvoiceStatus::Settled]);
+    assert_eq!(operator.kept.lock().unwrap().cancelled, 1);
+    let about = store.read().await.unwrap().intents_about(&org, &stands[0].id).await.unwrap();
+    let recalls: Vec<_> = about.iter().filter(|one| one.kind == IntentKind::Recall).collect();
+    let states: Vec<_> = recalls.iter().map(|one| one.state).collect();
+    assert_eq!(states, [IntentState::Failed, IntentState::Done]);
+    assert_ne!(recalls[0].idempotency, recalls[1].idempotency);
+    shop.stop().await;
+}
+both!(a_second_credit_note_asks_for_the_invoice_back_once_more);
 
 async fn money_that_comes_to_the_bank_pays_the_invoice(place: Place) {
     let (shop, _operator) = open(&place).await;
