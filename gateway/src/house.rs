@@ -3,6 +3,7 @@
 //! A reload that does not check changes nothing: the old set-up stays in force and the mistakes are told.
 
 mod change;
+mod currencies;
 mod exported;
 mod fetched;
 mod lists;

@@ -68,7 +68,7 @@ pub struct By {
 /// The costs of a site in a month, as somebody says them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Said {
-    /// ISO 4217; the currency of the tariffs without it.
+    /// ISO 4217; the currency of the site's tariffs without it.
     pub currency: Option<String>,
     /// What it cost.
     pub costs: Vec<Cost>,
@@ -220,7 +220,19 @@ impl Meters {
     ) -> Result<CostState, MeterError> {
         let plant = self.house.plants().remove(site);
         let plant = plant.ok_or_else(|| no_site(site))?;
-        let currency = said.currency.unwrap_or_else(|| self.house.currency());
+        let currency = match said.currency {
+            Some(currency) => currency,
+            None => match <[String; 1]>::try_from(self.house.currencies_at(site)) {
+                Ok([one]) => one,
+                Err(none) if none.is_empty() => self.house.currency(),
+                Err(several) => {
+                    let several = several.join(" and ");
+                    return Err(MeterError::Wrong(format!(
+                        "the tariffs of the site `{site}` are in {several}: say the `currency` of the costs"
+                    )));
+                }
+            },
+        };
         check_costs(&currency, &said.costs).map_err(MeterError::Wrong)?;
         let document = costs::document(&said.costs);
         let month_costs = costs::MonthCosts::new(site, month, &plant);

@@ -82,7 +82,7 @@ pub struct CostDoc {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CostsWanted {
-    /// ISO 4217; the currency of the tariffs without it.
+    /// ISO 4217; the currency of the site's tariffs without it.
     pub currency: Option<String>,
     /// All costs of the month, as on the invoices of the grid company and the supplier.
     pub costs: Vec<CostDoc>,

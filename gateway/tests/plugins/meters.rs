@@ -389,6 +389,48 @@ async fn costs_in_a_wrong_currency_can_be_put_right(place: Place) {
 }
 both!(costs_in_a_wrong_currency_can_be_put_right);
 
+async fn costs_are_in_the_currency_of_the_sites_own_tariffs(place: Place) {
+    // Most tariffs of the organisation are in euro.
+    let others: String = ["one", "two", "three"]
+        .map(|name| format!("[[site]]\nid = \"{name}\"\nname = \"N\"\ntime_zone = \"Europe/Oslo\"\nseller = \"e\"\n\n[[tariff]]\nfile = \"{name}.tariff\"\nsite = \"{name}\"\n\n"))
+        .concat();
+    // Two sites without tariffs: one of the same seller, one of the other; and one with both currencies.
+    let bare = |id: &str, seller: &str| {
+        format!(
+            "[[site]]\nid = \"{id}\"\nname = \"N\"\ntime_zone = \"Europe/Oslo\"\nseller = \"{seller}\"\n\n"
+        )
+    };
+    let set_up = format!(
+        "{SET_UP}\n[[seller]]\nid = \"e\"\nname = \"E\"\n\n[[seller]]\nid = \"m\"\nname = \"M\"\n\n{others}{}{}{}[[tariff]]\nfile = \"cost.tariff\"\nsite = \"mixed\"\ngroup = \"g\"\n\n[[group]]\nid = \"g\"\nname = \"G\"\n\n[[tariff]]\nfile = \"one.tariff\"\nsite = \"mixed\"\n",
+        bare("bare", "s"),
+        bare("bare-e", "e"),
+        bare("mixed", "m"),
+    );
+    let euro = TARIFF.replace("NOK", "EUR");
+    let folder = place.dir.path().join("setup");
+    for name in ["one", "two", "three"] {
+        let file = format!("{name}.tariff");
+        write(&folder, &[(&file, &euro.replace("Cost", name))]);
+    }
+    let plant = Plant::with(&place, &set_up).await;
+    let body = r#"{"reason":"the invoices","costs":[{"label":"Power","net":"1","vat_rate":"25"}]}"#;
+    let said = async |site: &str| {
+        let path = format!("/api/v1/sites/{site}/costs/2025-10");
+        let came = plant.ask("PUT", &path, "application/json", body).await;
+        if came.status != 200 {
+            return came.body;
+        }
+        plant.get(&path).await["said"][0]["currency"].as_str().unwrap().to_owned()
+    };
+    for (site, currency) in [("oslo", "NOK"), ("one", "EUR"), ("bare", "NOK"), ("bare-e", "EUR")] {
+        assert_eq!(said(site).await, currency, "{site}");
+    }
+    let mixed = said("mixed").await;
+    assert!(mixed.contains("EUR and NOK") && mixed.contains("say the `currency`"), "{mixed}");
+    plant.gateway.server.stop().await;
+}
+both!(costs_are_in_the_currency_of_the_sites_own_tariffs);
+
 async fn what_cannot_be_is_refused_and_changes_nothing(place: Place) {
     let plant = Plant::open(&place).await;
     let day = midnight(NaiveDate::from_ymd_opt(2025, 10, 26).unwrap());
