@@ -32,6 +32,7 @@ use std::time::Duration;
 use takst_engine::units::{DAY_MS, HOUR_MS, Instant, MINUTE_MS};
 use takst_plugins::Setup;
 use takst_plugins::http::transport::Transport;
+use takst_plugins::manifest::Capability;
 
 // Events are for those who look on; what a bill or an incident needs is kept with it.
 const EVENTS_KEPT_MS: i64 = 90 * DAY_MS;
@@ -239,7 +240,7 @@ impl Plan {
     }
 }
 
-// Lets go of versions of plugins that nobody is bound to.
+// Lets go of versions of plugins that nobody is bound to, and of incidents of plugins that are not there any more.
 fn draining(plugins: Arc<Plugins>, store: Store, org: OrgId) -> Task {
     Task::new("plugin versions", move |mut stop: Stop| async move {
         loop {
@@ -247,6 +248,11 @@ fn draining(plugins: Arc<Plugins>, store: Store, org: OrgId) -> Task {
             match bound.await {
                 Ok(bound) => plugins.drain(&bound.into_iter().collect()),
                 Err(error) => tracing::warn!(%error, "older versions of plugins could not be looked at"),
+            }
+            let taking =
+                plugins.able(Capability::Webhook).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+            if let Err(error) = plugins::settle_others(&store, &org, &taking, now()).await {
+                tracing::warn!(%error, "incidents of plugins could not be looked at");
             }
             if ends_within(&mut stop, VERSIONS_LOOKED_AT_EVERY).await {
                 return;

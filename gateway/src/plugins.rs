@@ -16,6 +16,7 @@ mod providers;
 mod room;
 pub mod shipped;
 mod space;
+mod standing;
 mod workshop;
 
 pub use door::Door;
@@ -24,4 +25,5 @@ pub use plan::{Came, Next, Source, Terms, Times, Tried, Which, days, late_at, ne
 pub use providers::Paying;
 pub use room::{Metering, Plugins, Standing, State, Trouble, Used};
 pub use space::Space;
+pub use standing::settle_others;
 pub use workshop::Workshop;

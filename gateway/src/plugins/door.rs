@@ -3,6 +3,7 @@
 //! their own business.
 
 use super::room::Plugins;
+use super::standing::{Callees, Came as HowItCame};
 use crate::clock::now;
 use crate::outbox::Outbox;
 use crate::serve::limits::{Buckets, neighbourhood};
@@ -57,13 +58,15 @@ pub struct Door {
     org: OrgId,
     texts: Option<Texts>,
     asked: Buckets<(String, IpAddr)>,
+    callees: Callees,
 }
 
 impl Door {
     /// To these plugins, which are this organisation's.
     #[must_use]
     pub fn new(plugins: Arc<Plugins>, outbox: Outbox, store: Store, org: OrgId) -> Self {
-        Self { plugins, outbox, store, org, texts: None, asked: Buckets::new(AT_ONCE, ONE_MORE_EVERY) }
+        let (asked, callees) = (Buckets::new(AT_ONCE, ONE_MORE_EVERY), Callees::default());
+        Self { plugins, outbox, store, org, texts: None, asked, callees }
     }
 
     /// With somebody who answers messages of drivers.
@@ -97,11 +100,13 @@ impl Door {
     }
 
     async fn call(&self, name: &str, call: Call) -> Result<Response, Refused> {
+        let told = call.method == Method::POST.as_str();
         let done = self.plugins.receive(name, call).await;
         let done = done.map_err(|why| {
             tracing::debug!(plugin = name, why, "a call from outside has nobody to go to");
             Refused::Nobody
         })?;
+        self.callees.heard(&self.store, &self.org, name, how(&done.result, told), now()).await;
         match done.result {
             Ok(answer) => {
                 self.keep(name, &answer.events).await.map_err(|error| {
@@ -210,6 +215,22 @@ impl Door {
             HeaderValue::from_static("unsafe-none"),
         );
         response
+    }
+}
+
+// What a call says of how the plugin stands.
+fn how(result: &Result<Answer, Failed>, told: bool) -> HowItCame {
+    match result {
+        Ok(answer) if answer.status < 400 => HowItCame::Well { told },
+        Ok(answer) if answer.status >= 500 => HowItCame::Broken(format!("it answered {}", answer.status)),
+        Ok(_) => HowItCame::Neither,
+        Err(Failed::Said(error)) if told => HowItCame::Refused(format!("{}: {}", error.code, error.detail)),
+        Err(Failed::Said(_)) => HowItCame::Neither,
+        Err(Failed::Stopped(stop)) => match stop.kind {
+            // Of what was sent, or of how much comes at once.
+            Kind::Input | Kind::Busy => HowItCame::Neither,
+            _ => HowItCame::Broken(format!("{}: {}", stop.kind.code(), stop.detail)),
+        },
     }
 }
 

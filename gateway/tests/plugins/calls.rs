@@ -58,6 +58,42 @@ async fn a_webhook_makes_the_gateway_look_and_is_not_believed(place: Place) {
 }
 both!(a_webhook_makes_the_gateway_look_and_is_not_believed);
 
+async fn a_wrong_secret_is_told_of(place: Place) {
+    let shop = Shop::open(&place, &files("stripe", STRIPE), slow()).await;
+    let body =
+        json!({ "id": "evt_1", "type": "payment_intent.succeeded", "data": { "object": { "id": "pi_1" } } });
+    let body = body.to_string();
+    let wrong = format!("t={},v1={}", now_s(), "0".repeat(64));
+    let open = async || {
+        let open = shop.get("/api/v1/incidents?open=true").await;
+        open.as_array()
+            .unwrap()
+            .iter()
+            .filter(|one| one["kind"] == "webhook.failing")
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    for _ in 0..19 {
+        assert_eq!(
+            shop.outside("POST", "stripe/events", &[("stripe-signature", &wrong)], &body).await.status,
+            400
+        );
+    }
+    // So many anybody can send.
+    assert!(open().await.is_empty());
+    shop.outside("POST", "stripe/events", &[("stripe-signature", &wrong)], &body).await;
+    let told = open().await;
+    assert!(told.len() == 1 && told[0].to_string().contains("its secret is wrong"), "{told:?}");
+    let right = stripe_signature(&body, now_s());
+    assert_eq!(
+        shop.outside("POST", "stripe/events", &[("stripe-signature", &right)], &body).await.status,
+        200
+    );
+    assert!(open().await.is_empty());
+    shop.stop().await;
+}
+both!(a_wrong_secret_is_told_of);
+
 async fn vipps_signs_and_the_gateway_looks(place: Place) {
     let shop = Shop::open(&place, &files("vipps", VIPPS), slow()).await;
     shop.charge("O-1", "CARD-1").await;

@@ -16,7 +16,7 @@ use takst_gateway::api::Role;
 use takst_gateway::api::access::new_key;
 use takst_gateway::gateway::Plan;
 use takst_gateway::house::Source;
-use takst_gateway::store::{Lane, Tx};
+use takst_gateway::store::{Lane, Store, Tx};
 use takst_gateway::{live, serve};
 use takst_plugin_build::{Guests, component, module};
 
@@ -114,6 +114,72 @@ async fn misbehave(address: SocketAddr, deed: &'static str, enough: Arc<AtomicBo
     }
     came
 }
+
+async fn a_guest_that_breaks_when_it_is_called_is_told_of_until_it_answers(place: Place) {
+    let folder = place.dir.path().join("setup");
+    let (manifest, wasm) = tokio::task::spawn_blocking(rogue).await.unwrap();
+    write(
+        &folder,
+        &[
+            ("takst.toml", SET_UP),
+            ("flat.tariff", TARIFF),
+            ("rogue.grant", ""),
+            ("plugins/rogue/plugin.toml", &manifest),
+        ],
+    );
+    std::fs::write(folder.join("plugins/rogue/plugin.wasm"), wasm).unwrap();
+    let start = async || {
+        let plan = Plan {
+            data: place.dir.path().join("data"),
+            database: (!place.is_sqlite()).then(|| place.url.clone()),
+            source: Source::Path(folder.clone()),
+            options: serve::Options {
+                listen: vec!["127.0.0.1:0".parse().unwrap()],
+                ..serve::Options::default()
+            },
+            open: false,
+            live: live::Options::default(),
+        };
+        plan.start().await.unwrap_or_else(|error| panic!("{error}"))
+    };
+    let gateway = start().await;
+    let address = gateway.server.addresses()[0];
+    let call = async |address: SocketAddr, deed: &str| {
+        http(address, "POST", &format!("/plugins/rogue/{deed}"), &[], b"").await.status
+    };
+    let open = async |store: &Store| {
+        let open = store.read().await.unwrap().open_incidents(&main()).await.unwrap();
+        let all = open.into_iter().filter(|one| one.kind == "webhook.failing");
+        all.map(|one| (one.subject, one.document)).collect::<Vec<_>>()
+    };
+    assert_eq!((call(address, "well").await, open(&gateway.store).await), (200, vec![]));
+    for deed in ["panic", "loop", "panic"] {
+        assert_eq!(call(address, deed).await, 502, "{deed}");
+        let told = open(&gateway.store).await;
+        assert!(told.len() == 1 && told[0].0 == "rogue" && told[0].1.contains("trap"), "{told:?}");
+    }
+    // It is over with the next call that is taken, also after a start.
+    gateway.server.stop().await;
+    let gateway = start().await;
+    assert_eq!(open(&gateway.store).await.len(), 1);
+    let address = gateway.server.addresses()[0];
+    assert_eq!((call(address, "well").await, open(&gateway.store).await), (200, vec![]));
+    // Of one that is taken out of the set-up nobody can say that it works.
+    assert_eq!((call(address, "panic").await, open(&gateway.store).await.len()), (502, 1));
+    gateway.server.stop().await;
+    let without = SET_UP.split("[[plugin]]").next().unwrap();
+    write(&folder, &[("takst.toml", without)]);
+    let gateway = start().await;
+    for _ in 0..200 {
+        if open(&gateway.store).await.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(open(&gateway.store).await, vec![]);
+    gateway.server.stop().await;
+}
+both!(a_guest_that_breaks_when_it_is_called_is_told_of_until_it_answers);
 
 async fn chargers_do_not_notice_a_guest_that_misbehaves(place: Place) {
     let folder = place.dir.path().join("setup");
