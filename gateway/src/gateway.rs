@@ -13,7 +13,7 @@ use crate::house::{House, SetupError, Source, Taken};
 use crate::hub::Hub;
 use crate::ledger::Checker;
 use crate::live::{self, Live};
-use crate::meters::{Look, Meters};
+use crate::meters::{Look, MeterFetcher, Meters};
 use crate::monitor::Monitor;
 use crate::outbox::{self, Outbox, Providers};
 use crate::pay;
@@ -206,7 +206,8 @@ impl Plan {
             .layer(axum::middleware::map_response(web::guarded))
             .layer(axum::middleware::from_fn(traces::traced));
         let mut tasks = tasks(&store, &house, &clerk, &live, &billing, &hub);
-        tasks.push(settling(meters));
+        tasks.push(settling(meters.clone()));
+        tasks.push(metering(MeterFetcher::new(meters, pace), pace));
         tasks.push(draining(Arc::clone(&plugins), store.clone(), org.clone()));
         let reminding = Reminding::new(store.clone(), Arc::clone(&house), Arc::clone(&plugins));
         tasks.push(Task::new("reminders", move |stop| reminding.run(stop)));
@@ -291,6 +292,25 @@ fn settling(meters: Meters) -> Task {
                 }
             }
             if ends_within(&mut stop, PLANTS_LOOKED_AT_EVERY).await {
+                return;
+            }
+        }
+    })
+}
+
+// Has meter values fetched that should be there and are not.
+fn metering(mut fetcher: MeterFetcher, pace: plugins::Options) -> Task {
+    Task::new("meter values", move |mut stop: Stop| async move {
+        loop {
+            let looked = tokio::select! {
+                looked = fetcher.look(now()) => looked,
+                // A call that runs goes on to its end; what it brings is asked for again.
+                () = stop.stopped() => return,
+            };
+            if let Err(error) = looked {
+                tracing::warn!(%error, "meter values could not be fetched; the next try is soon");
+            }
+            if ends_within(&mut stop, pace.every).await {
                 return;
             }
         }

@@ -39,7 +39,7 @@ use takst_engine::session::Plug;
 use takst_engine::units::Instant;
 
 pub use change::{ChangeError, Changed, Wanted};
-pub use fetched::Fetched;
+pub use fetched::{Fetched, FetchedPoint};
 use taken::Before;
 pub use taken::Taken;
 

@@ -2,6 +2,7 @@
 //! value that nobody brought.
 //!
 //! ```text
+//! schedule of the set-up ──▶ fetch ──┐ (what should be there and is not)
 //! a file, or an answer of the other system ──▶ plugin (`meter-export`) ──▶ checked ──▶ kept; what it covers stays as history
 //!                        costs of the month, by the API ──▶ kept ──┐           │
 //!                                                                 ├──▶ cost price of the month, as a feed ──▶ billing
@@ -13,12 +14,15 @@ mod charging;
 mod check;
 mod costs;
 mod drawn;
+mod fetch;
 mod keep;
+mod when;
 
 pub use charging::{Charging, STEPS_MS};
 pub use check::MOST_VALUES;
 pub use costs::{CostState, Known, check_costs};
 pub use drawn::fits;
+pub use fetch::MeterFetcher;
 pub use keep::{Kept, SeriesKept};
 
 use crate::billing::Billing;

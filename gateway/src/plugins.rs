@@ -21,6 +21,7 @@ mod workshop;
 
 pub use door::Door;
 pub use fetch::{Fetcher, Options};
+pub(crate) use plan::local as local_time;
 pub use plan::{Came, Next, Source, Terms, Times, Tried, Which, days, late_at, next, today_and_tomorrow};
 pub use providers::Paying;
 pub use room::{Metering, Plugins, Standing, State, Trouble, Used};

@@ -35,9 +35,9 @@ pub(crate) use files::{folder_of, join, plain};
 pub use load::{Environment, Loaded};
 pub use model::{
     Address, Assignment, Charger, Connector, Contract, Document, Driver, Effective, Feed, FeedSource, Group,
-    Habits, Invoices, KidCheck, Limits, Mail, MailSecurity, Model, Organisation, PaysBy, Person, Plan, Plug,
-    Plugin, RunningSessions, Security, Seller, Settings, Site, Subprotocol, Token, TokenKind, TokenState,
-    TokensOffline, UnknownChargers, UnknownPolicy, UnknownTokens,
+    Habits, Invoices, KidCheck, Limits, Mail, MailSecurity, MeterTimes, Model, Often, Organisation, PaysBy,
+    Person, Plan, Plug, Plugin, RunningSessions, Security, Seller, Settings, Site, Subprotocol, Token,
+    TokenKind, TokenState, TokensOffline, UnknownChargers, UnknownPolicy, UnknownTokens,
 };
 pub use plugins::{Judge, PluginFile, Wasm};
 pub use report::Problems;

@@ -2,7 +2,7 @@
 
 use super::House;
 use crate::feeds::clock_of;
-use crate::setup::{Feed, PluginFile};
+use crate::setup::{Feed, Often, PluginFile, TimeOfDay};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -25,7 +25,54 @@ pub struct Fetched {
     pub has_alert: bool,
 }
 
+/// A metering point whose values a plugin fetches by itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FetchedPoint {
+    /// Who fetches them.
+    pub plugin: String,
+    /// Its number.
+    pub point: String,
+    /// A site whose electricity comes through it.
+    pub site: String,
+    /// The site's clock.
+    pub zone: chrono_tz::Tz,
+    /// How often.
+    pub often: Often,
+    /// From this time of the day on.
+    pub at: TimeOfDay,
+    /// What is missing so long after that is late, in milliseconds.
+    pub late_ms: i64,
+}
+
 impl House {
+    /// The metering points whose values plugins fetch by themselves; each once for a plugin.
+    #[must_use]
+    pub fn fetched_points(&self) -> Vec<FetchedPoint> {
+        let plants = self.plants();
+        let state = self.state();
+        let mut all: BTreeMap<(String, String), FetchedPoint> = BTreeMap::new();
+        for plugin in &state.loaded.setup.document().plugins {
+            let Some(times) = &plugin.meters else { continue };
+            let Some(often) = times.fetch else { continue };
+            let wanted =
+                |site: &str| times.sites.is_empty() || times.sites.iter().any(|one| one.as_str() == site);
+            for (site, plant) in plants.iter().filter(|(site, _)| wanted(site)) {
+                for point in &plant.points {
+                    all.entry((plugin.id.to_string(), point.clone())).or_insert_with(|| FetchedPoint {
+                        plugin: plugin.id.to_string(),
+                        point: point.clone(),
+                        site: site.clone(),
+                        zone: plant.zone,
+                        often,
+                        at: times.at,
+                        late_ms: times.late_after.ms(),
+                    });
+                }
+            }
+        }
+        all.into_values().collect()
+    }
+
     /// The plugins of the set-up by their names here. The same until the set-up changes.
     #[must_use]
     pub fn plugins(&self) -> Arc<BTreeMap<String, Arc<PluginFile>>> {

@@ -123,8 +123,9 @@ impl Times {
     }
 }
 
-// In an hour that the clock skips: as if it had not been moved; in one it repeats: the first.
-fn local(zone: Tz, day: NaiveDate, time: TimeOfDay) -> Instant {
+/// That time of a day. In an hour that the clock skips: as if it had not been moved; in one it repeats: the first.
+#[must_use]
+pub fn local(zone: Tz, day: NaiveDate, time: TimeOfDay) -> Instant {
     let time = NaiveTime::from_num_seconds_from_midnight_opt(u32::from(time.0) * 60, 0).unwrap_or_default();
     Zone(zone).instant(Local(day.and_time(time)))
 }

@@ -10,7 +10,7 @@ pub use charger::{
     Charger, Connector, Habits, Model, Plug, Security, Subprotocol, UnknownChargers, UnknownPolicy,
 };
 pub use people::{Contract, Driver, Group, PaysBy, Person, Plan, Token, TokenKind, TokenState};
-pub use plugin::Plugin;
+pub use plugin::{MeterTimes, Often, Plugin};
 pub use settings::{Effective, Limits, Settings, TokensOffline, UnknownTokens};
 pub use tariff::{Assignment, Feed, FeedSource, RunningSessions};
 

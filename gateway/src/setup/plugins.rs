@@ -197,6 +197,11 @@ pub(crate) fn load(
                 .advise("add one, as in `[[plugin]]` with `id = \"sms\"`, or leave `remind_after_days` out");
         }
     }
+    for item in raw.plugins.items.iter().filter(|item| item.it.meters.is_some()) {
+        if let Some(file) = all.get(item.it.id.as_str()) {
+            able(file, Capability::MeterExport, item.at(&["meters"]), report);
+        }
+    }
     for item in &raw.feeds.items {
         let Feed { plugin, second, .. } = &item.it;
         for (name, key) in [(plugin, "plugin"), (second, "second")] {
@@ -233,7 +238,7 @@ fn one(
     environment: &Environment<'_>,
     report: &mut Report,
 ) -> Option<PluginFile> {
-    let Plugin { id, shipped: used, folder: own, package, settings, secrets, grant } = &item.it;
+    let Plugin { id, shipped: used, folder: own, package, settings, secrets, grant, meters: _ } = &item.it;
     let mut stamps = Vec::new();
     let ways: Vec<&str> =
         [("use", used.is_some()), ("folder", own.is_some()), ("package", package.is_some())]

@@ -21,6 +21,7 @@ mod bound;
 mod calls;
 mod fetching;
 mod hostile;
+mod hub;
 mod invoices;
 mod mail;
 mod meters;

@@ -16,8 +16,8 @@ use std::path::Path;
 use takst_dsl::diagnostic::Severity;
 use takst_gateway::setup::{
     Assignment, CODES, Charger, Connector, Driver, Effective, Environment, Feed, Files, Group, Habits,
-    Invoices, Limits, Loaded, Mail, Model, Organisation, Person, Plan, Plugin, Problems, Security, Seller,
-    Settings, Site, Token, UnknownChargers,
+    Invoices, Limits, Loaded, Mail, MeterTimes, Model, Organisation, Person, Plan, Plugin, Problems,
+    Security, Seller, Settings, Site, Token, UnknownChargers,
 };
 
 fn manual() -> String {
@@ -261,7 +261,7 @@ fn every_key_is_explained() {
         ("Person", vec![Person::KEYS]),
         ("Tariff", vec![Assignment::KEYS]),
         ("Feed", vec![Feed::KEYS]),
-        ("Plugin", vec![Plugin::KEYS]),
+        ("Plugin", vec![Plugin::KEYS, MeterTimes::KEYS]),
         ("Settings", vec![Settings::KEYS]),
         ("Mail", vec![Mail::KEYS]),
         ("Limits", vec![Limits::KEYS]),

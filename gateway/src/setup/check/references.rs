@@ -65,6 +65,12 @@ pub(super) fn check(raw: &Raw, report: &mut Report) {
             }
         }
     }
+    for item in &raw.plugins.items {
+        let Some(meters) = &item.it.meters else { continue };
+        for site in &meters.sites {
+            missing(site, &raw.sites, item.at(&["meters", "sites"]), report);
+        }
+    }
     unknown_chargers(raw, report);
 }
 

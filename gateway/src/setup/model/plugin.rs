@@ -1,9 +1,9 @@
 //! Plugins that the gateway runs.
 
 use super::super::files::FilePath;
-use super::super::read::section;
+use super::super::read::{choice, section};
 use super::super::secret::SecretPlace;
-use super::super::values::Id;
+use super::super::values::{Id, TimeOfDay, TimeSpan};
 use std::collections::BTreeMap;
 
 section! {
@@ -23,11 +23,42 @@ section! {
         secrets: BTreeMap<String, SecretPlace>,
         /// What it may: a file with a grant. One that is in the program may without it what its manifest asks for, one of your own nothing.
         grant: Option<FilePath>,
+        /// When one for meter values is asked by itself.
+        meters: Option<MeterTimes>,
     }
     hints {
         "name" => "write `id`",
         "plugin" => "write `use` for a plugin that is in the program",
         "file" => "write `folder` or `package`",
         "secret" => "write `secrets = { NAME = { env = \"...\" } }`",
+    }
+}
+
+choice! {
+    /// How often a plugin for meter values is asked by itself.
+    Often {
+        /// Each day, for the days that are over.
+        Daily = "daily",
+        /// After each month.
+        Monthly = "monthly",
+    }
+}
+
+section! {
+    /// When a plugin for meter values is asked by itself.
+    pub struct MeterTimes {
+        /// How often the values of the sites' metering points are fetched.
+        fetch: Option<Often>,
+        /// From this time of the day on, by the site's clock.
+        at: TimeOfDay = TimeOfDay(6 * 60),
+        /// What is missing so long after that is an incident.
+        late_after: TimeSpan = TimeSpan::of_ms(24 * 3_600_000),
+        /// For the metering points of these sites; without it of all.
+        sites: Vec<Id>,
+    }
+    hints {
+        "site" => "write `sites`: a list",
+        "time" => "write `at`",
+        "schedule" => "write `fetch`",
     }
 }

@@ -1,0 +1,278 @@
+//! A gateway that fetches meter values by itself from a hub over http, through a plugin of its own.
+
+use crate::scene::{main, write};
+use crate::shop::{Detour, http};
+use crate::store_support::*;
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::routing::get;
+use chrono::{DateTime, Datelike as _, Months, TimeZone as _, Utc};
+use chrono_tz::{Europe::Oslo, Tz};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use takst_gateway::api::Role;
+use takst_gateway::api::access::new_key;
+use takst_gateway::gateway::{Gateway, Given, Plan};
+use takst_gateway::house::Source;
+use takst_gateway::plugins::Options;
+use takst_gateway::store::{Lane, Tx};
+use takst_gateway::{live, serve};
+use takst_plugin_build::{Guests, component, module};
+
+const POINT: &str = "707057500012345671";
+const HOUR: i64 = 3_600_000;
+
+const SET_UP: &str = r#"
+[[seller]]
+id = "s"
+name = "S"
+
+[[site]]
+id = "oslo"
+name = "Oslo"
+time_zone = "Europe/Oslo"
+seller = "s"
+metering_point = "707057500012345671"
+
+[[charger]]
+id = "O-1"
+site = "oslo"
+security = { profile = 0 }
+
+[[charger.connector]]
+type = "Type2"
+max_power_kw = 22
+
+[[tariff]]
+file = "cost.tariff"
+site = "oslo"
+
+[[plugin]]
+id = "hub"
+folder = "plugins/hub"
+grant = "hub.grant"
+meters = { fetch = "daily", at = "00:00", late_after = "1 s" }
+"#;
+
+const TARIFF: &str = "tariff \"Cost\"\n  currency:  NOK\n  time zone: Europe/Oslo\n  prices:    including VAT\n\nVAT: 25%\n\nenergy: cost price + 0.25 NOK/kWh\n";
+
+/// A hub: it has values up to some time, or is closed.
+#[derive(Clone, Default)]
+struct Hub {
+    kept: Arc<Mutex<Kept>>,
+}
+
+#[derive(Default)]
+struct Kept {
+    status: u16,
+    known_until: i64,
+    estimated_from: i64,
+    asked: Vec<(i64, i64)>,
+}
+
+async fn values(
+    State(hub): State<Hub>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> (StatusCode, String) {
+    let mut kept = hub.kept.lock().unwrap();
+    let time = |name: &str| query[name].parse::<i64>().unwrap();
+    kept.asked.push((time("from"), time("until")));
+    if kept.status != 200 {
+        return (StatusCode::from_u16(kept.status).unwrap(), "closed".to_owned());
+    }
+    let mut text = String::new();
+    let mut at = time("from");
+    while at + HOUR <= time("until").min(kept.known_until) {
+        let quality = if at >= kept.estimated_from { "estimated" } else { "measured" };
+        text.push_str(&format!("{at} {} 10 {quality}\n", at + HOUR));
+        at += HOUR;
+    }
+    (StatusCode::OK, text)
+}
+
+impl Hub {
+    async fn start() -> (Self, String) {
+        let hub = Self::default();
+        hub.kept.lock().unwrap().estimated_from = i64::MAX;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().route("/values", get(values)).with_state(hub.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        (hub, address)
+    }
+
+    fn says(&self, status: u16, known_until: DateTime<Tz>) {
+        let mut kept = self.kept.lock().unwrap();
+        (kept.status, kept.known_until) = (status, known_until.timestamp_millis());
+    }
+
+    fn asked(&self) -> Vec<(i64, i64)> {
+        self.kept.lock().unwrap().asked.clone()
+    }
+}
+
+// The guest of the host's tests, built from its source.
+fn guest() -> (String, Vec<u8>) {
+    let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/host/tests/guests");
+    let target: PathBuf = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guests");
+    let manifest = guests.join("Cargo.toml");
+    let built = Guests { manifest: &manifest, target: &target, package: Some("hub"), locked: false };
+    let folder = built.build().unwrap_or_else(|error| panic!("{error}"));
+    let wasm = component(&module(&folder, "hub").unwrap()).unwrap_or_else(|error| panic!("{error}"));
+    (std::fs::read_to_string(guests.join("hub/plugin.toml")).unwrap(), wasm)
+}
+
+struct Office {
+    gateway: Gateway,
+    address: SocketAddr,
+    bearer: String,
+}
+
+impl Office {
+    async fn open(place: &Place, set_up: &str, hub: &str) -> Self {
+        let folder = place.dir.path().join("setup");
+        let (manifest, wasm) = tokio::task::spawn_blocking(guest).await.unwrap();
+        let files = [
+            ("takst.toml", set_up),
+            ("cost.tariff", TARIFF),
+            ("hub.grant", "[[http]]\nhost = \"hub.example.com\"\n"),
+            ("plugins/hub/plugin.toml", &manifest),
+        ];
+        write(&folder, &files);
+        std::fs::write(folder.join("plugins/hub/plugin.wasm"), wasm).unwrap();
+        let plan = Plan {
+            data: place.dir.path().join("data"),
+            database: (!place.is_sqlite()).then(|| place.url.clone()),
+            source: Source::Path(folder),
+            options: serve::Options {
+                listen: vec!["127.0.0.1:0".parse().unwrap()],
+                ..serve::Options::default()
+            },
+            open: false,
+            live: live::Options::default(),
+        };
+        let pace = Options { every: Duration::from_millis(100), retry: Some(Duration::from_millis(300)) };
+        let transport = Detour::new(&[("hub.example.com", hub)]);
+        let given =
+            Given { transport: Some(transport), pace, outbox: crate::shop::quick(), ..Given::default() };
+        let gateway = plan.start_with(given).await.unwrap_or_else(|error| panic!("{error}"));
+        let (row, key) = new_key("test", Role::Owner, "test").unwrap();
+        let unit = async move |tx: &mut Tx| tx.add_api_key(&main(), &row).await;
+        gateway.store.write(Lane::org(&main()), unit).await.unwrap();
+        let address = gateway.server.addresses()[0];
+        Self { gateway, address, bearer: format!("Bearer {key}") }
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: &str) -> Value {
+        let headers = [("authorization", self.bearer.as_str()), ("content-type", "application/json")];
+        let came = http(self.address, method, path, &headers, body.as_bytes()).await;
+        assert!(came.status < 300, "{method} {path}: {came:?}");
+        came.json()
+    }
+
+    async fn until(&self, path: &str, so: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        for _ in 0..400 {
+            last = self.ask("GET", path, "").await;
+            if so(&last) {
+                return last;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{path} is still {last:#}");
+    }
+
+    async fn late(&self, open: bool) -> Value {
+        let late =
+            |all: &Value| all.as_array().unwrap().iter().find(|one| one["kind"] == "meters.late").cloned();
+        let all = self.until("/api/v1/incidents?open=true", |all| late(all).is_some() == open).await;
+        late(&all).unwrap_or_default()
+    }
+}
+
+async fn what_should_be_there_is_fetched_and_what_is_late_is_told(place: Place) {
+    let (hub, address) = Hub::start().await;
+    let today = Utc::now().with_timezone(&Oslo).date_naive();
+    let midnight =
+        |day: chrono::NaiveDate| Oslo.from_local_datetime(&day.and_hms_opt(0, 0, 0).unwrap()).unwrap();
+    let month = today.with_day(1).unwrap().checked_sub_months(Months::new(1)).unwrap();
+    let (first, until) = (midnight(month), midnight(today));
+    let hours = (until - first).num_hours();
+    hub.says(503, until);
+    let office = Office::open(&place, SET_UP, &address).await;
+    let of_month = (midnight(today.with_day(1).unwrap()) - first).num_hours();
+    let name = month.format("%Y-%m").to_string();
+    let costs = json!({ "reason": "the invoices", "costs": [{ "label": "Power", "net": (of_month * 8).to_string(), "vat_rate": "25" }] });
+    office.ask("PUT", &format!("/api/v1/sites/oslo/costs/{name}"), &costs.to_string()).await;
+
+    // It is closed: told, and asked again.
+    let late = office.late(true).await;
+    assert_eq!(late["subject"], format!("hub: {POINT}"), "{late}");
+    assert!(late.to_string().contains("closed"), "{late}");
+    let asked = hub.asked();
+    assert_eq!(
+        asked[0],
+        (first.timestamp_millis(), until.timestamp_millis()),
+        "the month before, up to today"
+    );
+
+    // It has all but the last day, which is asked for alone from then on.
+    let day = until - chrono::TimeDelta::hours(24);
+    hub.says(200, day);
+    let points = |hours: i64| move |all: &Value| all[0]["values"] == hours;
+    office.until("/api/v1/meter-points", points(hours - 24)).await;
+    let path = format!("/api/v1/sites/oslo/costs/{name}");
+    // On the first day of a month that is the last day of the month of the costs.
+    if today.day() > 1 {
+        let known = office.until(&path, |state| state["cost_price"]["state"] == "known").await;
+        assert_eq!(known["cost_price"]["with_vat"], "1", "{known}");
+    }
+    let before = hub.asked().len();
+    for _ in 0..100 {
+        if hub.asked().len() > before {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(hub.asked().last(), Some(&(day.timestamp_millis(), until.timestamp_millis())));
+    office.late(true).await;
+
+    // And now that too; nothing is asked for after it.
+    hub.says(200, until + chrono::TimeDelta::hours(48));
+    office.until("/api/v1/meter-points", points(hours)).await;
+    office.late(false).await;
+    let came = office.ask("GET", "/api/v1/meter-values", "").await;
+    assert!(came[0]["received_by"] == "schedule of hub" && came[0]["source"] == "fetch", "{came}");
+    let asked = hub.asked().len();
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    assert_eq!(hub.asked().len(), asked, "all is there");
+    office.gateway.server.stop().await;
+}
+both!(what_should_be_there_is_fetched_and_what_is_late_is_told);
+
+async fn what_is_estimated_is_asked_for_once_more(place: Place) {
+    let (hub, address) = Hub::start().await;
+    let today = Utc::now().with_timezone(&Oslo).date_naive();
+    let until = Oslo.from_local_datetime(&today.and_hms_opt(0, 0, 0).unwrap()).unwrap();
+    let day = until - chrono::TimeDelta::hours(24);
+    hub.says(200, until);
+    hub.kept.lock().unwrap().estimated_from = day.timestamp_millis();
+    let office = Office::open(&place, SET_UP, &address).await;
+    office.until("/api/v1/meter-points", |all| all[0].is_object()).await;
+    office.gateway.server.stop().await;
+    // Measured by now: the next time that it is due (here: the next start) they are asked for, and no other ones.
+    hub.kept.lock().unwrap().estimated_from = i64::MAX;
+    let asked = hub.asked().len();
+    let office = Office::open(&place, SET_UP, &address).await;
+    let time = |at: DateTime<Tz>| at.with_timezone(&Utc).format("%FT%TZ").to_string();
+    let path = format!("/api/v1/meter-points/{POINT}/values?from={}&until={}", time(day), time(until));
+    office.until(&path, |all| all.as_array().unwrap().iter().all(|one| one["quality"] == "measured")).await;
+    assert_eq!(hub.asked()[asked..], [(day.timestamp_millis(), until.timestamp_millis())]);
+    office.gateway.server.stop().await;
+}
+both!(what_is_estimated_is_asked_for_once_more);
