@@ -13,7 +13,7 @@ use crate::house::{House, SetupError, Source, Taken};
 use crate::hub::Hub;
 use crate::ledger::Checker;
 use crate::live::{self, Live};
-use crate::meters::{Look, MeterFetcher, Meters};
+use crate::meters::{Look, MeterFetcher, MeterSender, Meters};
 use crate::monitor::Monitor;
 use crate::outbox::{self, Outbox, Providers};
 use crate::pay;
@@ -207,7 +207,8 @@ impl Plan {
             .layer(axum::middleware::from_fn(traces::traced));
         let mut tasks = tasks(&store, &house, &clerk, &live, &billing, &hub);
         tasks.push(settling(meters.clone()));
-        tasks.push(metering(MeterFetcher::new(meters, pace), pace));
+        let sender = MeterSender::new(meters.clone(), outbox.clone());
+        tasks.push(metering(MeterFetcher::new(meters, pace), sender, pace));
         tasks.push(draining(Arc::clone(&plugins), store.clone(), org.clone()));
         let reminding = Reminding::new(store.clone(), Arc::clone(&house), Arc::clone(&plugins));
         tasks.push(Task::new("reminders", move |stop| reminding.run(stop)));
@@ -298,8 +299,8 @@ fn settling(meters: Meters) -> Task {
     })
 }
 
-// Has meter values fetched that should be there and are not.
-fn metering(mut fetcher: MeterFetcher, pace: plugins::Options) -> Task {
+// Has meter values fetched that should be there and are not, and sent what others wait for.
+fn metering(mut fetcher: MeterFetcher, mut sender: MeterSender, pace: plugins::Options) -> Task {
     Task::new("meter values", move |mut stop: Stop| async move {
         loop {
             let looked = tokio::select! {
@@ -309,6 +310,9 @@ fn metering(mut fetcher: MeterFetcher, pace: plugins::Options) -> Task {
             };
             if let Err(error) = looked {
                 tracing::warn!(%error, "meter values could not be fetched; the next try is soon");
+            }
+            if let Err(error) = sender.look(now()).await {
+                tracing::warn!(%error, "meter values could not be sent; the next try is soon");
             }
             if ends_within(&mut stop, pace.every).await {
                 return;

@@ -39,7 +39,7 @@ use takst_engine::session::Plug;
 use takst_engine::units::Instant;
 
 pub use change::{ChangeError, Changed, Wanted};
-pub use fetched::{Fetched, FetchedPoint};
+pub use fetched::{Fetched, ScheduledPoint};
 use taken::Before;
 pub use taken::Taken;
 

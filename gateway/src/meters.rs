@@ -8,6 +8,7 @@
 //!                                                                 ├──▶ cost price of the month, as a feed ──▶ billing
 //!                                                                 └── every value of the month is there
 //! sessions ──▶ hourly values of charging ──▶ plugin ──▶ a file
+//!                                        └──▶ send, on the schedule ──▶ outbox ──▶ plugin ──▶ the other system
 //! ```
 
 mod charging;
@@ -16,6 +17,7 @@ mod costs;
 mod drawn;
 mod fetch;
 mod keep;
+mod send;
 mod when;
 
 pub use charging::{Charging, STEPS_MS};
@@ -24,6 +26,7 @@ pub use costs::{CostState, Known, check_costs};
 pub use drawn::fits;
 pub use fetch::MeterFetcher;
 pub use keep::{Kept, SeriesKept};
+pub use send::MeterSender;
 
 use crate::billing::Billing;
 use crate::house::House;
@@ -207,7 +210,24 @@ impl Meters {
         step_ms: i64,
         now: Instant,
     ) -> Result<Charging, MeterError> {
-        charging::of(&self.store, self.org(), site, span, step_ms, now).await
+        charging::of(&self.store, self.org(), (site, &|_| true), span, step_ms, now).await
+    }
+
+    /// The same of what came through one metering point of the site.
+    ///
+    /// # Errors
+    /// As [`Self::charging`].
+    pub async fn charging_behind(
+        &self,
+        (site, point): (&str, &str),
+        span: (Instant, Instant),
+        step_ms: i64,
+        now: Instant,
+    ) -> Result<Charging, MeterError> {
+        let counts = |session: &store::Session| {
+            self.house.is_behind(site, point, (&session.charger, session.evse, session.connector))
+        };
+        charging::of(&self.store, self.org(), (site, &counts), span, step_ms, now).await
     }
 
     /// Writes down what a site's electricity cost in a month, in place of what was said before. When all values of the month are there,

@@ -2,7 +2,7 @@
 
 use super::House;
 use crate::feeds::clock_of;
-use crate::setup::{Feed, Often, PluginFile, TimeOfDay};
+use crate::setup::{Feed, MeterTimes, Often, PluginFile, TimeOfDay};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -25,10 +25,10 @@ pub struct Fetched {
     pub has_alert: bool,
 }
 
-/// A metering point whose values a plugin fetches by itself.
+/// A metering point for which a plugin is asked by itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct FetchedPoint {
-    /// Who fetches them.
+pub struct ScheduledPoint {
+    /// Who is asked.
     pub plugin: String,
     /// Its number.
     pub point: String,
@@ -47,30 +47,61 @@ pub struct FetchedPoint {
 impl House {
     /// The metering points whose values plugins fetch by themselves; each once for a plugin.
     #[must_use]
-    pub fn fetched_points(&self) -> Vec<FetchedPoint> {
+    pub fn fetched_points(&self) -> Vec<ScheduledPoint> {
+        let mut all = self.scheduled(|times| times.fetch);
+        all.dedup_by(|next, one| (&next.plugin, &next.point) == (&one.plugin, &one.point));
+        all
+    }
+
+    /// The metering points for which plugins are sent what cars took, by themselves; once for each site.
+    #[must_use]
+    pub fn sent_points(&self) -> Vec<ScheduledPoint> {
+        self.scheduled(|times| times.send)
+    }
+
+    // By plugin and point.
+    fn scheduled(&self, which: impl Fn(&MeterTimes) -> Option<Often>) -> Vec<ScheduledPoint> {
         let plants = self.plants();
         let state = self.state();
-        let mut all: BTreeMap<(String, String), FetchedPoint> = BTreeMap::new();
+        let mut all = Vec::new();
         for plugin in &state.loaded.setup.document().plugins {
             let Some(times) = &plugin.meters else { continue };
-            let Some(often) = times.fetch else { continue };
+            let Some(often) = which(times) else { continue };
             let wanted =
                 |site: &str| times.sites.is_empty() || times.sites.iter().any(|one| one.as_str() == site);
             for (site, plant) in plants.iter().filter(|(site, _)| wanted(site)) {
-                for point in &plant.points {
-                    all.entry((plugin.id.to_string(), point.clone())).or_insert_with(|| FetchedPoint {
-                        plugin: plugin.id.to_string(),
-                        point: point.clone(),
-                        site: site.clone(),
-                        zone: plant.zone,
-                        often,
-                        at: times.at,
-                        late_ms: times.late_after.ms(),
-                    });
-                }
+                all.extend(plant.points.iter().map(|point| ScheduledPoint {
+                    plugin: plugin.id.to_string(),
+                    point: point.clone(),
+                    site: site.clone(),
+                    zone: plant.zone,
+                    often,
+                    at: times.at,
+                    late_ms: times.late_after.ms(),
+                }));
             }
         }
-        all.into_values().collect()
+        all.sort_by(|one, other| (&one.plugin, &one.point).cmp(&(&other.plugin, &other.point)));
+        all
+    }
+
+    /// Whether what is charged at a connector comes through a metering point of the site: one in front of the whole site has all of it.
+    #[must_use]
+    pub fn is_behind(
+        &self,
+        site: &str,
+        point: &str,
+        (charger, evse, connector): (&str, i64, Option<i64>),
+    ) -> bool {
+        let state = self.state();
+        let setup = &state.loaded.setup;
+        if let Some(own) = setup.site(site).and_then(|site| site.metering_point.as_ref()) {
+            return own == point;
+        }
+        let number = |number: i64| u32::try_from(number).ok();
+        let charger = setup.charger(charger);
+        let of = charger.and_then(|one| setup.metering_point(one, number(evse), connector.and_then(number)));
+        of.is_some_and(|of| of == point)
     }
 
     /// The plugins of the set-up by their names here. The same until the set-up changes.

@@ -3,7 +3,7 @@
 
 use super::MeterError;
 use crate::sessions::to_engine;
-use crate::store::{OrgId, SessionFilter, SessionStatus, Store};
+use crate::store::{OrgId, Session, SessionFilter, SessionStatus, Store};
 use futures_util::StreamExt as _;
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -57,10 +57,11 @@ impl Charging {
     }
 }
 
+/// Of those sessions of a site that `counts` says.
 pub(super) async fn of(
     store: &Store,
     org: &OrgId,
-    site: &str,
+    (site, counts): (&str, &(dyn Fn(&Session) -> bool + Send + Sync)),
     (from, until): (Instant, Instant),
     step_ms: i64,
     now: Instant,
@@ -88,7 +89,7 @@ pub(super) async fn of(
     let mut sessions = pin!(store.stream_sessions(org, filter));
     while let Some(stored) = sessions.next().await {
         let stored = stored?;
-        if stored.unplugged.is_some_and(|end| end < from) {
+        if stored.unplugged.is_some_and(|end| end < from) || !counts(&stored) {
             continue;
         }
         open += usize::from(stored.status == SessionStatus::Running || stored.unplugged.is_none());

@@ -3,7 +3,7 @@
 use super::keep::gaps;
 use super::when::{Tried, due, late_at, next_due};
 use super::{By, MeterError, Meters};
-use crate::house::FetchedPoint;
+use crate::house::ScheduledPoint;
 use crate::plugins::Options;
 use crate::store::{self, Alert, Lane, MeterDirection, MeterQuality, MeterValue};
 use serde_json::json;
@@ -23,7 +23,7 @@ const LATE: &str = "meters.late";
 
 /// What is remembered of a metering point.
 struct Memory {
-    of: FetchedPoint,
+    of: ScheduledPoint,
     // Up to when values were due at the last look.
     due: Option<Instant>,
     tried: Tried,
@@ -35,7 +35,7 @@ struct Memory {
 }
 
 impl Memory {
-    fn new(of: FetchedPoint) -> Self {
+    fn new(of: ScheduledPoint) -> Self {
         let (due, tried, wrong) = (None, Tried::default(), None);
         Self { of, due, tried, wrong, asked_estimated: false, quiet_until: None, late: None }
     }
@@ -47,7 +47,7 @@ pub struct MeterFetcher {
     options: Options,
     // By plugin: one that lets wait keeps no other one waiting.
     plugins: BTreeMap<String, Vec<Memory>>,
-    scheduled: Option<Vec<FetchedPoint>>,
+    scheduled: Option<Vec<ScheduledPoint>>,
 }
 
 impl MeterFetcher {
@@ -84,7 +84,7 @@ impl MeterFetcher {
     }
 
     // What is asked for no more can neither be late nor come.
-    async fn settle_others(&self, wanted: &[FetchedPoint], now: Instant) -> Result<(), store::Error> {
+    async fn settle_others(&self, wanted: &[ScheduledPoint], now: Instant) -> Result<(), store::Error> {
         let org = self.meters.org().clone();
         let open = self.meters.store.read().await?.open_incidents(&org).await?;
         let subjects: Vec<String> = wanted.iter().map(subject).collect();
@@ -145,7 +145,7 @@ async fn point(
 
 async fn values(
     meters: &Meters,
-    of: &FetchedPoint,
+    of: &ScheduledPoint,
     span: (Instant, Instant),
 ) -> Result<Vec<MeterValue>, store::Error> {
     let point = (of.point.as_str(), MeterDirection::Consumption);
@@ -213,12 +213,12 @@ async fn ask(
 }
 
 // What an incident about a point is about.
-fn subject(of: &FetchedPoint) -> String {
+fn subject(of: &ScheduledPoint) -> String {
     format!("{}: {}", of.plugin, of.point)
 }
 
 fn document(memory: &Memory, first: Option<(Instant, Instant)>, gaps: usize) -> serde_json::Value {
-    let FetchedPoint { plugin, point, site, .. } = &memory.of;
+    let ScheduledPoint { plugin, point, site, .. } = &memory.of;
     json!({
         "plugin": plugin, "point": point, "site": site, "gaps": gaps,
         "from": first.map(|gap| utc_text(gap.0)), "until": first.map(|gap| utc_text(gap.1)),

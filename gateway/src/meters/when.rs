@@ -1,6 +1,6 @@
 //! When the values of a metering point should be there, and when they are asked for. Pure: times come in.
 
-use crate::house::FetchedPoint;
+use crate::house::ScheduledPoint;
 use crate::plugins::local_time;
 use crate::setup::{Often, TimeOfDay};
 use chrono::{Datelike as _, Days, Months, NaiveDate, TimeZone as _};
@@ -9,6 +9,10 @@ use takst_engine::units::{HOUR_MS, Instant, MINUTE_MS};
 
 /// The pause while values are not there yet.
 const PAUSE: i64 = 30 * MINUTE_MS;
+/// So many days back what cars took is looked at again: a charger that was away tells later.
+const DAYS_SENT: usize = 7;
+/// The same of months.
+const MONTHS_SENT: usize = 2;
 /// The first pause after a failure; it doubles.
 const FIRST_PAUSE: i64 = MINUTE_MS;
 /// The longest one.
@@ -76,27 +80,41 @@ fn day_of(zone: Tz, at: Instant) -> Option<NaiveDate> {
 }
 
 // The day up to which values should be there now.
-fn due_day(of: &FetchedPoint, now: Instant) -> Option<NaiveDate> {
+fn due_day(of: &ScheduledPoint, now: Instant) -> Option<NaiveDate> {
     let day = step(of.often, day_of(of.zone, now)?);
     Some(if now < local_time(of.zone, day, of.at) { before(of.often, day) } else { day })
 }
 
 /// From when to when values should be there now: up to the last day or month that is over and due, and back to the beginning of the month before
 /// it, since a month's cost price asks for all of it.
-pub(super) fn due(of: &FetchedPoint, now: Instant) -> Option<(Instant, Instant)> {
+pub(super) fn due(of: &ScheduledPoint, now: Instant) -> Option<(Instant, Instant)> {
     let day = due_day(of, now)?;
     let month = day.with_day(1).unwrap_or(day);
     let first = month.checked_sub_months(Months::new(1)).unwrap_or(month);
     Some((midnight(of.zone, first), midnight(of.zone, day)))
 }
 
+/// The days or months whose values are sent now: the last so many that are over and due, each from when to when. What came later in those is
+/// sent again.
+pub(super) fn periods(of: &ScheduledPoint, now: Instant) -> Vec<(Instant, Instant)> {
+    let Some(last) = due_day(of, now) else { return Vec::new() };
+    let count = match of.often {
+        Often::Daily => DAYS_SENT,
+        Often::Monthly => MONTHS_SENT,
+    };
+    let days = std::iter::successors(Some(last), |day| Some(before(of.often, *day)));
+    let mut edges: Vec<Instant> = days.take(count + 1).map(|day| midnight(of.zone, day)).collect();
+    edges.reverse();
+    edges.array_windows::<2>().map(|[from, until]| (*from, *until)).collect()
+}
+
 /// When more is due than now.
-pub(super) fn next_due(of: &FetchedPoint, now: Instant) -> Option<Instant> {
+pub(super) fn next_due(of: &ScheduledPoint, now: Instant) -> Option<Instant> {
     Some(local_time(of.zone, next(of.often, due_day(of, now)?), of.at))
 }
 
 /// When a value of this instant is late.
-pub(super) fn late_at(of: &FetchedPoint, value: Instant) -> Option<Instant> {
+pub(super) fn late_at(of: &ScheduledPoint, value: Instant) -> Option<Instant> {
     let day = step(of.often, day_of(of.zone, value)?);
     let due = local_time(of.zone, next(of.often, day), of.at);
     Some(Instant(due.0.saturating_add(of.late_ms)))
@@ -108,8 +126,8 @@ mod tests {
     use chrono_tz::Europe::Oslo;
     use takst_engine::input::instant;
 
-    fn of(often: Often) -> FetchedPoint {
-        FetchedPoint {
+    fn of(often: Often) -> ScheduledPoint {
+        ScheduledPoint {
             plugin: "hub".to_owned(),
             point: "p".to_owned(),
             site: "s".to_owned(),
@@ -164,6 +182,22 @@ mod tests {
         assert_eq!(
             due(&daily, time("2027-01-01T12:00:00+01:00")),
             Some((time("2026-12-01T00:00:00+01:00"), time("2027-01-01T00:00:00+01:00")))
+        );
+    }
+
+    #[test]
+    fn days_and_months_that_are_over_are_sent() {
+        let days = periods(&of(Often::Daily), time("2026-10-26T06:00:00+01:00"));
+        assert_eq!((days.len(), days[0].0), (7, time("2026-10-19T00:00:00+02:00")));
+        // 25 hours.
+        assert_eq!(days[6], (time("2026-10-25T00:00:00+02:00"), time("2026-10-26T00:00:00+01:00")));
+        let months = periods(&of(Often::Monthly), time("2026-11-01T06:00:00+01:00"));
+        assert_eq!(
+            months,
+            [
+                (time("2026-09-01T00:00:00+02:00"), time("2026-10-01T00:00:00+02:00")),
+                (time("2026-10-01T00:00:00+02:00"), time("2026-11-01T00:00:00+01:00")),
+            ]
         );
     }
 

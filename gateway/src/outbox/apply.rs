@@ -75,7 +75,7 @@ impl Unit {
             }
             IntentKind::Invoice | IntentKind::Recall => invoicing::ready(tx, &self.org, row).await?,
             IntentKind::Message => self.message_ready(tx, row).await?,
-            IntentKind::Charge | IntentKind::Save | IntentKind::Mail => None,
+            IntentKind::Charge | IntentKind::Save | IntentKind::Mail | IntentKind::Values => None,
         };
         let Some(why) = nothing else { return Ok(true) };
         let over = State { phase: IntentState::Done, next: None, since: self.now, ..intent::state(row) };
@@ -226,7 +226,13 @@ impl Unit {
         }
         let refused = |refusal: Refusal| Error::refused(refusal.to_string());
         step(&intent::state(&before), event, self.now, self.dice, &self.rules).map_err(refused)?;
-        let (after, _) = self.step(tx, before.clone(), event).await?;
+        let (mut after, _) = self.step(tx, before.clone(), event).await?;
+        // Who wants values tried again has looked whether they came: many systems cannot be asked. What comes twice is the same twice.
+        if (event, after.kind, after.state) == (&Event::Retry, IntentKind::Values, IntentState::Unknown) {
+            let waits = State { phase: IntentState::Waiting, ..intent::state(&after) };
+            after = intent::put(after, &waits, self.now);
+            tx.update_intent(&self.org, &after).await?;
+        }
         if after.state == IntentState::GivenUp && after.kind == IntentKind::Charge {
             let payment = tx.lock_payment(&self.org, &after.subject).await?;
             if payment.captured == 0 {
@@ -448,8 +454,10 @@ impl Unit {
                 let after = crate::store::Instrument { status, failure, updated_at: self.now, ..found };
                 tx.put_instrument(&self.org, &after).await
             }
-            // Money that is owed and does not move: somebody must see to it.
-            IntentKind::Capture | IntentKind::Refund => self.raise(tx, row, &fault.code, &fault.detail).await,
+            // Money that is owed and does not move, values that somebody waits for: somebody must see to it.
+            IntentKind::Capture | IntentKind::Refund | IntentKind::Values => {
+                self.raise(tx, row, &fault.code, &fault.detail).await
+            }
             IntentKind::Cancel
             | IntentKind::Message
             | IntentKind::Invoice
@@ -487,6 +495,7 @@ fn held(row: &Intent) -> Alert<'_> {
     let kind = match row.kind {
         IntentKind::Invoice | IntentKind::Recall => INVOICE_HELD,
         IntentKind::Mail => MAIL_HELD,
+        IntentKind::Values => VALUES_HELD,
         _ => INCIDENT,
     };
     Alert { subject: &row.id, kind, severity: "error" }
@@ -496,5 +505,7 @@ fn held(row: &Intent) -> Alert<'_> {
 pub(super) const INCIDENT: &str = "payment.held";
 /// The same of an invoice.
 const INVOICE_HELD: &str = "invoice.held";
+/// The same of meter values.
+const VALUES_HELD: &str = "meters.held";
 /// The same of an e-mail.
 const MAIL_HELD: &str = "mail.held";

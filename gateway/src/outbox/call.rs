@@ -89,6 +89,10 @@ async fn ask(
         (Errand::Call, Request::Mail(mail)) => Heard::Message(provider.mail(key, mail).await?),
         // Nobody can be asked what became of an e-mail: it goes out again, and is the same one by its `Message-ID`.
         (Errand::LookUp | Errand::Look, Request::Mail(_)) => Heard::Nothing,
+        (Errand::Call, Request::Values(values)) => Heard::Message(provider.values(key, values).await?),
+        (Errand::LookUp | Errand::Look, Request::Values(values)) => {
+            provider.values_there(values).await?.map_or(Heard::Nothing, Heard::Message)
+        }
         (Errand::Call, Request::Invoice(invoice)) => Heard::Delivery(provider.invoice(key, invoice).await?),
         (Errand::Look, Request::Invoice(_)) if theirs.is_some() => {
             Heard::Delivery(provider.delivery(needed()?).await?)

@@ -1,7 +1,9 @@
 //! An intent with what it asks for, and its state for the machine.
 
 use super::machine::State;
-use super::provider::{ChargeRequest, InvoiceRequest, MailRequest, MessageRequest, Money, SaveRequest};
+use super::provider::{
+    ChargeRequest, InvoiceRequest, MailRequest, MessageRequest, Money, SaveRequest, ValuesRequest,
+};
 use crate::store::{self, Error, Intent, IntentKind, IntentState, new_id};
 use serde::{Deserialize, Serialize};
 use takst_engine::units::Instant;
@@ -27,6 +29,8 @@ pub enum Request {
     Recall(RecallRequest),
     /// Send an e-mail.
     Mail(MailRequest),
+    /// Send values of a metering point.
+    Values(ValuesRequest),
 }
 
 /// Take an invoice back at its channel, which makes a credit note for all of it needless.
@@ -68,6 +72,7 @@ impl Request {
             IntentKind::Invoice => Self::Invoice(read(intent)?),
             IntentKind::Recall => Self::Recall(read(intent)?),
             IntentKind::Mail => Self::Mail(read(intent)?),
+            IntentKind::Values => Self::Values(read(intent)?),
         })
     }
 
@@ -84,6 +89,7 @@ impl Request {
             Self::Invoice(_) => IntentKind::Invoice,
             Self::Recall(_) => IntentKind::Recall,
             Self::Mail(_) => IntentKind::Mail,
+            Self::Values(_) => IntentKind::Values,
         }
     }
 
@@ -100,6 +106,7 @@ impl Request {
             Self::Invoice(request) => serde_json::to_string(request),
             Self::Recall(request) => serde_json::to_string(request),
             Self::Mail(request) => serde_json::to_string(request),
+            Self::Values(request) => serde_json::to_string(request),
         }
         // Plain records always become JSON.
         .unwrap_or_default()

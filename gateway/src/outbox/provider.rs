@@ -147,6 +147,26 @@ pub struct MessageRequest {
     pub language: String,
 }
 
+/// Send values of a metering point to another system. They stand in the row: every attempt sends the same.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ValuesRequest {
+    /// The metering point's number.
+    pub point: String,
+    /// In order, without overlaps; at least one.
+    pub values: Vec<SentValue>,
+}
+
+/// The energy of an interval.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SentValue {
+    /// Start, ms UTC.
+    pub from: i64,
+    /// End, ms UTC.
+    pub until: i64,
+    /// A plain decimal.
+    pub kwh: String,
+}
+
 /// What an e-mail brings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -295,6 +315,14 @@ pub trait PaymentProvider: Send + Sync + 'static {
     ) -> Answer<'a, Option<InvoiceDelivery>> {
         Box::pin(async { Err(no_invoices()) })
     }
+    /// Sends values of a metering point; the other system's name for what it was sent.
+    fn values<'a>(&'a self, _key: &'a str, _values: &'a ValuesRequest) -> Answer<'a, String> {
+        Box::pin(async { Err(no_values()) })
+    }
+    /// Whether these values are there: found with the name that is known for them, or nothing of that time is.
+    fn values_there<'a>(&'a self, _values: &'a ValuesRequest) -> Answer<'a, Option<String>> {
+        Box::pin(async { Err(no_values()) })
+    }
     /// How it stands with an invoice.
     fn delivery<'a>(&'a self, _reference: &'a str) -> Answer<'a, InvoiceDelivery> {
         Box::pin(async { Err(no_invoices()) })
@@ -307,6 +335,10 @@ pub trait PaymentProvider: Send + Sync + 'static {
 
 fn no_invoices() -> Fault {
     Fault::new(Outcome::Refused, "no-invoices", "this plugin sends no invoices")
+}
+
+fn no_values() -> Fault {
+    Fault::new(Outcome::Refused, "no-meter-values", "this plugin takes no meter values")
 }
 
 fn no_messages() -> Fault {

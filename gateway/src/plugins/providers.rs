@@ -5,14 +5,16 @@ use super::room::Plugins;
 use crate::mail::{MAIL, Mailer};
 use crate::outbox::provider::{
     Answer, ChargeRequest, DeliveryState, Fault, InvoiceDelivery, InvoiceRequest, MessageRequest, Money,
-    Operation, Outcome, PaymentProvider, ProviderInstrument, ProviderPayment, SaveRequest, Status,
+    Operation, Outcome, PaymentProvider, ProviderInstrument, ProviderPayment, SaveRequest, SentValue, Status,
+    ValuesRequest,
 };
 use crate::outbox::{Pin, Providers};
 use crate::store::OrgId;
 use std::sync::Arc;
-use takst_plugins::capability::{Invoices, Messages, Payments};
+use takst_plugins::capability::{Invoices, Messages, Meters, Payments};
 use takst_plugins::model::invoices::{self as wit_invoices, Consent, State as WitState};
 use takst_plugins::model::messages as wit_messages;
+use takst_plugins::model::meters::{Direction, Quality, Series, Span, Value};
 use takst_plugins::model::payments::{self as wit, PaymentState};
 use takst_plugins::model::{self, Options};
 use takst_plugins::plugin::NotAble;
@@ -99,6 +101,10 @@ impl Provider {
 
     fn invoices(&self) -> Result<Invoices, Fault> {
         self.plugin.invoices().map_err(|why| cannot(&why))
+    }
+
+    fn meters(&self) -> Result<Meters, Fault> {
+        self.plugin.meters().map_err(|why| cannot(&why))
     }
 
     fn heard<T, U>(
@@ -287,6 +293,42 @@ impl PaymentProvider for Provider {
         })
     }
 
+    fn values<'a>(&'a self, key: &'a str, request: &'a ValuesRequest) -> Answer<'a, String> {
+        Box::pin(async move {
+            let value = |value: &SentValue| Value {
+                from: value.from,
+                until: value.until,
+                kwh: value.kwh.clone(),
+                quality: Quality::Measured,
+            };
+            let series = Series {
+                point: request.point.clone(),
+                direction: Direction::Consumption,
+                values: request.values.iter().map(value).collect(),
+            };
+            let done = self.meters()?.send(&Context::default(), key, vec![series]).await;
+            self.heard("meters.send", done, name)
+        })
+    }
+
+    // The interface has no look-up of its own: what the other system has of that time tells.
+    fn values_there<'a>(&'a self, request: &'a ValuesRequest) -> Answer<'a, Option<String>> {
+        Box::pin(async move {
+            let (Some(first), Some(last)) = (request.values.first(), request.values.last()) else {
+                return Ok(None);
+            };
+            let span = Span {
+                point: request.point.clone(),
+                direction: Direction::Consumption,
+                from: first.from,
+                until: last.until,
+            };
+            let done = self.meters()?.fetch(&Context::default(), span).await;
+            let there = self.heard("meters.fetch", done, Ok)?;
+            there_are(request, &there)
+        })
+    }
+
     fn delivery<'a>(&'a self, reference: &'a str) -> Answer<'a, InvoiceDelivery> {
         Box::pin(async move {
             let done = self.invoices()?.status(&Context::default(), reference).await;
@@ -300,6 +342,30 @@ impl PaymentProvider for Provider {
             self.heard("invoices.cancel", done, delivered)
         })
     }
+}
+
+// Whether what was sent is what is there. What is there of that time and is something else may be from before, or of others.
+fn there_are(sent: &ValuesRequest, there: &[Series]) -> Result<Option<String>, Fault> {
+    let known: Vec<&Value> = there
+        .iter()
+        .filter(|series| series.point == sent.point && series.direction == Direction::Consumption)
+        .flat_map(|series| &series.values)
+        .filter(|value| value.quality != Quality::Missing)
+        .collect();
+    if known.is_empty() {
+        return Ok(None);
+    }
+    let same = |one: &SentValue| {
+        let energy = |text: &str| takst_engine::input::decimal(text).ok().map(|energy| energy.normalize());
+        known.iter().any(|value| {
+            (value.from, value.until) == (one.from, one.until) && energy(&value.kwh) == energy(&one.kwh)
+        })
+    };
+    if sent.values.iter().all(same) {
+        return Ok(Some(String::new()));
+    }
+    let words = "the other system has other values of that time than those that were sent: whether these came there it does not say";
+    Err(Fault::new(Outcome::Refused, "other-values", words))
 }
 
 // Nothing was sent, and nothing will be.

@@ -228,7 +228,12 @@ impl Plugins {
             let sha256 = &plugin.code().sha256;
             let goes_on =
                 now.get(name).is_some_and(|now| now.as_ref().is_ok_and(|now| now.code().sha256 == *sha256));
-            let asked = [Capability::PaymentProvider, Capability::InvoiceChannel, Capability::Notifier];
+            let asked = [
+                Capability::PaymentProvider,
+                Capability::InvoiceChannel,
+                Capability::Notifier,
+                Capability::MeterExport,
+            ];
             if !goes_on && asked.into_iter().any(|capability| plugin.able(capability).is_ok()) {
                 older.all.insert((name.clone(), sha256.clone()), plugin.clone());
             }

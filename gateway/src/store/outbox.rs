@@ -27,6 +27,8 @@ words! {
         Recall = "recall",
         /// Send an e-mail.
         Mail = "mail",
+        /// Send values of a metering point to another system.
+        Values = "meter-values",
     }
 }
 

@@ -1,11 +1,12 @@
 //! A gateway that fetches meter values by itself from a hub over http, through a plugin of its own.
 
+use crate::plug::Plug;
 use crate::scene::{main, write};
-use crate::shop::{Detour, http};
+use crate::shop::{Detour, Trouble, http, say};
 use crate::store_support::*;
 use axum::Router;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
 use chrono::{DateTime, Datelike as _, Months, TimeZone as _, Utc};
 use chrono_tz::{Europe::Oslo, Tz};
@@ -70,6 +71,10 @@ struct Hub {
 #[derive(Default)]
 struct Kept {
     status: u16,
+    // Keys and bodies of what it was sent, and what it answers to it; what it gives out is that, if anything.
+    sent: Vec<(String, String)>,
+    takes: u16,
+    gives_sent: bool,
     known_until: i64,
     estimated_from: i64,
     asked: Vec<(i64, i64)>,
@@ -86,6 +91,16 @@ async fn values(
         return (StatusCode::from_u16(kept.status).unwrap(), "closed".to_owned());
     }
     let mut text = String::new();
+    if kept.gives_sent {
+        for line in kept.sent.iter().flat_map(|(_, body)| body.lines()) {
+            let words: Vec<&str> = line.split(' ').collect();
+            let (from, until) = (words[1].parse::<i64>().unwrap(), words[2].parse::<i64>().unwrap());
+            if words[0] == query["point"] && from >= time("from") && until <= time("until") {
+                text.push_str(&format!("{from} {until} {} measured\n", words[3]));
+            }
+        }
+        return (StatusCode::OK, text);
+    }
     let mut at = time("from");
     while at + HOUR <= time("until").min(kept.known_until) {
         let quality = if at >= kept.estimated_from { "estimated" } else { "measured" };
@@ -95,13 +110,23 @@ async fn values(
     (StatusCode::OK, text)
 }
 
+async fn take(State(hub): State<Hub>, headers: HeaderMap, body: String) -> (StatusCode, String) {
+    let mut kept = hub.kept.lock().unwrap();
+    if kept.takes != 0 {
+        return (StatusCode::from_u16(kept.takes).unwrap(), "closed".to_owned());
+    }
+    let key = headers["idempotency-key"].to_str().unwrap().to_owned();
+    kept.sent.push((key, body));
+    (StatusCode::OK, format!("R-{}", kept.sent.len()))
+}
+
 impl Hub {
     async fn start() -> (Self, String) {
         let hub = Self::default();
         hub.kept.lock().unwrap().estimated_from = i64::MAX;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().route("/values", get(values)).with_state(hub.clone());
+        let router = Router::new().route("/values", get(values).post(take)).with_state(hub.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         (hub, address)
     }
@@ -109,6 +134,10 @@ impl Hub {
     fn says(&self, status: u16, known_until: DateTime<Tz>) {
         let mut kept = self.kept.lock().unwrap();
         (kept.status, kept.known_until) = (status, known_until.timestamp_millis());
+    }
+
+    fn sent(&self) -> Vec<(String, String)> {
+        self.kept.lock().unwrap().sent.clone()
     }
 
     fn asked(&self) -> Vec<(i64, i64)> {
@@ -135,6 +164,10 @@ struct Office {
 
 impl Office {
     async fn open(place: &Place, set_up: &str, hub: &str) -> Self {
+        Self::with(place, set_up, hub, &[]).await
+    }
+
+    async fn with(place: &Place, set_up: &str, hub: &str, troubles: &[Trouble]) -> Self {
         let folder = place.dir.path().join("setup");
         let (manifest, wasm) = tokio::task::spawn_blocking(guest).await.unwrap();
         let files = [
@@ -158,6 +191,7 @@ impl Office {
         };
         let pace = Options { every: Duration::from_millis(100), retry: Some(Duration::from_millis(300)) };
         let transport = Detour::new(&[("hub.example.com", hub)]);
+        troubles.iter().for_each(|trouble| transport.meet("/values", *trouble));
         let given =
             Given { transport: Some(transport), pace, outbox: crate::shop::quick(), ..Given::default() };
         let gateway = plan.start_with(given).await.unwrap_or_else(|error| panic!("{error}"));
@@ -276,3 +310,113 @@ async fn what_is_estimated_is_asked_for_once_more(place: Place) {
     office.gateway.server.stop().await;
 }
 both!(what_is_estimated_is_asked_for_once_more);
+
+// Two meters, each in front of a charger.
+const OTHER: &str = "707057500012345688";
+
+fn sending() -> String {
+    let charger = |id: &str, point: &str| {
+        format!(
+            "[[charger]]\nid = \"{id}\"\nsite = \"oslo\"\nmetering_point = \"{point}\"\nsecurity = {{ profile = 0 }}\n\n[[charger.connector]]\ntype = \"Type2\"\nmax_power_kw = 22\n\n"
+        )
+    };
+    let (before, rest) = SET_UP.split_once("metering_point = \"707057500012345671\"\n\n").unwrap();
+    let (_, after) = rest.split_once("[[tariff]]").unwrap();
+    let after = after.replace("fetch = \"daily\"", "send = \"daily\"");
+    let driver = "[[driver]]\nid = \"d-1\"\n\n[[token]]\nuid = \"CARD\"\ndriver = \"d-1\"\n\n";
+    format!("{before}\n{}{}{driver}[[tariff]]{after}", charger("O-1", POINT), charger("O-2", OTHER))
+}
+
+impl Office {
+    /// A car takes so many Wh in half an hour from an instant on; the charger tells it now.
+    async fn charge(&self, charger: &str, from: DateTime<Tz>, wh: i64) {
+        let mut plug =
+            Plug::connect(self.address, &format!("/ocpp/{charger}"), &["ocpp1.6"], None).await.unwrap();
+        plug.boot().await;
+        let time = |minutes: i64| (from + chrono::TimeDelta::minutes(minutes)).to_rfc3339();
+        let start = json!({"connectorId": 1, "idTag": "CARD", "meterStart": 1000, "timestamp": time(0)});
+        let id = say(&mut plug, "StartTransaction", start).await["transactionId"].clone();
+        let stop =
+            json!({"transactionId": id, "idTag": "CARD", "meterStop": 1000 + wh, "timestamp": time(30)});
+        say(&mut plug, "StopTransaction", stop).await;
+        let free =
+            json!({"connectorId": 1, "errorCode": "NoError", "status": "Available", "timestamp": time(31)});
+        say(&mut plug, "StatusNotification", free).await;
+        let ended = |all: &Value| all.as_array().unwrap().iter().all(|one| one["status"] == "ended");
+        self.until("/api/v1/sessions", ended).await;
+    }
+
+    /// The rows of the outbox, newest first, once there are so many and all stand so.
+    async fn rows(&self, count: usize, state: &str) -> Vec<Value> {
+        let so = |all: &Value| {
+            let all = all.as_array().unwrap();
+            all.len() == count
+                && all.iter().all(|row| row["kind"] == "meter-values")
+                && all[0]["state"] == state
+                && all[1..].iter().all(|row| row["state"] == "done")
+        };
+        self.until("/api/v1/outbox?limit=100", so).await.as_array().unwrap().clone()
+    }
+}
+
+async fn what_cars_took_is_sent_once_and_again_when_it_is_something_else(place: Place) {
+    let (hub, address) = Hub::start().await;
+    hub.says(200, Utc::now().with_timezone(&Oslo));
+    hub.kept.lock().unwrap().gives_sent = true;
+    let today = Utc::now().with_timezone(&Oslo).date_naive();
+    let until = Oslo.from_local_datetime(&today.and_hms_opt(0, 0, 0).unwrap()).unwrap();
+    let hour = |hours: i64| until - chrono::TimeDelta::hours(hours);
+
+    // Seven days of two meters. The answer to the first is lost: it is looked up, and not sent again.
+    let office = Office::with(&place, &sending(), &address, &[Trouble::Lost]).await;
+    office.rows(14, "done").await;
+    let sent = hub.sent();
+    assert_eq!(sent.len(), 14, "{sent:?}");
+    assert!(sent.iter().all(|(_, body)| body.lines().all(|line| line.ends_with(" 0"))), "{sent:?}");
+    let of_day = |sent: &[(String, String)], point: &str| {
+        let begins = format!("{point} {} ", hour(24).timestamp_millis());
+        sent.iter()
+            .filter(|(_, body)| body.starts_with(&begins) || body.contains(&format!("\n{begins}")))
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+
+    // A charger that was away tells of yesterday: the values of that day and meter are other ones, and nothing else.
+    office.charge("O-1", hour(10) + chrono::TimeDelta::minutes(45), 400).await;
+    office.gateway.server.stop().await;
+    let office = Office::open(&place, &sending(), &address).await;
+    let rows = office.rows(15, "done").await;
+    let sent = hub.sent();
+    let day = of_day(&sent, POINT);
+    assert_eq!((sent.len(), day.len(), of_day(&sent, OTHER).len()), (15, 2, 1), "{sent:?}");
+    assert_ne!(day[0].0, day[1].0, "another thing has another key");
+    for (hours, kwh) in [(11, "0"), (10, "0.2"), (9, "0.2"), (8, "0")] {
+        let (from, to) = (hour(hours).timestamp_millis(), hour(hours - 1).timestamp_millis());
+        let line = format!("{POINT} {from} {to} {kwh}\n");
+        assert!(day[1].1.contains(&line), "{line}{}", day[1].1);
+    }
+    assert_eq!(rows[0]["request"]["point"], POINT, "{rows:?}");
+
+    // The hub says nothing of what it took, and has other values: nobody knows, and nothing is sent until somebody has looked.
+    office.charge("O-1", hour(5), 1_000).await;
+    office.gateway.server.stop().await;
+    hub.kept.lock().unwrap().takes = 503;
+    let office = Office::open(&place, &sending(), &address).await;
+    let rows = office.rows(16, "dead").await;
+    assert_eq!(rows[0]["code"], "other-values", "{:?}", rows[0]);
+    let open = office.ask("GET", "/api/v1/incidents?open=true", "").await;
+    assert!(open.as_array().unwrap().iter().any(|one| one["kind"] == "meters.held"), "{open}");
+    assert_eq!(hub.sent().len(), 15);
+    hub.kept.lock().unwrap().takes = 0;
+    let retry = format!("/api/v1/outbox/{}/retry", rows[0]["id"].as_str().unwrap());
+    office.ask("POST", &retry, r#"{"reason":"the hub does not have them"}"#).await;
+    office.rows(16, "done").await;
+    let sent = hub.sent();
+    assert_eq!(sent.len(), 16);
+    let line = format!("{POINT} {} {} 1\n", hour(5).timestamp_millis(), hour(4).timestamp_millis());
+    assert!(sent[15].1.contains(&line), "{line}{}", sent[15].1);
+    let open = office.ask("GET", "/api/v1/incidents?open=true", "").await;
+    assert!(open.as_array().unwrap().iter().all(|one| one["kind"] != "meters.held"), "{open}");
+    office.gateway.server.stop().await;
+}
+both!(what_cars_took_is_sent_once_and_again_when_it_is_something_else);

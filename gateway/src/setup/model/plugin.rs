@@ -49,6 +49,8 @@ section! {
     pub struct MeterTimes {
         /// How often the values of the sites' metering points are fetched.
         fetch: Option<Often>,
+        /// How often the hourly energy of charging is sent.
+        send: Option<Often>,
         /// From this time of the day on, by the site's clock.
         at: TimeOfDay = TimeOfDay(6 * 60),
         /// What is missing so long after that is an incident.
@@ -59,6 +61,6 @@ section! {
     hints {
         "site" => "write `sites`: a list",
         "time" => "write `at`",
-        "schedule" => "write `fetch`",
+        "schedule" => "write `fetch` or `send`",
     }
 }
