@@ -16,6 +16,7 @@ mod check;
 mod costs;
 mod drawn;
 mod fetch;
+mod hours;
 mod keep;
 mod send;
 mod when;
@@ -260,6 +261,7 @@ impl Meters {
         check_costs(&currency, &said.costs).map_err(MeterError::Wrong)?;
         let document = costs::document(&said.costs);
         let month_costs = costs::MonthCosts::new(site, month, &plant);
+        let (of_site, of_month) = (site, month);
         let (org, site, month) = (self.org().clone(), site.to_owned(), month.to_string());
         let (who, reason, now) = (by.who.clone(), said.reason, by.now);
         let lane = Lane::org(&org);
@@ -284,6 +286,9 @@ impl Meters {
             costs::settle(tx, &org, &month_costs, now).await
         };
         let state = self.store.write(lane, unit).await?;
+        if state.is_exceeded() {
+            self.note_hours(of_site, of_month, by.now).await?;
+        }
         self.tell(state.is_news(), by.now).await?;
         Ok(state)
     }
@@ -332,7 +337,12 @@ impl Meters {
             let lane = Lane::org(&org);
             let unit = async move |tx: &mut store::Tx| costs::settle(tx, &org, &of, now).await;
             match self.store.write(lane, unit).await {
-                Ok(state) => news |= state.is_news(),
+                Ok(state) => {
+                    news |= state.is_news();
+                    if state.is_exceeded() {
+                        self.note_hours(&site, month, now).await?;
+                    }
+                }
                 // What is wrong at one site is no reason to leave the others.
                 Err(error @ (store::Error::Refused(_) | store::Error::Corrupt(_))) => {
                     tracing::warn!(site, %month, %error, "the cost price could not be worked out");
@@ -372,6 +382,11 @@ impl Meters {
             store::Error::Refused(why) => MeterError::Wrong(why),
             error => MeterError::Store(error),
         })?;
+        for (site, month, _) in kept.costs.iter().filter(|(.., state)| state.is_exceeded()) {
+            if let Ok(month) = YearMonth::parse(month) {
+                self.note_hours(site, month, by.now).await?;
+            }
+        }
         self.tell(kept.costs.iter().any(|(.., state)| state.is_news()), by.now).await?;
         Ok(kept)
     }

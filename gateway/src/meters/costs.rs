@@ -1,7 +1,7 @@
 //! What a kWh cost a site's plant in a month: once the costs are entered and every value of the month is there, it stands as a price of the
 //! feed `cost price`, of which the area is the site.
 
-use super::drawn::drawn;
+use super::drawn::{EXCEEDED, drawn};
 use crate::feeds::{changed, cost, publish};
 use crate::house::Plant;
 use crate::store::{
@@ -36,6 +36,8 @@ pub enum CostState {
         why: String,
         /// It was known before, and was taken back.
         taken_back: bool,
+        /// The sessions took more than the meters saw.
+        exceeded: bool,
     },
 }
 
@@ -57,6 +59,12 @@ pub struct Known {
 }
 
 impl CostState {
+    /// Whether the sessions took more than the meters saw.
+    #[must_use]
+    pub fn is_exceeded(&self) -> bool {
+        matches!(self, Self::Waits { exceeded: true, .. })
+    }
+
     /// Whether there is a price that was not there before, or none where there was one.
     #[must_use]
     pub fn is_news(&self) -> bool {
@@ -81,7 +89,7 @@ impl MonthCosts {
         Self { site: site.to_owned(), month, points: plant.points.clone(), zone }
     }
 
-    fn span(&self) -> (Instant, Instant) {
+    pub fn span(&self) -> (Instant, Instant) {
         let (first, next) = self.month.days();
         (Instant(start_of_day(&self.zone, first)), Instant(start_of_day(&self.zone, next)))
     }
@@ -143,7 +151,7 @@ pub(super) async fn state(
 ) -> Result<CostState, store::Error> {
     Ok(match work_out(reader, org, of, now).await? {
         Ok((currency, net, with_vat)) => CostState::Known(known(currency, &net, &with_vat)),
-        Err(why) => CostState::Waits { why: why.in_words(), taken_back: false },
+        Err(why) => why.waits(false),
     })
 }
 
@@ -162,7 +170,7 @@ pub(super) async fn settle(
         Err(why) => {
             let month = of.month.to_string();
             let taken_back = take_back(tx, org, (&of.site, &month), of.span(), &why, now).await?;
-            return Ok(CostState::Waits { why: why.in_words(), taken_back });
+            return Ok(why.waits(taken_back));
         }
     };
     let (from_at, to_at) = of.span();
@@ -222,6 +230,10 @@ pub(super) enum Why {
 }
 
 impl Why {
+    fn waits(&self, taken_back: bool) -> CostState {
+        CostState::Waits { why: self.in_words(), taken_back, exceeded: matches!(self, Self::Exceeded { .. }) }
+    }
+
     fn in_words(&self) -> String {
         match self {
             Self::Exceeded { sessions, metered } => {
@@ -232,13 +244,13 @@ impl Why {
     }
 }
 
-fn kwh(energy: Energy) -> String {
+pub(super) fn kwh(energy: Energy) -> String {
     print_decimal(i128::from(energy.0), 6, true)
 }
 
 // The sessions of a month took more than its meters saw; until when that stands.
 fn exceeded(subject: &str) -> Alert<'_> {
-    Alert { subject, kind: "meters.exceeded", severity: "error" }
+    Alert { subject, kind: EXCEEDED, severity: "error" }
 }
 
 // Bills were made with a cost price that was taken back.
@@ -266,7 +278,7 @@ pub(super) async fn take_back(
             });
             // Other figures are news.
             let open = tx.open_incidents(org).await?;
-            let open = open.iter().find(|one| one.kind == "meters.exceeded" && one.subject == subject);
+            let open = open.iter().find(|one| one.kind == EXCEEDED && one.subject == subject);
             let text = document.to_string();
             if open.is_some_and(|open| open.document != text) {
                 tx.settle(org, exceeded(&subject), &document, now).await?;
@@ -375,7 +387,7 @@ fn in_words(why: &MonthError) -> String {
 }
 
 // Millionths of a kWh.
-fn micro(kwh: &str) -> Option<i64> {
+pub(super) fn micro(kwh: &str) -> Option<i64> {
     let energy = input::decimal(kwh).ok()?.checked_mul(Decimal::from(1_000_000))?.normalize();
     (energy.scale() == 0).then(|| i64::try_from(energy.mantissa()).ok())?
 }

@@ -7,6 +7,9 @@ use crate::store::{self, OrgId, PlantMonth, Reader, Session, Tx};
 use takst_engine::session::Reading;
 use takst_engine::units::{Energy, Instant};
 
+/// The kind of incident: the sessions of a month took more than its meters saw.
+pub(super) const EXCEEDED: &str = "meters.exceeded";
+
 /// The energy that cars certainly took at a site between two instants: all of the sessions that lie in that time, and of the others what was
 /// counted between readings in it. What is held back or never billed does not count.
 pub(super) async fn drawn(

@@ -606,6 +606,11 @@ async fn sessions_that_took_more_than_the_meters_saw_wait(place: Place) {
     let told = plant.incident("meters.exceeded", true).await;
     assert_eq!(told["subject"], format!("oslo {name}"), "{told}");
     assert_eq!(plant.get("/api/v1/bills").await, json!([]));
+    // In which hours: the hour before noon of the tenth day, in which the meters saw nothing.
+    let path = format!("/api/v1/incidents/{}", told["id"].as_str().unwrap());
+    let one = plant.get(&path).await;
+    let hour = (last.noon() - chrono::TimeDelta::hours(1)).format("%FT%TZ").to_string();
+    assert!(one.to_string().contains(&hour) && one.to_string().contains("metered_kwh"), "{one:#}");
     // Another figure that is still too little is told anew.
     plant.taken(&csv(from, from + chrono::TimeDelta::hours(1), mostly("5.999999"))).await;
     let all = plant.incidents("meters.exceeded").await;
