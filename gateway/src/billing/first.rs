@@ -56,7 +56,7 @@ async fn issue(tx: &mut Tx, job: &Job, mut stored: store::Session) -> Result<Out
     let scopes = lock(tx, job, &subject).await?;
     let opening = subject.opening(&scopes.iter().map(|scope| scope.stands.clone()).collect::<Vec<_>>());
     let mut worked = subject.price(tx, &job.org, &opening, None).await?;
-    if subject.ready.cost.is_some() && !worked.lacks_cost {
+    if subject.cost().is_some() && !worked.lacks_cost {
         let at = cost::asked_at(span(&subject.session));
         if !meters::fits(tx, &job.org, &subject.stored, at, job.now).await? {
             // With it the sessions of the month took more than the meters saw: the price has been taken back.
