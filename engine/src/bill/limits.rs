@@ -156,8 +156,8 @@ impl Assembly<'_, '_> {
                 None => sums.push((line.tax, line.amount)),
             }
         }
-        if limit.floor {
-            // A floor is also due where only other lists have charged.
+        if limit.floor || limit.who != Who::Session {
+            // A floor is also due where only other lists have charged, and what they charged counts for the sessions to come.
             let missing = |other: &&Elsewhere| periods.iter().all(|(known, ..)| *known != other.period);
             let others: Vec<PeriodSums> = (elsewhere.iter().filter(missing))
                 .map(|other| (other.period, Vec::new(), other.from, other.to))
@@ -235,9 +235,14 @@ impl Assembly<'_, '_> {
         Ok(())
     }
 
-    // Whether any charge of the total has come up.
+    // Whether any charge of the total has come up. Of a session that runs, what is over may be there as sums alone.
     fn has_charged(&self) -> bool {
-        self.lines.iter().any(|line| line.source.charge().is_some() && !self.is_payout(line))
+        let counts = |source: Source| {
+            let charge = source.charge().and_then(|at| self.pricing.p.tariff.charges.get(usize::from(at)));
+            charge.is_some_and(|charge| charge.kind != ChargeKind::PayoutToSite)
+        };
+        self.lines.iter().any(|line| counts(line.source))
+            || self.rows.iter().any(|row| row.amount != 0 && counts(row.source))
     }
 
     fn printed_total(&self) -> Result<i64, Overflow> {
@@ -277,6 +282,8 @@ impl Assembly<'_, '_> {
             if !elsewhere.is_empty() && !self.has_charged() {
                 periods.clear();
             }
+        }
+        if limit.floor || limit.who != Who::Session {
             let own: Vec<i32> = periods.iter().map(|(from, _)| self.period_of(limit.span, *from)).collect();
             let missing = elsewhere.iter().filter(|other| !own.contains(&other.period));
             periods.extend(missing.map(|other| (other.from, 0)));

@@ -17,6 +17,8 @@ use takst_engine::tariff::Zone;
 
 /// Bills a session that is due.
 pub(super) async fn bill(tx: &mut Tx, job: &Job) -> Result<Outcome, store::Error> {
+    // All of its row may be written again: what another program writes meanwhile waits.
+    tx.lock_session(&job.org, &job.session).await?;
     let Some(stored) = tx.session(&job.org, &job.session).await? else { return Ok(Outcome::NotDue) };
     if stored.billing != Billing::Due || stored.hold {
         return Ok(Outcome::NotDue);

@@ -5,6 +5,7 @@
 
 use super::Tariffs;
 use super::work::Ready;
+use crate::feeds::cost;
 use crate::store::{self, NewEvent, OrgId, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -99,6 +100,11 @@ pub fn changes(session: &store::Session) -> Vec<PriceChange> {
     serde_json::from_str::<Document>(&session.document).unwrap_or_default().price_changes
 }
 
+// When a session last went over. A list that it kept its own for can be put right by a later one.
+fn gone_over(noted: &[PriceChange]) -> Option<Instant> {
+    noted.iter().filter(|change| change.kept.is_none()).filter_map(PriceChange::from).max()
+}
+
 /// What comes into force for a session from what is noted on until `until`, and whether it goes over to it. Of one instant that
 /// is noted nothing is added.
 pub(crate) fn news(
@@ -116,18 +122,35 @@ pub(crate) fn news(
         let pricing = Pricing::new(&next.prepared, &book)?;
         can_take_over(&pricing, &facts, session.plugged_in, next.from)
     };
-    let noted = changes(session).iter().filter_map(PriceChange::from).max();
-    let after = noted.unwrap_or(session.plugged_in).max(session.plugged_in);
+    let noted = changes(session);
+    let after = gone_over(&noted).unwrap_or(session.plugged_in).max(session.plugged_in);
+    // One feed of cost prices is asked for a session: with VAT, or without.
+    let followed = noted.iter().filter(|change| change.kept.is_none());
+    let mut followed = followed.filter_map(|change| tariffs.prepared(&change.version));
+    let mut feed = cost::of(first.tariff()).or_else(|| followed.find_map(|list| cost::of(list.tariff())));
+    let is_new = |next: &NextList| {
+        let same = |change: &PriceChange| {
+            change.from() == Some(next.from) && change.version == next.prepared.version()
+        };
+        next.from > after && next.from < until && !noted.iter().any(same)
+    };
     let next = tariffs.next_lists(org, session, until).into_iter();
-    next.filter(|next| next.from > after && next.from < until)
+    next.filter(is_new)
         .map(|next| {
+            let asks = cost::of(next.prepared.tariff());
             let kept = match fits(first.tariff(), next.prepared.tariff()) {
                 Err(unfit) => Some(unfit.to_string()),
+                Ok(()) if asks.is_some() && feed.is_some() && asks != feed => {
+                    Some("its cost price is with VAT where that of the list before is without, or the other way round".to_owned())
+                }
                 Ok(()) if session.seller.as_ref().is_some_and(|seller| *seller != next.seller) => {
                     Some("its bills are issued by another seller".to_owned())
                 }
                 Ok(()) => takes_over(&next).err().map(|error| error.to_string()),
             };
+            if kept.is_none() {
+                feed = feed.or(asks);
+            }
             (next, kept)
         })
         .collect()
@@ -143,9 +166,11 @@ pub(crate) async fn note(
     now: Instant,
 ) -> Result<bool, store::Error> {
     let mut known = changes(session);
-    let noted = known.iter().filter_map(PriceChange::from).max();
-    let is_new =
-        |change: &PriceChange| change.from().is_some_and(|from| noted.is_none_or(|noted| from > noted));
+    let noted = gone_over(&known);
+    let is_new = |change: &PriceChange| {
+        let later = change.from().is_some_and(|from| noted.is_none_or(|noted| from > noted));
+        later && !known.iter().any(|known| known.from == change.from && known.version == change.version)
+    };
     let found: Vec<PriceChange> = found.into_iter().filter(is_new).collect();
     if found.is_empty() {
         return Ok(false);

@@ -177,12 +177,20 @@ impl Live {
         let found = (found, due.iter().any(goes_on));
         let (job, id) = ((org.clone(), held.session.id.clone()), held.session.id.clone());
         let unit = async move |tx: &mut crate::store::Tx| {
+            // All of its row is written again: what another program writes meanwhile waits.
+            tx.lock_session(&job.0, &id).await?;
             let Some(mut session) = tx.session(&job.0, &id).await? else { return Ok(false) };
             // A bill is made meanwhile: it has noted them.
             if session.billing != crate::store::Billing::Open {
                 return Ok(false);
             }
-            note(tx, &job.0, &mut session, found.clone(), now).await
+            let (mut found, mut stays) = found.clone();
+            // It is over, and waits for reports alone: what came into force since is nothing to it.
+            if let Some(over) = session.unplugged {
+                found.retain(|change| change.from().is_some_and(|from| from < over));
+                stays = false;
+            }
+            note(tx, &job.0, &mut session, (found, stays), now).await
         };
         let lane = Lane::charger(org, &held.session.charger);
         match self.inner.store.write(lane, unit).await {
