@@ -12,8 +12,8 @@
 //! | `clock` | the time of receipt stands in for that of start or stop | yes |
 //! | `clock-reading` | the same for a meter value alone | no |
 //! | `clock-back` | numbered reports go back in time, or the stop lies before the start | yes |
-//! | `register-fell` | the register fell: a new segment counts from there | yes |
-//! | `register-jump` | it grew by more than the connector can give; what is beyond any battery is not counted | yes |
+//! | `register-fell` | a register fell: a new segment counts from there | yes |
+//! | `register-jump` | it grew by more than the connector can carry; what is beyond any battery is not counted | yes |
 //! | `false-zero` | a first register of zero, then a lifetime one: counting begins with the second | yes |
 //! | `register-mixed` | start and stop count differently from the meter values; both are understood | no |
 //! | `wrong-unit` | a register is a thousandfold of what fits, or a thousandth of the power drawn | yes |
@@ -34,6 +34,9 @@
 //! | `too-many-reports` | there are more reports than are followed | yes |
 //!
 //! *Holds* means: no bill is made until somebody looks at it.
+//!
+//! Energy to the car and from it have registers of their own, which are judged alike and each by itself. Energy of intervals counts
+//! only where no register is read between start and stop, the charger's own intervals before those by the clock.
 
 pub mod engine;
 mod flags;

@@ -320,6 +320,11 @@ impl Held {
                 continue;
             }
             let segment = u32::try_from(row.segment).map_err(|_| Anew)?;
+            let last = self.reading.as_ref().filter(|last| last.segment == row.segment);
+            if row.exported.is_some() && last.is_some_and(|last| last.exported.is_none()) {
+                // What the register of export shows now it showed before too.
+                return Err(Anew);
+            }
             let (import, export) = (row.imported, row.exported.unwrap_or_default());
             let reading = engine::Reading { at: inside(row.at), import, export, segment };
             self.running.readings(lists, &[reading])?;

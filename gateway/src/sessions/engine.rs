@@ -7,7 +7,7 @@ use takst_engine::session::{
     self as engine, Connector, Facts, OccupancyFrom, PowerFrom, Reading, Reservation, StateFrom, Token,
 };
 use takst_engine::tariff::Contract;
-use takst_engine::units::{Instant, MINUTE_MS};
+use takst_engine::units::{Energy, Instant, MINUTE_MS};
 
 /// Power that is measured later than this after charging began does not tell how the session began.
 const POWER_FROM_START_MS: i64 = MINUTE_MS;
@@ -72,12 +72,18 @@ pub fn facts(session: &Session) -> Result<Facts, String> {
 pub fn to_engine(session: &Session, parts: &SessionParts) -> Result<engine::Session, String> {
     let (from, to) = (session.plugged_in, session.unplugged.unwrap_or(Instant(i64::MAX)));
     let inside = |at: Instant| at.max(from).min(to);
-    let readings = parts.readings.iter().map(|row| {
+    let mut readings = Vec::with_capacity(parts.readings.len());
+    // A register of export that is read for the first time stood there before too: what it shows then is nobody's energy.
+    let mut export: Option<(i64, Energy)> = None;
+    for row in parts.readings.iter().rev() {
         let segment = u32::try_from(row.segment)
             .map_err(|_| format!("session {}: segment {}", session.id, row.segment))?;
-        let export = row.exported.unwrap_or_default();
-        Ok(Reading { at: inside(row.at), import: row.imported, export, segment })
-    });
+        let later = export.filter(|(of, _)| *of == row.segment).map(|(_, register)| register);
+        export = row.exported.or(later).map(|register| (row.segment, register));
+        let (import, export) = (row.imported, row.exported.or(later).unwrap_or_default());
+        readings.push(Reading { at: inside(row.at), import, export, segment });
+    }
+    readings.reverse();
     let states = parts.states.iter().filter(|row| row.from_at <= to).filter_map(|row| {
         Some(StateFrom { from: inside(row.from_at), state: Doing::read(&row.state)?.state() })
     });
@@ -90,7 +96,7 @@ pub fn to_engine(session: &Session, parts: &SessionParts) -> Result<engine::Sess
         facts: facts(session)?,
         plugged_in: from,
         unplugged: session.unplugged,
-        readings: readings.collect::<Result<_, String>>()?,
+        readings,
         states: states.collect(),
         power: power(session, parts, inside),
         occupancy: occupancy.collect(),

@@ -1,7 +1,8 @@
 //! Registers along a session: which one counts, where a new segment begins, and what cannot be.
 
 use super::flags::{Flag, Flags};
-use super::point::Sort;
+use super::point::{Sort, What};
+use crate::chargers::model::Context;
 use crate::chargers::plausible::{self, Step};
 use crate::store::Reading;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,41 @@ struct Mark {
     import: i64,
     export: Option<i64>,
     segment: i64,
+}
+
+/// What tells the energy of a session, the weakest first. One kind counts alone: each of them is all that flowed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+pub(super) enum Source {
+    /// Energy of intervals by the clock, which may begin before the session.
+    #[default]
+    Aligned,
+    /// Energy of intervals of the session's own.
+    Sampled,
+    /// Registers read between start and stop.
+    Registers,
+}
+
+impl Source {
+    /// What a report makes of the session it belongs to; none for what says nothing of it. The registers of start and stop alone can go
+    /// with intervals in between, which tell better when it flowed.
+    pub fn of(what: &What) -> Option<Self> {
+        match what {
+            What::Register { sort: Sort::Between, import: Some(_), .. } => Some(Self::Registers),
+            What::Register { import: None, interval: Some(_), context: Some(context), .. } => {
+                (*context == Context::Periodic.as_str()).then_some(Self::Sampled)
+            }
+            _ => None,
+        }
+    }
+
+    // Whether an interval counts. One of the start, the stop or on demand is told since the one before, whatever that was.
+    fn counts(self, context: Option<&str>) -> bool {
+        match self {
+            Self::Registers => false,
+            Self::Sampled => context != Some(Context::Clock.as_str()),
+            Self::Aligned => context != Some(Context::Periodic.as_str()),
+        }
+    }
 }
 
 /// What is known of the registers so far.
@@ -43,11 +79,30 @@ pub(super) struct Meter {
     first_at: Option<Instant>,
     power: Option<(Instant, i64)>,
     drawn: i64,
+    // The register of the stop is among the rows.
+    #[serde(default)]
+    ended: bool,
+    // The register of export was not what it should be.
+    #[serde(default)]
+    fed_doubted: bool,
+    #[serde(default)]
+    source: Source,
+    // Intervals are among the rows.
+    #[serde(default)]
+    intervals: bool,
+    // The first row is none that was read: intervals are counted from zero.
+    #[serde(default)]
+    from_zero: bool,
+    // Intervals were counted, and registers say otherwise.
+    #[serde(default)]
+    unfit: bool,
 }
 
 /// A register as it was read.
 pub(super) struct Read<'a> {
     pub at: Instant,
+    /// When the transaction began.
+    pub since: Instant,
     pub received: Instant,
     pub sort: Sort,
     pub import: Option<i64>,
@@ -103,50 +158,106 @@ impl Meter {
         self.power = Some((at, power));
     }
 
-    /// Takes a register. What it makes of it is the row to write (new, or the last one again) and how far it moved.
-    pub fn take(&mut self, read: &Read<'_>, max_power: i64, flags: &mut Flags) -> (Option<Reading>, Moved) {
-        const NOTHING: (Option<Reading>, Moved) = (None, Moved { import: 0, export: 0 });
-        let Some(mut next) = self.mark(read) else { return NOTHING };
+    /// What tells the energy.
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
+    /// From now on this tells the energy. Only as long as no interval is counted.
+    pub fn tell_by(&mut self, source: Source) {
+        self.source = source;
+    }
+
+    /// Whether intervals are counted.
+    pub fn has_intervals(&self) -> bool {
+        self.intervals
+    }
+
+    /// Intervals are counted that the registers contradict: the session is to be worked out anew by registers alone.
+    pub fn is_unfit(&self) -> bool {
+        self.unfit
+    }
+
+    /// Takes a register. What it makes of it are rows to write (new ones, or the last one again) and how far it moved.
+    pub fn take(
+        &mut self,
+        read: &Read<'_>,
+        max_power: i64,
+        flags: &mut Flags,
+        rows: &mut Vec<Reading>,
+    ) -> Moved {
+        let interval = read
+            .interval
+            .filter(|interval| *interval >= 0 && read.import.is_none() && self.source.counts(read.context));
+        if interval.is_some() && self.last.is_none() {
+            // The first interval is energy too: it flowed since the beginning.
+            let at = read.since.min(read.at);
+            let zero = Mark { at, import: 0, export: None, segment: 0 };
+            rows.push(self.begin(zero, &Read { sort: Sort::Between, context: None, ..*read }));
+            self.from_zero = true;
+        }
+        let Some(mut next) = self.mark(read, interval) else { return Moved::default() };
         let Some(last) = self.last else {
-            return (self.begin(next, read), Moved::default());
+            rows.push(self.begin(next, read));
+            return Moved::default();
         };
-        if next.at < last.at
-            || (next.at == last.at && next.import == last.import && next.export == last.export)
-        {
-            return NOTHING;
+        // Of start and stop in one instant each has its register.
+        let closes = read.sort == Sort::End && self.rows == 1 && !self.ended;
+        let same = next.at == last.at && next.import == last.import && next.export == last.export;
+        if next.at < last.at || (same && !closes) {
+            return Moved::default();
         }
         if next.at == last.at && self.rows == 1 {
             match read.sort {
                 // The baseline was taken from a value before the start.
                 Sort::Begin if self.start.is_none() => {
                     self.rows = 0;
-                    return (self.begin(next, read), Moved::default());
+                    rows.push(self.begin(next, read));
+                    return Moved::default();
                 }
-                // Start and stop at one instant: a reading needs one of its own.
-                Sort::End => next.at = Instant(next.at.0.saturating_add(1)),
-                _ => return NOTHING,
+                // A reading needs an instant of its own.
+                _ if closes => next.at = Instant(next.at.0.saturating_add(1)),
+                // The register of export beside that of the start.
+                _ if next.import == last.import && last.export.is_none() => {
+                    self.rows = 0;
+                    rows.push(self.put(next, read));
+                    return Moved::default();
+                }
+                _ => return Moved::default(),
             }
         }
-        let step = self.step(last, next, max_power);
-        if step == Step::Fine {
-            return self.go_on(last, next, read, flags);
+        let step = import_step(last, next, max_power);
+        let fed = export_step(last, next, max_power);
+        if step == Step::Fine && fed == Step::Fine {
+            return self.go_on(last, next, read, flags, rows);
+        }
+        if read.sort == Sort::End && self.intervals && step == Step::Reset {
+            self.unfit = true;
+            return Moved::default();
         }
         if read.sort == Sort::End
+            && step != Step::Fine
             && let Some(explained) = self.explained(last, next, max_power)
         {
-            if self.falls <= 1 {
-                flags.lower(Flag::RegisterFell);
+            if !self.fed_doubted {
+                if self.falls <= 1 {
+                    flags.lower(Flag::RegisterFell);
+                }
+                flags.lower(Flag::FalseZero);
             }
-            flags.lower(Flag::FalseZero);
             flags.raise(Flag::RegisterMixed, || {
                 "the registers of start and stop count differently from the meter values".to_owned()
             });
-            return self.go_on(last, explained, read, flags);
+            return self.go_on(last, explained, read, flags, rows);
         }
         if let Some(before) = self.before.filter(|_| self.alone)
-            && self.step(before, next, max_power) == Step::Fine
+            && import_step(before, next, max_power) == Step::Fine
+            && export_step(before, next, max_power) == Step::Fine
         {
-            return self.forget_slip(before, next, read);
+            return self.forget_slip(before, next, read, rows);
+        }
+        if step == Step::Fine {
+            return self.only_import(fed, (last, next), read, flags, rows);
         }
         if read.sort == Sort::End && step == Step::Reset {
             let from = self.start.unwrap_or(last);
@@ -159,50 +270,89 @@ impl Meter {
                     )
                 });
             } else {
-                flags.raise(Flag::RegisterFell, || fell(last, next));
+                doubt("register", step, (last.import, next.import, next.at), flags);
             }
-            return NOTHING;
+            return Moved::default();
         }
-        self.doubt(step, last, next, flags);
-        let counted =
-            step == Step::Jump && !self.wrong_unit && next.import.saturating_sub(last.import) <= BEYOND;
-        if counted { self.go_on(last, next, read, flags) } else { self.new_segment(last, next, read) }
+        self.doubted |= self.rows == 1 && self.start.is_some();
+        self.falls = self.falls.saturating_add(u32::from(step == Step::Reset));
+        self.wrong_unit |= step == Step::WrongUnit;
+        doubt("register", step, (last.import, next.import, next.at), flags);
+        if fed != Step::Fine {
+            self.doubt_export(fed, (last, next), flags);
+        }
+        let counted = self.is_counted(step, last.import, next.import)
+            && (fed == Step::Fine || self.is_counted(fed, exported(last), exported(next)));
+        if counted {
+            self.go_on(last, next, read, flags, rows)
+        } else {
+            self.new_segment(last, next, read, rows)
+        }
     }
 
     // The registers of a reading, with what it leaves out. None when there are none that can be.
-    fn mark(&self, read: &Read<'_>) -> Option<Mark> {
+    fn mark(&mut self, read: &Read<'_>, interval: Option<i64>) -> Option<Mark> {
         let last = self.last;
-        let import = read
-            .import
-            .or_else(|| {
-                let interval = read.interval.filter(|interval| *interval >= 0)?;
-                match last {
-                    Some(last) => (read.at > last.at).then(|| last.import.checked_add(interval)).flatten(),
-                    None => Some(interval),
-                }
-            })
-            .or_else(|| read.export.map(|_| last.map_or(0, |last| last.import)))?;
+        let stands = last.map_or(0, |last| last.import);
+        let mut import = read.import;
+        if self.from_zero && import.is_some() {
+            // Beside what is counted from zero a register says nothing, unless it is that of the start: then registers tell.
+            self.unfit |= read.sort != Sort::End;
+            import = None;
+        }
+        let flowed = interval.filter(|_| last.is_some_and(|last| read.at > last.at));
+        if flowed.is_some() {
+            self.intervals = true;
+        }
+        let import =
+            import.or_else(|| stands.checked_add(flowed?)).or_else(|| read.export.map(|_| stands))?;
         let export = read.export.or_else(|| last.and_then(|last| last.export));
         let segment = last.map_or(0, |last| last.segment);
         (import >= 0 && export.unwrap_or(0) >= 0).then_some(Mark { at: read.at, import, export, segment })
     }
 
-    fn step(&self, from: Mark, to: Mark, max_power: i64) -> Step {
-        if to.export.unwrap_or(0) < from.export.unwrap_or(0) {
-            return Step::Reset;
-        }
-        let point = |mark: Mark| plausible::Point { at: mark.at, register: Energy(mark.import) };
-        plausible::step(point(from), point(to), max_power)
+    // More than the connector can give in the time, but a battery can take it: it counts, and somebody looks at it.
+    fn is_counted(&self, step: Step, from: i64, to: i64) -> bool {
+        step == Step::Jump && !self.wrong_unit && to.saturating_sub(from) <= BEYOND
     }
 
-    fn begin(&mut self, next: Mark, read: &Read<'_>) -> Option<Reading> {
+    // The register of export cannot be, that of import can: what the one says is nothing against the other.
+    fn only_import(
+        &mut self,
+        fed: Step,
+        (last, next): (Mark, Mark),
+        read: &Read<'_>,
+        flags: &mut Flags,
+        rows: &mut Vec<Reading>,
+    ) -> Moved {
+        self.doubt_export(fed, (last, next), flags);
+        if self.is_counted(fed, exported(last), exported(next)) {
+            return self.go_on(last, next, read, flags, rows);
+        }
+        let kept = Mark { export: last.export, ..next };
+        let moved = self.go_on(last, kept, read, flags, rows);
+        if read.sort != Sort::End {
+            self.before = Some(kept);
+            self.alone = true;
+            let segment = next.segment.saturating_add(1);
+            rows.push(self.put(Mark { segment, ..next }, read));
+        }
+        moved
+    }
+
+    fn doubt_export(&mut self, step: Step, (last, next): (Mark, Mark), flags: &mut Flags) {
+        self.fed_doubted = true;
+        doubt("register of export", step, (exported(last), exported(next), next.at), flags);
+    }
+
+    fn begin(&mut self, next: Mark, read: &Read<'_>) -> Reading {
         if read.sort == Sort::Begin {
             self.start = Some(next);
         }
         self.alone = true;
         self.first_at = Some(next.at);
         self.rose_at = Some(next.at);
-        Some(self.put(next, read))
+        self.put(next, read)
     }
 
     fn go_on(
@@ -211,31 +361,32 @@ impl Meter {
         next: Mark,
         read: &Read<'_>,
         flags: &mut Flags,
-    ) -> (Option<Reading>, Moved) {
+        rows: &mut Vec<Reading>,
+    ) -> Moved {
         let moved = moved(last, next);
         self.count(moved, next.at);
         self.alone = false;
         if next.at == last.at {
             self.rows -= 1;
         }
-        let row = self.put(next, read);
+        rows.push(self.put(next, read));
         self.check_unit(next.at, flags);
-        (Some(row), moved)
+        moved
     }
 
     // The reading before was a slip: this one takes its place, and its segment ends with it.
-    fn forget_slip(&mut self, before: Mark, next: Mark, read: &Read<'_>) -> (Option<Reading>, Moved) {
+    fn forget_slip(&mut self, before: Mark, next: Mark, read: &Read<'_>, rows: &mut Vec<Reading>) -> Moved {
         let next = Mark { segment: before.segment, ..next };
         let moved = moved(before, next);
         self.count(moved, next.at);
         self.rows -= 1;
         self.before = None;
         self.alone = false;
-        let row = self.put(next, read);
-        (Some(row), moved)
+        rows.push(self.put(next, read));
+        moved
     }
 
-    fn new_segment(&mut self, last: Mark, next: Mark, read: &Read<'_>) -> (Option<Reading>, Moved) {
+    fn new_segment(&mut self, last: Mark, next: Mark, read: &Read<'_>, rows: &mut Vec<Reading>) -> Moved {
         let next = Mark { segment: last.segment.saturating_add(1), ..next };
         self.before = Some(last);
         self.alone = true;
@@ -243,7 +394,8 @@ impl Meter {
             // Of two at one instant the later one counts.
             self.rows -= 1;
         }
-        (Some(self.put(next, read)), Moved::default())
+        rows.push(self.put(next, read));
+        Moved::default()
     }
 
     // The register at the stop fits the one at the start, and the meter values in between count from elsewhere.
@@ -253,37 +405,6 @@ impl Meter {
         let fits = total >= self.imported && total <= plausible::possible(start.at, end.at, max_power);
         fits.then(|| Mark { import: last.import.saturating_add(total - self.imported), ..end })
             .map(|mark| Mark { export: last.export, segment: last.segment, ..mark })
-    }
-
-    fn doubt(&mut self, step: Step, last: Mark, next: Mark, flags: &mut Flags) {
-        self.doubted |= self.rows == 1 && self.start.is_some();
-        match step {
-            Step::Fine => {}
-            Step::Reset => {
-                self.falls = self.falls.saturating_add(1);
-                flags.raise(Flag::RegisterFell, || fell(last, next));
-            }
-            Step::FalseZero => flags.raise(Flag::FalseZero, || {
-                format!("a register of zero was followed by {} at {}", kwh(next.import), utc_text(next.at))
-            }),
-            Step::WrongUnit => {
-                self.wrong_unit = true;
-                flags.raise(Flag::WrongUnit, || {
-                    let (from, to) = (kwh(last.import), kwh(next.import));
-                    format!(
-                        "the register went from {from} to {to} at {}: one of them is in another unit",
-                        utc_text(next.at)
-                    )
-                });
-            }
-            Step::Jump => flags.raise(Flag::RegisterJump, || {
-                let (from, to) = (kwh(last.import), kwh(next.import));
-                format!(
-                    "the register went from {from} to {to} at {}, more than the connector can give",
-                    utc_text(next.at)
-                )
-            }),
-        }
     }
 
     fn count(&mut self, moved: Moved, at: Instant) {
@@ -322,7 +443,42 @@ impl Meter {
         };
         self.rows += 1;
         self.last = Some(mark);
+        self.ended |= read.sort == Sort::End;
         row
+    }
+}
+
+fn import_step(from: Mark, to: Mark, max_power: i64) -> Step {
+    let point = |mark: Mark| plausible::Point { at: mark.at, register: Energy(mark.import) };
+    plausible::step(point(from), point(to), max_power)
+}
+
+// A register of export that was not read before says only where it stands.
+fn export_step(from: Mark, to: Mark, max_power: i64) -> Step {
+    let point = |mark: Mark| Some(plausible::Point { at: mark.at, register: Energy(mark.export?) });
+    point(from).zip(point(to)).map_or(Step::Fine, |(from, to)| plausible::step(from, to, max_power))
+}
+
+fn exported(mark: Mark) -> i64 {
+    mark.export.unwrap_or(0)
+}
+
+fn doubt(which: &str, step: Step, (from, to, at): (i64, i64, Instant), flags: &mut Flags) {
+    let (from, to, at) = (kwh(from), kwh(to), utc_text(at));
+    match step {
+        Step::Fine => {}
+        Step::Reset => {
+            flags.raise(Flag::RegisterFell, || format!("the {which} fell from {from} to {to} at {at}"));
+        }
+        Step::FalseZero => {
+            flags.raise(Flag::FalseZero, || format!("a {which} of zero was followed by {to} at {at}"));
+        }
+        Step::WrongUnit => flags.raise(Flag::WrongUnit, || {
+            format!("the {which} went from {from} to {to} at {at}: one of them is in another unit")
+        }),
+        Step::Jump => flags.raise(Flag::RegisterJump, || {
+            format!("the {which} went from {from} to {to} at {at}, more than the connector can give")
+        }),
     }
 }
 
@@ -331,10 +487,6 @@ fn moved(from: Mark, to: Mark) -> Moved {
         import: to.import.saturating_sub(from.import).max(0),
         export: to.export.unwrap_or(0).saturating_sub(from.export.unwrap_or(to.export.unwrap_or(0))).max(0),
     }
-}
-
-fn fell(from: Mark, to: Mark) -> String {
-    format!("the register fell from {} to {} at {}", kwh(from.import), kwh(to.import), utc_text(to.at))
 }
 
 fn kwh(energy: i64) -> String {

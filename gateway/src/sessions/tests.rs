@@ -16,6 +16,8 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use takst_engine::units::{Energy, Instant};
 
+mod energy;
+
 const MINUTE: i64 = 60_000;
 
 fn at(minute: i64) -> Instant {

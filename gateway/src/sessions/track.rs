@@ -4,7 +4,7 @@ mod follow;
 mod outside;
 
 use super::flags::{Flag, Flags, Suspect};
-use super::meter::Meter;
+use super::meter::{Meter, Source};
 use super::point::{self, Kept, OverWhy, Point, What};
 use super::states::States;
 use super::{Doing, Waits};
@@ -216,11 +216,28 @@ pub fn build<'k>(begin: &Begin, facts: impl IntoIterator<Item = (Instant, &'k Ke
     points.extend(begin.plugged.map(|at| plugged(at, started)));
     points.sort_by(|one, other| one.key().cmp(&other.key()).then_with(|| one.received.cmp(&other.received)));
     points.dedup_by(|one, other| one.key() == other.key());
-    let mut rows = Rows::default();
-    for point in points {
-        tracked.follow(begin, point, &mut rows);
-    }
-    Some(Built { tracked, rows: rows.compacted() })
+    let source = source(&points, None, None);
+    let follow = |mut tracked: Tracked, source| {
+        let mut rows = Rows::default();
+        tracked.meter.tell_by(source);
+        for point in &points {
+            tracked.follow(begin, point.clone(), &mut rows);
+        }
+        Built { tracked, rows: rows.compacted() }
+    };
+    let built = follow(tracked.clone(), source);
+    Some(if built.tracked.meter.is_unfit() { follow(tracked, Source::Registers) } else { built })
+}
+
+// What tells the energy, of reports in their order: only those between start and stop say it.
+fn source(points: &[Point], started: Option<Instant>, stopped: Option<Instant>) -> Source {
+    let is_start = |point: &&Point| matches!(point.what, What::Started { .. });
+    let is_stop = |point: &&Point| matches!(point.what, What::Stopped { .. });
+    let from = started.or_else(|| Some(points.iter().find(is_start)?.at));
+    let to = stopped.or_else(|| Some(points.iter().find(is_stop)?.at));
+    let inside =
+        |point: &&Point| from.is_some_and(|from| from <= point.at) && to.is_none_or(|to| point.at <= to);
+    points.iter().filter(inside).filter_map(|point| Source::of(&point.what)).max().unwrap_or_default()
 }
 
 fn started<'k>(facts: impl Iterator<Item = &'k Kept>) -> Option<Instant> {

@@ -223,6 +223,30 @@ fn read(seq: i64, at: Instant, kwh: i64) -> Touched {
     Touched { readings: vec![row], ..Touched::default() }
 }
 
+// The register of export is read after others, and counts the meter's life: only what is added to it is a credit.
+async fn export_counts_from_where_it_is_first_read(place: Place) {
+    let mut scene = Scene::open(&place).await;
+    let version = scene.house.add(made("energy: 20 cent/kWh\n\nfeed-in: 10 cent/kWh"));
+    let start = time("2023-09-25T10:00:00Z");
+    let minute = |minutes: i64| Instant(start.0 + minutes * 60_000);
+    scene.begin(&bare("d-1", "2023-09-25T10:00:00Z"), &version, "s", None).await;
+    for (seq, import, export, total) in
+        [(0, 0, None, 0), (1, 5, None, 100), (2, 10, Some(900), 200), (3, 10, Some(902), 180)]
+    {
+        let mut step = read(seq, minute(seq * 10), import);
+        step.readings[0].exported = export.map(|kwh| Energy(kwh * 1_000_000));
+        scene.write("s", step, minute(seq * 10)).await;
+        assert_eq!(scene.total("s"), total, "{seq}");
+        scene.restart(minute(seq * 10)).await;
+        assert_eq!(scene.total("s"), total, "{seq}, after a restart");
+    }
+    scene.end("s", minute(40)).await;
+    let bills = billing(&scene.store, &scene.house, BillOptions::default());
+    let Outcome::Billed(bill) = bills.bill_session(&org(), "s", minute(40)).await.unwrap() else { panic!() };
+    assert_eq!(bill.total, 180);
+}
+both!(export_counts_from_where_it_is_first_read);
+
 fn bare(driver: &str, from: &str) -> String {
     serde_json::json!({
         "id": "x", "site": "otakaari-5", "charger": "5", "driver": driver, "plugged_in": from, "readings": [],

@@ -23,6 +23,7 @@ mod cases2;
 mod certificates;
 mod changes;
 mod door;
+mod energy;
 mod feeds;
 mod live;
 mod monitor;

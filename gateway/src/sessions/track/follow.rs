@@ -41,6 +41,14 @@ impl Tracked {
         if !newer {
             return Err(OutOfOrder);
         }
+        let source = source(&points, self.start.map(|start| start.at), self.stop.map(|stop| stop.at));
+        if source > self.meter.source() && self.meter.has_intervals() {
+            return Err(OutOfOrder);
+        }
+        let is_interval = |point: &Point| matches!(point.what, What::Register { interval: Some(_), .. });
+        let intervals = self.meter.has_intervals() || points.iter().any(is_interval);
+        let before = intervals.then(|| self.clone());
+        self.meter.tell_by(source.max(self.meter.source()));
         match seq {
             Some(seq) => self.number(seq, kept, back),
             None => self.went_back(kept, back),
@@ -49,6 +57,10 @@ impl Tracked {
         points.dedup_by(|one, other| one.key() == other.key());
         for point in points {
             self.follow(begin, point, &mut rows);
+        }
+        if let Some(before) = before.filter(|_| self.meter.is_unfit()) {
+            *self = before;
+            return Err(OutOfOrder);
         }
         Ok(rows.compacted())
     }
@@ -170,6 +182,7 @@ impl Tracked {
                 if let Some((_, import, export)) = self.early.take().filter(|(before, ..)| near(*before)) {
                     let read = Read {
                         at,
+                        since: at,
                         received,
                         sort: Sort::Between,
                         import,
@@ -177,8 +190,7 @@ impl Tracked {
                         interval: None,
                         context: None,
                     };
-                    let (row, _) = self.meter.take(&read, begin.max_power, &mut self.flags);
-                    rows.readings.extend(row);
+                    self.meter.take(&read, begin.max_power, &mut self.flags, &mut rows.readings);
                 }
                 return true;
             }
@@ -190,6 +202,8 @@ impl Tracked {
                 self.connector = self.connector.or(*connector);
             }
             What::Flawed { bound } => self.clock(*bound),
+            // An interval from before the start is none of the session's.
+            What::Register { import: None, export: None, .. } => {}
             What::Register { import, export, .. } => self.early = Some((at, *import, *export)),
             What::Limited(limited) => self.states.limited(*limited),
             What::Offered(some) => self.states.offered(*some),
@@ -224,6 +238,7 @@ impl Tracked {
         self.alive();
         let read = Read {
             at,
+            since: self.start.map_or(at, |start| start.at),
             received: point.received,
             sort: *sort,
             import: *import,
@@ -231,10 +246,9 @@ impl Tracked {
             interval: *interval,
             context: context.as_deref(),
         };
-        let (row, moved) = self.meter.take(&read, begin.max_power, &mut self.flags);
+        let moved = self.meter.take(&read, begin.max_power, &mut self.flags, &mut rows.readings);
         let last = (*sort == Sort::End, &begin.waits);
         self.states.energy(at, (moved.import, moved.export), self.meter.rose_at(), last);
-        rows.readings.extend(row);
     }
 
     // What is read after the stop counts only when it is said to be the register of the stop.
