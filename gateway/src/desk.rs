@@ -28,7 +28,7 @@ pub use rules::{CostSource, Nobody, Prices, Rules, SessionSink};
 pub(crate) use terms::{charges_after_stop, shown};
 
 use crate::chargers::model::{Answer, Report};
-use crate::link::{Admission, Desk, Knock, Link, Received, Reply};
+use crate::link::{Admission, Desk, Knock, Link, Make, Received, Reply, Ways};
 use crate::pki::Signer;
 use crate::store::{Error, OrgId, Store};
 use rules::ChargerRules;
@@ -117,6 +117,10 @@ impl Desk for Clerk {
                 Admission::Refused { status: 503, why: "try again later".to_owned() }
             }
         }
+    }
+
+    fn ways(&self, link: &Link, make: &Make<'_>) -> Option<Ways> {
+        Some(self.people.rules.ways(&link.org, &link.charger, make))
     }
 
     async fn connected(&self, link: &Link) {

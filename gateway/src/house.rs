@@ -10,18 +10,18 @@ mod lists;
 mod taken;
 mod to_come;
 mod watch;
+mod ways;
 
 use crate::billing::{NextList, Seller as BillSeller, Sellers, Tariffs};
 use crate::chargers::model::TariffDocument;
-use crate::chargers::time::TimeRules;
 use crate::desk::rules::{
     Asker, ChargerRules, EvseRules, House as HouseRules, Rules, Security, TariffChoice, Unknown,
 };
 use crate::feeds::Expected;
 use crate::invoicing::{Kid, Terms};
+use crate::link::{Make, Ways};
 use crate::mail::Server;
 use crate::ocpp::Dialect;
-use crate::ocpp::Habits;
 use crate::receipts::{About, ReceiptError, html_about, text_about};
 use crate::reminding;
 use crate::sessions::Waits;
@@ -42,6 +42,7 @@ pub use change::{ChangeError, Changed, Wanted};
 pub use fetched::{Fetched, ScheduledPoint};
 use taken::Before;
 pub use taken::Taken;
+use ways::ways;
 
 /// Where a set-up comes from.
 #[derive(Clone, Debug)]
@@ -406,8 +407,7 @@ impl House {
     fn rules(&self, state: &State, charger: &Charger) -> ChargerRules {
         let set_up = &state.loaded.setup;
         let settings = set_up.settings(charger);
-        let habits = set_up.habits(Some(charger), "", "");
-        let usual = TimeRules::default();
+        let Ways { habits, ping_s } = ways(state, Some(charger), &Make::default());
         let evse = |connector: &setup::Connector| EvseRules {
             evse: i64::from(connector.evse),
             connector: Some(connector.connector.to_string()),
@@ -432,16 +432,8 @@ impl House {
             },
             pinned: charger.security.subprotocol.map(dialect),
             assume_16: charger.security.assume_ocpp16_without_subprotocol,
-            habits: Habits {
-                time: TimeRules {
-                    offset_min: habits.offset_min,
-                    oldest_ms: habits.oldest_ms.unwrap_or(usual.oldest_ms),
-                    ahead_ms: habits.ahead_ms.unwrap_or(usual.ahead_ms),
-                },
-                meter: crate::chargers::model::MeterRules { wh_is_kwh: habits.wh_is_kwh },
-                repair: habits.repair,
-            },
-            ping_s: habits.ping.then(|| u64::try_from(settings.ping_interval.s()).unwrap_or(60)),
+            habits,
+            ping_s,
             frames_kept: i64::from(settings.keep_frames),
             evses: charger.connectors.iter().map(evse).collect(),
             tells_price: known && settings.price_display,
@@ -496,6 +488,11 @@ impl Rules for House {
         }
         let state = self.state();
         Self::there(&state, charger).map(|charger| Arc::new(self.rules(&state, &charger)))
+    }
+
+    fn ways(&self, _: &OrgId, charger: &str, make: &Make<'_>) -> Ways {
+        let state = self.state();
+        ways(&state, Self::there(&state, charger).as_ref(), make)
     }
 
     fn unknown(&self, identity: &str) -> Unknown {

@@ -60,6 +60,32 @@ pub struct Welcome {
     pub frames_kept: i64,
 }
 
+/// What a charger says that it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Make<'a> {
+    /// Its maker; empty when it does not say.
+    pub vendor: &'a str,
+    /// Its model; empty when it does not say.
+    pub model: &'a str,
+}
+
+impl<'a> Make<'a> {
+    /// Of what a boot said.
+    #[must_use]
+    pub fn of(vendor: Option<&'a str>, model: Option<&'a str>) -> Self {
+        Self { vendor: vendor.unwrap_or_default(), model: model.unwrap_or_default() }
+    }
+}
+
+/// How a charger is to be understood.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ways {
+    /// What is particular about its firmware.
+    pub habits: Habits,
+    /// Seconds between pings; none where the charger does not stand them.
+    pub ping_s: Option<u64>,
+}
+
 /// A connection of a charger.
 #[derive(Clone, Debug)]
 pub struct Link {
@@ -104,6 +130,11 @@ pub enum Reply {
 pub trait Desk: Send + Sync + 'static {
     /// Whether a charger is let in, and how it is spoken with.
     fn admit(&self, knock: Knock) -> impl Future<Output = Admission> + Send;
+
+    /// How a charger of this make is understood; asked when it boots, for all that it says from then on. None: as before.
+    fn ways(&self, _link: &Link, _make: &Make<'_>) -> Option<Ways> {
+        None
+    }
 
     /// A connection came up; it is in the hub already.
     fn connected(&self, link: &Link) -> impl Future<Output = ()> + Send;

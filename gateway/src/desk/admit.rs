@@ -2,7 +2,7 @@
 
 use super::Clerk;
 use super::rules::{ChargerRules, Learnt, ToldTariff, Unknown};
-use crate::link::{Admission, Knock, Welcome};
+use crate::link::{Admission, Knock, Make, Welcome};
 use crate::ocpp::Dialect;
 use crate::store::{Charger, Error, Lane, OrgId, Registration};
 use percent_encoding::percent_decode_str;
@@ -36,7 +36,7 @@ impl Clerk {
             let stored = self.store.read().await?.charger(&rules.org, &rules.id).await?;
             match self.unproven(knock, identity, &rules, stored.as_ref()).await? {
                 None if rules.rejected => last = refused(403, "this charger may not connect"),
-                None => return Ok(welcome(knock, &rules, stored.as_ref())),
+                None => return Ok(self.welcome(knock, &rules, stored.as_ref())),
                 Some(why) => last = why,
             }
         }
@@ -67,7 +67,28 @@ impl Clerk {
             };
             self.store.write(Lane::charger(&org, identity), unit).await?;
         }
-        Ok(welcome(knock, &ChargerRules::guest(&org, identity), stored.as_ref()))
+        Ok(self.welcome(knock, &ChargerRules::guest(&org, identity), stored.as_ref()))
+    }
+
+    fn welcome(&self, knock: &Knock, rules: &ChargerRules, stored: Option<&Charger>) -> Admission {
+        let (dialect, subprotocol) = match spoken(&knock.offers, rules) {
+            Ok(spoken) => spoken,
+            Err(why) => return refused(400, why),
+        };
+        let accepted = |charger: &Charger| charger.registration == Registration::Accepted;
+        // It may go on without a boot: until it says otherwise it is what it said the last time.
+        let known = stored.map(|charger| Make::of(charger.vendor.as_deref(), charger.model.as_deref()));
+        let ways = self.people.rules.ways(&rules.org, &rules.id, &known.unwrap_or_default());
+        Admission::Welcome(Welcome {
+            org: rules.org.clone(),
+            charger: rules.id.clone(),
+            dialect,
+            subprotocol,
+            habits: ways.habits,
+            ping_s: ways.ping_s,
+            booted: stored.is_some_and(|charger| charger.last_boot.is_some() && accepted(charger)),
+            frames_kept: rules.frames_kept,
+        })
     }
 
     // Why it is not the charger that it says it is; none: it is.
@@ -160,24 +181,6 @@ impl Clerk {
         };
         self.store.write(Lane::charger(org, charger), unit).await
     }
-}
-
-fn welcome(knock: &Knock, rules: &ChargerRules, stored: Option<&Charger>) -> Admission {
-    let (dialect, subprotocol) = match spoken(&knock.offers, rules) {
-        Ok(spoken) => spoken,
-        Err(why) => return refused(400, why),
-    };
-    let accepted = |charger: &Charger| charger.registration == Registration::Accepted;
-    Admission::Welcome(Welcome {
-        org: rules.org.clone(),
-        charger: rules.id.clone(),
-        dialect,
-        subprotocol,
-        habits: rules.habits.clone(),
-        ping_s: rules.ping_s,
-        booted: stored.is_some_and(|charger| charger.last_boot.is_some() && accepted(charger)),
-        frames_kept: rules.frames_kept,
-    })
 }
 
 /// A charger that has booted may have forgotten its tariffs.

@@ -2,6 +2,7 @@
 
 use super::Certified;
 use crate::chargers::model::{Message, TariffDocument};
+use crate::link::{Make, Ways};
 use crate::ocpp::{Dialect, Habits};
 use crate::sessions::{Touched, Waits};
 use crate::store::OrgId;
@@ -22,6 +23,12 @@ pub trait Rules: Send + Sync + 'static {
 
     /// A charger of an organisation. Also one that the set-up does not name but let in as unknown.
     fn charger(&self, org: &OrgId, charger: &str) -> Option<Arc<ChargerRules>>;
+
+    /// What is particular about a charger of this make, as it names itself when it boots; for all that may come, named or not.
+    fn ways(&self, org: &OrgId, charger: &str, _make: &Make<'_>) -> Ways {
+        let rules = self.charger(org, charger).unwrap_or_else(|| Arc::new(ChargerRules::guest(org, charger)));
+        Ways { habits: rules.habits.clone(), ping_s: rules.ping_s }
+    }
 
     /// What becomes of a charger that nobody named.
     fn unknown(&self, identity: &str) -> Unknown;
@@ -82,7 +89,7 @@ pub struct ChargerRules {
     pub pinned: Option<Dialect>,
     /// It offers no subprotocol and speaks 1.6.
     pub assume_16: bool,
-    /// What is particular about its firmware.
+    /// What is particular about its firmware, whatever its make; see [`Rules::ways`].
     pub habits: Habits,
     /// Seconds between pings; none where the charger does not stand them.
     pub ping_s: Option<u64>,

@@ -16,7 +16,7 @@ pub(crate) use wire::Socket;
 use crate::chargers::model::{Answer, Report, Status};
 use crate::clock::now;
 use crate::hub::{Count, Hub, Line, Tape, Unsent};
-use crate::link::{Desk, Received, Reply, Welcome};
+use crate::link::{Desk, Make, Received, Reply, Ways, Welcome};
 use crate::ocpp::frame::{self, Broken, ErrorCode, Frame, MessageId};
 use crate::ocpp::schema;
 use crate::serve::traces::TARGET as TRACE;
@@ -423,8 +423,14 @@ impl<D: Desk> Station<D> {
             deviations.extend(against.iter().map(|found| format!("schema: {found}")));
         }
         self.note(action, &deviations);
-        if matches!(inbound.report, Report::Boot(_)) {
+        if let Report::Boot(boot) = &inbound.report {
             self.calls.phase = Phase::Asking;
+            let make = Make::of(boot.vendor.as_deref(), boot.model.as_deref());
+            // What it says next may be heard before the desk has dealt with this.
+            if let Some(Ways { habits, ping_s }) = self.desk.ways(&self.line.link, &make) {
+                self.life.pings(ping_s.map(Duration::from_secs));
+                (self.welcome.habits, self.welcome.ping_s) = (habits, ping_s);
+            }
         }
         let received = Received { report: inbound.report, action: action.to_owned(), at, deviations };
         self.inbox.put(Item { mark, call, received, bytes: raw.len() });

@@ -13,6 +13,7 @@ mod net_support;
 mod care;
 mod demo;
 mod door;
+mod habits;
 mod hostile;
 mod memory;
 mod newest;

@@ -38,7 +38,7 @@ fn list(price: &str) -> String {
     )
 }
 
-async fn gateway(dir: &Path, tls: Option<Files>) -> Gateway {
+pub async fn gateway(dir: &Path, tls: Option<Files>) -> Gateway {
     let listen = vec!["127.0.0.1:0".parse().unwrap()];
     let mut options = serve::Options { listen, ..serve::Options::default() };
     if let Some(tls) = tls {
@@ -56,7 +56,7 @@ async fn gateway(dir: &Path, tls: Option<Files>) -> Gateway {
     plan.start().await.unwrap()
 }
 
-fn write(dir: &Path, name: &str, text: &str) {
+pub fn write(dir: &Path, name: &str, text: &str) {
     std::fs::create_dir_all(dir.join("setup")).unwrap();
     std::fs::write(dir.join("setup").join(name), text).unwrap();
 }

@@ -20,8 +20,14 @@ pub(super) struct Life {
 
 impl Life {
     pub fn new(ping: Option<Duration>, silence: (Duration, Duration), now: Moment) -> Self {
-        let ping = ping.filter(|ping| !ping.is_zero());
-        Self { ping, heard: now, pinged: now, ponged: false, heartbeat: None, silence }
+        let mut life = Self { ping: None, heard: now, pinged: now, ponged: false, heartbeat: None, silence };
+        life.pings(ping);
+        life
+    }
+
+    /// From now on it is pinged this often, or not at all.
+    pub fn pings(&mut self, every: Option<Duration>) {
+        self.ping = every.filter(|every| !every.is_zero());
     }
 
     /// Something was heard.
@@ -82,6 +88,10 @@ mod tests {
         let mut life = Life::new(None, SILENCE, now);
         life.beats(3_600);
         life.sign(false, later);
+        assert_eq!(life.ping_at(), None);
+        life.pings(Some(Duration::from_secs(30)));
+        assert_eq!(life.ping_at(), Some(later + Duration::from_secs(30)));
+        life.pings(None);
         assert_eq!(life.ping_at(), None);
         assert_eq!(life.gone_at(), later + Duration::from_secs(10_800));
     }
