@@ -99,6 +99,7 @@ impl Clerk {
         };
         let (registration, changed): (Registration, Vec<Changed>) =
             self.store.write(Lane::charger(&link.org, &link.charger), unit).await?;
+        self.watch().forget_skew(&link.org, &link.charger);
         self.tell(&link.org, changed).await;
         let status = match registration {
             _ if rejected => Told::Rejected,
@@ -115,10 +116,11 @@ impl Clerk {
     pub(super) async fn about_place(&self, link: &Link, received: Received) -> Result<Answer, Error> {
         let (kind, dedupe, at) = match &received.report {
             Report::Status(status) => {
-                self.note_skew(link, &status.at, received.at).await?;
+                self.note_skew(link, [&status.at], received.at).await?;
                 ("status", None, Some(status.at.at))
             }
             Report::Meter(meter) => {
+                self.note_skew(link, meter.readings.iter().map(|reading| &reading.at), received.at).await?;
                 ("meter", Some(dedupe::meter(meter)), meter.readings.first().map(|reading| reading.at.at))
             }
             Report::Unplugged(unplugged) => ("unplugged", None, Some(unplugged.at.at)),
@@ -196,20 +198,18 @@ impl Clerk {
         Ok(answer)
     }
 
-    /// Notes how far the clock of a charger is ahead of ours, where a report can tell.
-    pub(super) async fn note_skew(
+    /// Notes how far the clock of a charger is ahead of ours, where the times of a report can tell: the newest of them is that of its
+    /// sending, if any is.
+    pub(super) async fn note_skew<'a>(
         &self,
         link: &Link,
-        at: &StationTime,
+        times: impl IntoIterator<Item = &'a StationTime>,
         received: Instant,
     ) -> Result<(), Error> {
-        if at.sent.is_none() || at.flaw.is_some() {
-            return Ok(());
-        }
-        let skew = at.at.0.saturating_sub(received.0);
-        if !self.watch().skew(&link.org, &link.charger, skew, received) {
-            return Ok(());
-        }
+        let told = times.into_iter().filter(|time| time.sent.is_some() && time.flaw.is_none());
+        let Some(newest) = told.map(|time| time.at).max() else { return Ok(()) };
+        let skew = newest.0.saturating_sub(received.0);
+        let Some(skew) = self.watch().skew(&link.org, &link.charger, skew, received) else { return Ok(()) };
         let (org, charger) = (link.org.clone(), link.charger.clone());
         let unit = async move |tx: &mut Tx| {
             // Of a charger that nobody knows there is nothing to note.

@@ -54,7 +54,8 @@ impl Clerk {
         let rules = self.rules(&link.org, &link.charger);
         let house = self.people.rules.house(&link.org, &link.charger);
         let (info, same_group) = self.about_token(link, &report, &rules, &house).await?;
-        self.note_skew(link, &report.at, received).await?;
+        let times = report.readings.iter().map(|reading| &reading.at);
+        self.note_skew(link, times.chain([&report.at]), received).await?;
         let mut terms = None;
         if report.phase == TransactionPhase::Started {
             let mut reader = self.store.read().await?;

@@ -21,8 +21,15 @@ pub(super) struct Open {
 // How far a clock was ahead: as heard last, and as written down.
 #[derive(Default)]
 struct Skew {
-    last: Option<(i64, Instant)>,
+    row: Option<Row>,
     noted: Option<i64>,
+}
+
+// Reports in a row that agree: how many of them came apart from one another, and when the last of those did.
+struct Row {
+    skew: i64,
+    counted: Instant,
+    count: u32,
 }
 
 #[derive(Default)]
@@ -119,27 +126,43 @@ impl Watch {
         self.strangers.contains(&key) || (self.strangers.len() < most && self.strangers.insert(key))
     }
 
-    /// Whether a clock that is `skew` ahead is to be noted: it is another one than before. One that is far behind may be an old report: it
-    /// takes two alike, received a while apart, for old reports arrive together.
-    pub fn skew(&mut self, org: &OrgId, charger: &str, skew: i64, received: Instant) -> bool {
-        const BEHIND_MS: i64 = 300_000;
-        const APART_MS: i64 = 60_000;
+    /// What is to be noted of a clock whose report, received now, is `skew` ahead of ours; none: nothing new.
+    ///
+    /// A report can be late, never early: a clock is at least as far ahead as its report says. That it is farther behind than is known
+    /// takes several reports in a row that agree, received one after the other: old reports are sent together, and a repeated one is
+    /// later each time. A clock that is right is right: it takes no more than one report to say so.
+    pub fn skew(&mut self, org: &OrgId, charger: &str, skew: i64, received: Instant) -> Option<i64> {
+        const AGREE: u32 = 3;
+        const APART_MS: i64 = 20_000;
         const ALIKE_MS: i64 = 5_000;
         // Times are often whole seconds, and take some time to arrive.
         const STEP_MS: i64 = 3_000;
         let known = self.skews.entry((org.clone(), charger.to_owned())).or_default();
-        let like = known.last.filter(|(last, _)| last.saturating_sub(skew).abs() < ALIKE_MS);
-        if like.is_none() {
-            known.last = Some((skew, received));
+        match &mut known.row {
+            Some(row) if row.skew.saturating_sub(skew).abs() < ALIKE_MS => {
+                if received.0.saturating_sub(row.counted.0) >= APART_MS {
+                    row.counted = received;
+                    row.count = row.count.saturating_add(1);
+                }
+            }
+            row => *row = Some(Row { skew, counted: received, count: 1 }),
         }
-        let again = like.is_some_and(|(_, first)| received.0.saturating_sub(first.0) >= APART_MS);
-        if skew <= -BEHIND_MS && !again {
-            return false;
+        let is_right = skew.saturating_abs() < ALIKE_MS;
+        let farther = skew > known.noted.unwrap_or(0);
+        let agreed = known.row.as_ref().is_some_and(|row| row.count >= AGREE);
+        if !(is_right || farther || agreed) {
+            return None;
         }
         let same = known.noted.is_some_and(|noted| noted.saturating_sub(skew).abs() < STEP_MS);
-        if !same {
-            known.noted = Some(skew);
+        if same {
+            return None;
         }
-        !same
+        known.noted = Some(skew);
+        known.noted
+    }
+
+    /// Forgets what is known of a clock: the charger has booted, and was told the time.
+    pub fn forget_skew(&mut self, org: &OrgId, charger: &str) {
+        self.skews.remove(&(org.clone(), charger.to_owned()));
     }
 }

@@ -159,13 +159,13 @@ impl Tx {
         self.must(org, ("charger", charger), sql, args![key(charger), registration]).await
     }
 
-    /// Notes what a charger said of itself.
+    /// Notes what a charger said of itself. It is told the time: how wrong its clock was is over.
     ///
     /// # Errors
     /// [`Error::Missing`].
     pub async fn charger_booted(&mut self, org: &OrgId, charger: &str, boot: &Boot) -> Result<(), Error> {
         let Boot { vendor, model, serial, firmware, at } = boot.clone();
-        let sql = "UPDATE charger SET vendor = $3, model = $4, serial = $5, firmware = $6, last_boot = $7, last_seen = $7
+        let sql = "UPDATE charger SET vendor = $3, model = $4, serial = $5, firmware = $6, last_boot = $7, last_seen = $7, skew_ms = NULL
                    WHERE org = $1 AND id = $2";
         let values = args![key(charger), vendor, model, serial, firmware, at];
         self.must(org, ("charger", charger), sql, values).await

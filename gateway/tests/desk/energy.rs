@@ -1,4 +1,4 @@
-//! Energy in both directions, from what chargers say to what is billed.
+//! Energy in both directions and clocks, from what chargers say to what is billed.
 
 use crate::desk_support::*;
 use crate::store_support::*;
@@ -31,4 +31,43 @@ both!(case_08_a_lifetime_register_of_export_is_no_energy, place => {
         let bill = price(&pricing, &priced, &Standing::default()).unwrap();
         assert_eq!(bill.total, total, "{later}");
     }
+});
+
+both!(a_late_report_is_no_wrong_clock, place => {
+    let mut rig = Rig::new(place, Dialect::V16).await;
+    let skew = async |rig: &Rig| rig.store.read().await.unwrap().charger(&org(), CHARGER).await.unwrap().unwrap().skew_ms;
+    rig.boot().await;
+    // A start that was said again and again until it came, later each time; meter values that waited.
+    for (late, tag) in [(1, "CARD"), (2, "CARD"), (3, "CARD")] {
+        rig.now = t(late);
+        rig.say("StartTransaction", json!({"connectorId":1,"idTag":tag,"meterStart":0,"timestamp":ts(0)})).await;
+    }
+    for minute in 4..12 {
+        rig.now = t(14 + minute / 10);
+        rig.say("MeterValues", json!({"connectorId":1,"meterValue":[{"timestamp":ts(minute),"sampledValue":[{"value":"1"}]}]})).await;
+    }
+    assert_eq!(skew(&rig).await, None);
+    // Several values in one message: the newest tells when it was sent.
+    for minute in [20, 25, 30, 35] {
+        rig.now = t(minute);
+        let values: Vec<_> = (minute - 4..=minute).map(|at| json!({"timestamp":ts(at),"sampledValue":[{"value":"1"}]})).collect();
+        rig.say("MeterValues", json!({"connectorId":1,"meterValue":values})).await;
+    }
+    assert_eq!(skew(&rig).await, Some(0));
+    // Two minutes behind, time after time: that is its clock, from the third time on.
+    for (minute, known) in [(40, 0), (41, 0), (42, -120_000), (43, -120_000)] {
+        rig.now = t(minute);
+        rig.say("MeterValues", json!({"connectorId":1,"meterValue":[{"timestamp":ts(minute - 2),"sampledValue":[{"value":"1"}]}]})).await;
+        assert_eq!(skew(&rig).await, Some(known), "{minute}");
+    }
+    // One that is right says so at once.
+    rig.now = t(50);
+    rig.status(50, "Charging").await;
+    assert_eq!(skew(&rig).await, Some(0));
+    // A boot sets the clock: what was known of it is over.
+    rig.now = t(60);
+    rig.say("StatusNotification", json!({"connectorId":1,"errorCode":"NoError","status":"SuspendedEV","timestamp":ts(65)})).await;
+    assert_eq!(skew(&rig).await, Some(5 * 60_000));
+    rig.boot().await;
+    assert_eq!(skew(&rig).await, None);
 });
