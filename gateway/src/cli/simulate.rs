@@ -40,13 +40,13 @@ pub struct Simulate {
     /// What to play: a TOML file, or one of ramp, reconnect-storm, offline-replay, faults, load
     #[arg(long, value_name = "FILE", default_value = "ramp")]
     scenario: PathBuf,
-    /// How many chargers, instead of the scenario's number
+    /// How many chargers, instead of the scenario's number; so many more or fewer sessions are expected
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     chargers: Option<u32>,
     /// What they speak, instead of what the scenario says; `mix` is all, in turn
     #[arg(long, value_enum, value_name = "1.6|2.0.1|2.1|mix", hide_possible_values = true)]
     protocol: Option<Protocol>,
-    /// For how long, instead of the scenario's time, as in 60s or 5m
+    /// For how long, instead of the scenario's time, as in 60s or 5m; what is expected follows it
     #[arg(long, value_name = "TIME", value_parser = duration)]
     duration: Option<Duration>,
     /// What chance depends on: the same seed, the same cars
@@ -122,8 +122,7 @@ impl Simulate {
         };
         let mut scenario = Scenario::read(&text)
             .map_err(|error| Failure::Input(format!("{}: {error}", self.scenario.display())))?;
-        scenario.chargers = self.chargers.unwrap_or(scenario.chargers);
-        scenario.duration = self.duration.unwrap_or(scenario.duration);
+        scenario = scenario.resized(self.chargers, self.duration);
         match self.protocol {
             None => {}
             Some(Protocol::V16) => scenario.dialects = vec![Dialect::V16],

@@ -179,6 +179,20 @@ impl Scenario {
         })
     }
 
+    /// The same with another number of chargers, or for another time; what is expected follows both.
+    #[must_use]
+    pub fn resized(self, chargers: Option<u32>, duration: Option<Duration>) -> Self {
+        let (chargers, duration) = (chargers.unwrap_or(self.chargers), duration.unwrap_or(self.duration));
+        // Cars come once the chargers have connected.
+        let cars = |duration: Duration| duration.saturating_sub(self.over);
+        let expect = self.expect.scaled(
+            (u64::from(chargers), u64::from(self.chargers)),
+            (cars(duration), cars(self.duration)),
+            duration,
+        );
+        Self { chargers, duration, expect, ..self }
+    }
+
     /// The chargers, with identities that begin with `prefix` and one password. They connect within [`Scenario::over`].
     #[must_use]
     pub fn members(&self, prefix: &str, password: Option<&str>) -> Vec<Member> {
@@ -293,6 +307,31 @@ mod tests {
         }
         names.sort();
         assert_eq!(names, ["faults", "load", "offline-replay", "ramp", "reconnect-storm"]);
+    }
+
+    #[test]
+    fn another_number_of_chargers_and_another_time_expect_something_else() {
+        let text = "title = 't'\nchargers = 50\nduration = '60s'\nconnect_over = '20s'\n[expect]\nsessions = 50\nanswers_per_second = 100\nall_connected_within = '30s'\nrefused = 0\n";
+        let expected = |chargers: Option<u32>, seconds: Option<u64>| {
+            let scenario = Scenario::read(text).unwrap();
+            let resized = scenario.resized(chargers, seconds.map(Duration::from_secs));
+            assert_eq!(resized.chargers, chargers.unwrap_or(50));
+            assert_eq!(resized.duration, Duration::from_secs(seconds.unwrap_or(60)));
+            resized.expect
+        };
+        let expect = |text: &str| toml::from_str::<Expect>(text).unwrap();
+        assert_eq!(expected(None, None), Scenario::read(text).unwrap().expect);
+        let all = "all_connected_within = '30s'\nrefused = 0\n";
+        let with = |sessions: u64, answers: u64| {
+            expect(&format!("sessions = {sessions}\nanswers_per_second = {answers}\n{all}"))
+        };
+        assert_eq!(expected(Some(10), None), with(10, 20));
+        assert_eq!(expected(Some(75), None), with(75, 150));
+        // 40 seconds with all chargers become 100.
+        assert_eq!(expected(None, Some(120)), with(125, 100));
+        assert_eq!(expected(Some(7), Some(40)), with(3, 14));
+        // Shorter than it takes until all are there.
+        assert_eq!(expected(None, Some(10)), expect("sessions = 0\nanswers_per_second = 100\nrefused = 0\n"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::values::One;
 use crate::simulate::stats::Report;
 use serde::Deserialize;
+use std::time::Duration;
 
 /// What is expected of a gateway. What is left out is not looked at.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Deserialize)]
@@ -31,6 +32,33 @@ pub struct Expect {
 }
 
 impl Expect {
+    /// The same for another number of chargers and another time, each with what it was before: `cars` is the time in which cars come,
+    /// `duration` the whole. What counts sessions grows with both, what counts messages a second with the chargers. Chargers that have
+    /// more time to connect than there is are not waited for.
+    #[must_use]
+    pub fn scaled(
+        &self,
+        (chargers, usual): (u64, u64),
+        cars: (Duration, Duration),
+        duration: Duration,
+    ) -> Self {
+        let part = |number: u64, (now, before): (u128, u128)| {
+            let scaled = u128::from(number).saturating_mul(now) / before.max(1);
+            u64::try_from(scaled).unwrap_or(u64::MAX)
+        };
+        let by_chargers = |number: u64| part(number, (u128::from(chargers), u128::from(usual)));
+        let (time, usual_time) = (cars.0.as_millis(), cars.1.as_millis());
+        let by_time =
+            |number: u64| if time == usual_time { number } else { part(number, (time, usual_time)) };
+        let fits = |within: &One| within.duration() <= duration;
+        Self {
+            sessions: self.sessions.map(|sessions| by_time(by_chargers(sessions))),
+            answers_per_second: self.answers_per_second.map(by_chargers),
+            all_connected_within: self.all_connected_within.filter(fits),
+            ..self.clone()
+        }
+    }
+
     /// What did not come true, in sentences.
     #[must_use]
     pub fn missed(&self, report: &Report) -> Vec<String> {
@@ -86,7 +114,6 @@ impl Expect {
 mod tests {
     use super::*;
     use crate::simulate::stats::Stats;
-    use std::time::Duration;
 
     #[test]
     fn every_expectation_can_fail() {
