@@ -319,6 +319,7 @@ impl House {
                 area: feed.area.clone().unwrap_or_default(),
                 by_minute: feed.expected_by?.0,
                 zone: takst_dsl::resolve::zone::table(zone.0),
+                alert_after_ms: feed.alert_after.ms(),
             })
         };
         document.feeds.iter().filter_map(expected).collect()

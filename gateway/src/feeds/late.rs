@@ -7,7 +7,8 @@ use takst_engine::calendar_time::{INSTANTS, LocalTime, start_of_day, utc_text};
 use takst_engine::tariff::Zone;
 use takst_engine::units::Instant;
 
-/// When prices of a feed are expected: by `by_minute` of each local day those of the whole next day are there.
+/// When prices of a feed are expected: by `by_minute` of each local day those of the whole next day are there, and `alert_after_ms` later
+/// somebody is told.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Expected {
     /// `spot`, ...
@@ -18,18 +19,21 @@ pub struct Expected {
     pub by_minute: u16,
     /// The clock by which that is meant.
     pub zone: Zone,
+    /// How late they may be before somebody is told, milliseconds.
+    pub alert_after_ms: i64,
 }
 
 impl Expected {
-    // Up to when prices must be known now.
+    // The start of today, and up to when prices must be known now: those that were due when this began to be late.
     fn needed_until(&self, now: Instant) -> Option<(Instant, Instant)> {
-        if !INSTANTS.contains(&now.0) {
+        let since = now.0.saturating_sub(self.alert_after_ms);
+        if !INSTANTS.contains(&now.0) || !INSTANTS.contains(&since) {
             return None;
         }
-        let local = LocalTime::at(&self.zone, now.0);
-        let days = if local.minute >= self.by_minute { 2 } else { 1 };
-        let today = start_of_day(&self.zone, local.day);
-        Some((Instant(today), Instant(start_of_day(&self.zone, local.day + days))))
+        let due = LocalTime::at(&self.zone, since);
+        let days = if due.minute >= self.by_minute { 2 } else { 1 };
+        let today = start_of_day(&self.zone, LocalTime::at(&self.zone, now.0).day);
+        Some((Instant(today), Instant(start_of_day(&self.zone, due.day + days))))
     }
 }
 
@@ -80,6 +84,9 @@ pub async fn tell(
             if tx.raise(&org, alert, &document, now).await? {
                 let kind = "feed.late".to_owned();
                 tx.log_event(&org, NewEvent { at: now, kind, subject, document: document.to_string() });
+            } else {
+                // It is about more days by now, or fewer.
+                tx.renew_incident(&org, alert, &document).await?;
             }
             Ok(())
         })

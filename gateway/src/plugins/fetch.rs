@@ -45,7 +45,7 @@ struct Memory {
     tries: BTreeMap<(NaiveDate, Which), Tried>,
     quiet_until: Option<Instant>,
     // What was last told, so that it is not told at every look.
-    late: Option<bool>,
+    late: Option<(Instant, Instant)>,
     failing: BTreeMap<Which, bool>,
 }
 
@@ -258,8 +258,8 @@ impl Worker<'_> {
         let needed = due.map(|day| days(feed.zone, day).1).max().unwrap_or(today);
         let series = (feed.feed.as_str(), feed.area.as_str());
         let known = self.store.read().await?.prices_known_until(self.house.org(), series, today).await?;
-        let late = known < needed;
-        if memory.late.replace(late) != Some(late) {
+        // What is late is another day tomorrow.
+        if memory.late.replace((known, needed)) != Some((known, needed)) {
             tell(self.store, self.house.org(), series, (known, needed), now).await?;
         }
         Ok(())

@@ -103,6 +103,21 @@ impl Tx {
         Ok(was_open)
     }
 
+    /// Says of an open incident what it is about now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn renew_incident(
+        &mut self,
+        org: &OrgId,
+        alert: Alert<'_>,
+        document: &Value,
+    ) -> Result<(), Error> {
+        let sql = "UPDATE incident SET document = $4
+                   WHERE org = $1 AND subject = $2 AND kind = $3 AND closed_at IS NULL AND document <> $4";
+        self.run(org, sql, args![key(alert.subject), alert.kind, document.to_string()]).await.map(drop)
+    }
+
     fn tell(&mut self, org: &OrgId, alert: Alert<'_>, kind: &str, document: &Value, now: Instant) {
         let mut document = document.clone();
         if let Some(fields) = document.as_object_mut() {

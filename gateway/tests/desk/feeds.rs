@@ -160,7 +160,13 @@ both!(a_folder_is_looked_at);
 async fn what_is_late_is_told_once(place: Place) {
     let store = place.open().await;
     let zone = zone::table(chrono_tz::Europe::Helsinki);
-    let expected = [Expected { feed: "spot".into(), area: "FI".into(), by_minute: 14 * 60 + 30, zone }];
+    let expected = [Expected {
+        feed: "spot".into(),
+        area: "FI".into(),
+        by_minute: 14 * 60 + 30,
+        zone,
+        alert_after_ms: 0,
+    }];
     let today = vec!["1"; 24];
     take(&store, feed(None, "2023-09-23T21:00:00Z", &today), time("2023-09-23T12:00:00Z")).await;
     // At 14:29 today is enough, at 14:30 tomorrow is wanted.
@@ -183,3 +189,38 @@ async fn what_is_late_is_told_once(place: Place) {
     );
 }
 both!(what_is_late_is_told_once);
+
+// Nobody is told before `alert_after` has passed, and what is told follows the days.
+async fn what_may_be_late_is_waited_for(place: Place) {
+    let store = place.open().await;
+    let zone = zone::table(chrono_tz::Europe::Helsinki);
+    let alert_after_ms = 20 * 3_600_000;
+    let by_minute = 3 * 60 + 20;
+    let expected = [Expected { feed: "spot".into(), area: "FI".into(), by_minute, zone, alert_after_ms }];
+    let day = vec!["1"; 24];
+    take(&store, feed(None, "2023-09-23T21:00:00Z", &day), time("2023-09-23T12:00:00Z")).await;
+    let check = async |now: &str| check_late(&store, &org(), &expected, time(now)).await.unwrap();
+    let about = async || -> String {
+        let open = store.read().await.unwrap().open_incidents(&org()).await.unwrap();
+        open.iter().map(|incident| incident.document.clone()).collect()
+    };
+    // The prices of the 25th are due at 03:20, and may come until 23:20.
+    assert_eq!(check("2023-09-24T03:24:00+03:00").await, 0);
+    assert_eq!(check("2023-09-24T23:19:00+03:00").await, 0);
+    assert_eq!(about().await, "");
+    assert_eq!(check("2023-09-24T23:20:00+03:00").await, 1);
+    assert!(about().await.contains(r#""needed_until":"2023-09-25T21:00:00Z""#), "{}", about().await);
+    // A day later it is about one more day, and about none of them twice.
+    assert_eq!(check("2023-09-25T23:20:00+03:00").await, 1);
+    assert!(about().await.contains(r#""needed_until":"2023-09-26T21:00:00Z""#), "{}", about().await);
+    assert_eq!(events(&store, "feed.late").await.len(), 1);
+    take(
+        &store,
+        feed(None, "2023-09-24T21:00:00Z", &[day.clone(), day].concat()),
+        time("2023-09-25T21:00:00Z"),
+    )
+    .await;
+    assert_eq!(check("2023-09-25T23:21:00+03:00").await, 0);
+    assert_eq!(about().await, "");
+}
+both!(what_may_be_late_is_waited_for);
