@@ -32,6 +32,7 @@ pub mod words;
 
 pub use access::{Access, Caller, Role};
 pub(crate) use ledger::money;
+pub use prices::{Taken, Unused};
 use problem::Named;
 pub use problem::{Body, Finding, Params, Problem, Text};
 pub use setup::{Changed, Wanted};
@@ -77,14 +78,14 @@ pub trait House: Send + Sync + 'static {
     /// It was decided about a charger: it is asked to say again who it is, so that it hears of it; or sent away.
     fn registered(&self, org: &OrgId, charger: &str, accepted: bool);
 
-    /// Takes in a price document as a person or program sends it; how many prices changed.
+    /// Takes in a price document as a person or program sends it: of this feed, and where an area is stated of this area.
     fn prices<'a>(
         &'a self,
         org: &'a OrgId,
         feed: &'a str,
         area: Option<&'a str>,
         document: &'a str,
-    ) -> Later<'a, Result<u64, Problem>>;
+    ) -> Later<'a, Result<Taken, Problem>>;
 
     /// Lets a held session go to billing (`release`), or decides that it is never billed.
     fn decide<'a>(

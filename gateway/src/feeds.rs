@@ -7,6 +7,7 @@
 //! ```
 
 mod areas;
+mod asked;
 mod books;
 pub(crate) mod cost;
 mod folder;
@@ -15,9 +16,10 @@ mod late;
 mod needs;
 
 pub use areas::clock_of;
+pub use asked::{Asked, Currencies};
 pub use books::Books;
 pub use folder::{Folder, Taken};
-pub use intake::{FeedError, Offered, Received, SeriesReceived, receive, receive_of};
 pub(crate) use intake::{changed, publish};
+pub use intake::{FeedError, Offered, Received, SeriesReceived, receive, receive_asked};
 pub use late::{Expected, check_late, tell};
 pub use needs::{LoadError, Loaded, Need, Publication, add_to, load, needs};

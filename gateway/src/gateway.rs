@@ -466,7 +466,7 @@ async fn ends_within(stop: &mut Stop, pause: Duration) -> bool {
 // Takes what has come into the folders of the set-up, and tells of what is late.
 async fn look_at_feeds(
     store: &Store,
-    house: &House,
+    house: &Arc<House>,
     live: &Live,
     billing: &Billing,
     folders: &mut Vec<(PathBuf, Folder)>,
@@ -476,7 +476,8 @@ async fn look_at_feeds(
     folders.retain(|(path, _)| wanted.iter().any(|(wanted, _)| wanted == path));
     for (path, currency) in wanted {
         if !folders.iter().any(|(known, _)| *known == path) {
-            folders.push((path.clone(), Folder::new(path, currency)));
+            let folder = Folder::new(path.clone(), currency).asking(house.currencies_asked());
+            folders.push((path, folder));
         }
     }
     let mut news = false;

@@ -68,24 +68,53 @@ pub(super) async fn list(
     Ok(limit.piece(rows, wanted.after.as_deref(), |row| utc_text(row.from_at))?.map(document))
 }
 
-/// How many prices a document changed.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Taken {
-    /// New ones, and such as say something else than before.
-    pub changed: u64,
+/// Whose prices a document brings.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Brought {
+    /// The price area of all prices in it; without it, the areas that the document names.
+    pub area: Option<String>,
 }
 
-/// Takes in a price document: ours, ENTSO-E's XML, Nord Pool's or hvakosterstrommen's JSON.
-#[utoipa::path(post, path = "/api/v1/prices/{feed}", tag = "prices", params(("feed" = String, Path), Wanted),
+/// What came of a document.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Taken {
+    /// New prices, and such as say something else than before.
+    pub changed: u64,
+    /// What is in it that no tariff and no `[[feed]]` of the set-up names: it was kept, and nothing is priced with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unused: Vec<Unused>,
+}
+
+/// Prices that nobody asks for.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Unused {
+    /// `spot`, ...
+    pub feed: String,
+    /// Price area.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub area: Option<String>,
+}
+
+impl Unused {
+    /// Of this feed and area; an empty one is none.
+    #[must_use]
+    pub fn of(feed: &str, area: &str) -> Self {
+        Self { feed: feed.to_owned(), area: Some(area.to_owned()).filter(|area| !area.is_empty()) }
+    }
+}
+
+/// Takes in a price document: ours, ENTSO-E's XML, Nord Pool's or hvakosterstrommen's JSON. All of its prices are of the feed in the address.
+#[utoipa::path(post, path = "/api/v1/prices/{feed}", tag = "prices", params(("feed" = String, Path), Brought),
     request_body = String, responses((status = 200, body = Taken), (status = "4XX", body = Problem)))]
 pub(super) async fn put(
     State(api): State<Api>,
     caller: Caller,
     Named(feed): Named<String>,
-    Params(wanted): Params<Wanted>,
+    Params(brought): Params<Brought>,
     Text(document): Text,
 ) -> Result<Json<Taken>, Problem> {
     caller.wants(Wish::Decide)?;
-    let changed = api.house.prices(&caller.org, &feed, wanted.area.as_deref(), &document).await?;
-    Ok(Json(Taken { changed }))
+    Ok(Json(api.house.prices(&caller.org, &feed, brought.area.as_deref(), &document).await?))
 }

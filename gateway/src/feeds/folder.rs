@@ -1,6 +1,8 @@
 //! A folder in which price files appear, looked at from time to time.
 
-use super::intake::{FeedError, MAX_FEED, Offered, Received, receive};
+use super::asked::{Asked, Currencies};
+use super::intake::{FeedError, MAX_FEED, Offered, Received, receive_asked};
+use crate::clock;
 use crate::store::{self, Alert, Lane, OrgId, Store};
 use glob::Pattern;
 use serde_json::json;
@@ -13,12 +15,12 @@ use takst_engine::units::Instant;
 const MOST_FILES: usize = 100_000;
 
 /// A folder of price files, or those of its files that match a pattern.
-#[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
     // What a file must be called, when not all of them are meant.
     named: Option<Pattern>,
     currency: String,
+    asked: Asked,
     // Size and time of change when it was seen last, and whether it was taken then.
     seen: HashMap<PathBuf, (u64, Option<SystemTime>, bool)>,
 }
@@ -46,7 +48,14 @@ impl Folder {
             named = pattern(&name);
             path.pop();
         }
-        Self { path, named, currency: currency.into(), seen: HashMap::new() }
+        Self { path, named, currency: currency.into(), asked: Asked::default(), seen: HashMap::new() }
+    }
+
+    /// The same, with the currencies in which feeds are asked for.
+    #[must_use]
+    pub fn asking(mut self, currencies: Currencies) -> Self {
+        self.asked.currencies = Some(currencies);
+        self
     }
 
     /// Whether a file has come that is not taken yet, because it may still be written.
@@ -97,8 +106,11 @@ impl Folder {
                     // A file keeps its time, so reading it again says nothing new.
                     let since = changed.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
                     let since = since.and_then(|since| i64::try_from(since.as_millis()).ok()).map(Instant);
+                    // Nobody publishes in the future: such prices could never be replaced.
+                    let published = since.map(|since| since.min(clock::now()));
                     let (name, currency) = (file.clone(), self.currency.clone());
-                    receive(store, org, Offered { text, name, currency, published: since }, now).await
+                    let offered = Offered { text, name, currency, published };
+                    receive_asked(store, org, offered, self.asked.clone(), now).await
                 }
                 Err(why) => Err(takst_engine::input::InputError::new(why).into()),
             };

@@ -1,6 +1,6 @@
 //! A price document is read, compared with what stands, and kept.
 
-use super::cost;
+use super::asked::{Asked, as_before, is_by_hand, is_wanted, wanted_currencies};
 use super::needs::add_to;
 use crate::prices;
 use crate::store::{
@@ -14,12 +14,15 @@ use takst_engine::PriceBook;
 use takst_engine::calendar_time::{INSTANTS, utc_text};
 use takst_engine::input::{self, InputError};
 use takst_engine::prices::FeedFile;
-use takst_engine::units::{DAY_MS, Instant};
+use takst_engine::units::{DAY_MS, Instant, MINUTE_MS};
 
 /// Largest price document, bytes: ten years of quarter-hours as ENTSO-E writes them.
 pub const MAX_FEED: usize = 64 << 20;
 /// Most sessions that one document wakes at once; the others follow as these are billed.
 const MOST_WOKEN: i64 = 100_000;
+
+/// How far ahead of the gateway's clock a publication may lie, milliseconds: clocks differ a little.
+const AHEAD_MS: i64 = 10 * MINUTE_MS;
 
 /// Why a price document was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -88,36 +91,25 @@ pub struct Offered {
 /// kept.
 ///
 /// # Errors
-/// When it cannot be read, is in another currency than the prices before, or the storage fails.
+/// When it cannot be read, was published in the future, is in another currency than the prices before, or the storage fails.
 pub async fn receive(
     store: &Store,
     org: &OrgId,
     offered: Offered,
     now: Instant,
 ) -> Result<Received, FeedError> {
-    take(store, org, offered, None, now).await
+    receive_asked(store, org, offered, Asked::default(), now).await
 }
 
-/// [`receive`] of a document of somebody who may bring the prices of one feed and area, and no others. Prices that name no area are
-/// of this one.
+/// [`receive`] of a document that is held against what is asked for.
 ///
 /// # Errors
-/// As [`receive`]; also when there are other prices in it.
-pub async fn receive_of(
+/// As [`receive`]; also when it is not what was asked for.
+pub async fn receive_asked(
     store: &Store,
     org: &OrgId,
     offered: Offered,
-    (feed, area): (&str, &str),
-    now: Instant,
-) -> Result<Received, FeedError> {
-    take(store, org, offered, Some((feed.to_owned(), area.to_owned())), now).await
-}
-
-async fn take(
-    store: &Store,
-    org: &OrgId,
-    offered: Offered,
-    only: Option<(String, String)>,
+    asked: Asked,
     now: Instant,
 ) -> Result<Received, FeedError> {
     if offered.text.len() > MAX_FEED {
@@ -126,10 +118,16 @@ async fn take(
     }
     let (org, name) = (org.clone(), offered.name.clone());
     // A year of quarter-hours takes its time to read.
-    let read = tokio::task::spawn_blocking(move || read(&offered, only.as_ref(), now)).await;
+    let read = tokio::task::spawn_blocking(move || read(&offered, asked.only.as_ref(), now)).await;
     let all = read.map_err(|_| InputError::new("the document could not be read"))??;
+    let wanted = wanted_currencies(&all, asked.currencies.as_ref())?;
     let lane = Lane::org(&org);
-    let received = store.write(lane, async move |tx| publish(tx, &org, &all, &name, now).await);
+    let received = store.write(lane, async move |tx| {
+        for points in all.iter().filter(|points| !is_wanted(&wanted, points)) {
+            as_before(tx, &org, points).await?;
+        }
+        publish(tx, &org, &all, &name, now).await
+    });
     Ok(received.await?)
 }
 
@@ -160,20 +158,29 @@ pub(crate) async fn publish(
 // The steps of a document by feed and area, in the order of publication.
 fn read(
     offered: &Offered,
-    only: Option<&(String, String)>,
+    only: Option<&(String, Option<String>)>,
     now: Instant,
 ) -> Result<Vec<Vec<PricePoint>>, InputError> {
     let mut series: Vec<Vec<PricePoint>> = Vec::new();
     for file in prices::read(&offered.text, Path::new(&offered.name), &offered.currency)? {
         check(&file)?;
-        let area = file.area.clone().or(only.map(|(_, area)| area.clone())).unwrap_or_default();
-        if let Some((wanted, of)) = only
-            && (&file.feed, &area) != (wanted, of)
+        let stated = only.and_then(|(_, area)| area.clone());
+        let area = file.area.clone().or(stated.clone()).unwrap_or_default();
+        if let Some((wanted, _)) = only
+            && (&file.feed != wanted || stated.as_ref().is_some_and(|stated| *stated != area))
         {
-            let (has, wanted) = (subject(&file.feed, &area), subject(wanted, of));
-            return Err(InputError::new(format!(
-                "there are prices of `{has}` in it, and `{wanted}` was asked for"
-            )));
+            let (has, wanted) = (subject(&file.feed, &area), subject(wanted, &stated.unwrap_or_default()));
+            let error =
+                InputError::new(format!("there are prices of `{has}` in it, and `{wanted}` was asked for"));
+            return Err(error.help(
+                "name the feed and area that the document is about; without an area all of it is taken",
+            ));
+        }
+        if let Some(said) = file.published.filter(|said| said.0 > now.0.saturating_add(AHEAD_MS)) {
+            let error = InputError::new(format!("`published` ({}) lies in the future", utc_text(said)));
+            return Err(error.help(
+                "no later document could ever take its place; say when it was published, or leave `published` out",
+            ));
         }
         let is = |points: &Vec<PricePoint>| {
             points.first().is_some_and(|point| (&point.feed, &point.area) == (&file.feed, &area))
@@ -235,9 +242,7 @@ async fn keep(
     let name = (first.feed.as_str(), first.area.as_str());
     let all = tx.all_published_prices(org, name, from, until).await?;
     let other_money = |point: &&PricePoint| money(&point.unit) != money(&first.unit);
-    // Costs of a site are entered by hand, and a wrong currency can be put right.
-    let by_hand = [cost::NET, cost::WITH_VAT].contains(&first.feed.as_str());
-    if let Some(other) = all.iter().find(other_money).filter(|_| !by_hand) {
+    if let Some(other) = all.iter().find(other_money).filter(|_| !is_by_hand(&first.feed)) {
         return Err(store::Error::refused(format!(
             "feed `{}` {}: this document is in {}, and the prices before are in {}; keep one currency per feed and area",
             first.feed, first.area, first.unit, other.unit
@@ -293,7 +298,7 @@ async fn keep(
     Ok(Some(series))
 }
 
-fn money(unit: &str) -> &str {
+pub(super) fn money(unit: &str) -> &str {
     unit.split_once('/').map_or(unit, |(money, _)| money)
 }
 

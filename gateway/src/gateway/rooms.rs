@@ -9,7 +9,7 @@ use crate::chargers::model::{Command, Details, Message, TriggeredMessage};
 use crate::clock::now;
 use crate::desk::rules::{Cost, CostSource, Prices, Rules as _, SessionSink};
 use crate::desk::{Clerk, NoCommand, Order};
-use crate::feeds::{Books, Offered, receive};
+use crate::feeds::{Asked, Books, Offered, SeriesReceived, receive_asked};
 use crate::house::{House, Wanted};
 use crate::hub::{Hub, Unsent};
 use crate::live::Live;
@@ -178,7 +178,7 @@ impl api::House for Reception {
         feed: &'a str,
         area: Option<&'a str>,
         document: &'a str,
-    ) -> Later<'a, Result<u64, Problem>> {
+    ) -> Later<'a, Result<api::Taken, Problem>> {
         Box::pin(async move {
             let name = match area {
                 Some(area) => format!("{feed}-{area}"),
@@ -186,13 +186,20 @@ impl api::House for Reception {
             };
             let offered =
                 Offered { text: document.to_owned(), name, currency: self.house.currency(), published: None };
-            let received = receive(&self.store, org, offered, now()).await;
+            let only = Some((feed.to_owned(), area.map(str::to_owned)));
+            let asked = Asked { only, currencies: Some(self.house.currencies_asked()) };
+            let received = receive_asked(&self.store, org, offered, asked, now()).await;
             let received = received.map_err(|error| Problem::bad(error.to_string()))?;
             if received.is_news() {
                 self.live.prices_changed(org, now()).await?;
                 self.billing.wake();
             }
-            Ok(received.series.iter().map(|series| series.kept).sum())
+            let names = |series: &&SeriesReceived| !self.house.names_feed(&series.feed, &series.area);
+            let unused = received.series.iter().filter(names);
+            Ok(api::Taken {
+                changed: received.series.iter().map(|series| series.kept).sum(),
+                unused: unused.map(|series| api::Unused::of(&series.feed, &series.area)).collect(),
+            })
         })
     }
 

@@ -1,9 +1,9 @@
-//! The plugins of the set-up, and the feeds that they fetch.
+//! The plugins of the set-up, the feeds that they fetch, and which feeds are asked for at all.
 
 use super::House;
-use crate::feeds::clock_of;
+use crate::feeds::{Currencies, clock_of};
 use crate::setup::{Feed, MeterTimes, Often, PluginFile, TimeOfDay};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A feed that a plugin fetches.
@@ -135,5 +135,44 @@ impl House {
             })
         };
         document.feeds.iter().filter_map(fetched).collect()
+    }
+
+    /// In which currencies feeds are asked for, by the set-up that is in force when somebody wants to know.
+    #[must_use]
+    pub fn currencies_asked(self: &Arc<Self>) -> Currencies {
+        let house = Arc::clone(self);
+        Arc::new(move |feed, area| house.currencies_of(feed, area))
+    }
+
+    // Those of the set-up and of all tariffs that ask for this feed and area.
+    fn currencies_of(&self, feed: &str, area: &str) -> Vec<String> {
+        let state = self.state();
+        let is = |name: &str, of: Option<&str>| name == feed && of.is_none_or(|of| of == area);
+        let said = (state.loaded.setup.document().feeds.iter())
+            .filter(|known| is(known.name.as_str(), known.area.as_deref()))
+            .filter_map(|known| known.currency.clone());
+        let tariffs = state.loaded.tariffs.values().map(|file| file.prepared.tariff());
+        let asked = tariffs.flat_map(|tariff| {
+            let used = takst_engine::feeds::used(tariff);
+            let feeds = (0..).zip(&tariff.feeds).filter(move |(nth, _)| used.contains_key(nth));
+            feeds
+                .filter(|(_, known)| is(&known.name, known.area.as_deref()))
+                .map(|(_, known)| known.unit.split('/').next().unwrap_or_default().to_owned())
+        });
+        let codes: BTreeSet<String> = said.chain(asked).collect();
+        codes.into_iter().collect()
+    }
+
+    /// Whether the set-up or a tariff names this feed and area.
+    #[must_use]
+    pub fn names_feed(&self, feed: &str, area: &str) -> bool {
+        let state = self.state();
+        let is = |name: &str, of: Option<&str>| {
+            name == feed && (area.is_empty() || of.is_none_or(|of| of == area))
+        };
+        let set_up = &state.loaded.setup.document().feeds;
+        let mut tariffs = state.loaded.tariffs.values().map(|file| file.prepared.tariff());
+        set_up.iter().any(|known| is(known.name.as_str(), known.area.as_deref()))
+            || tariffs.any(|tariff| tariff.feeds.iter().any(|known| is(&known.name, known.area.as_deref())))
     }
 }

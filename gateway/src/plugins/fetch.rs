@@ -2,7 +2,7 @@
 
 use super::plan::{Came, Next, Source, Terms, Times, Tried, Which, days, late_at, next, today_and_tomorrow};
 use super::room::Plugins;
-use crate::feeds::{FeedError, Offered, receive_of, tell};
+use crate::feeds::{Asked, FeedError, Offered, receive_asked, tell};
 use crate::house::{Fetched, House};
 use crate::store::{self, Alert, Lane, Store};
 use chrono::NaiveDate;
@@ -107,7 +107,7 @@ impl Fetcher {
 
 struct Worker<'a> {
     plugins: &'a Plugins,
-    house: &'a House,
+    house: &'a Arc<House>,
     store: &'a Store,
     options: Options,
 }
@@ -236,8 +236,11 @@ impl Worker<'_> {
         // Nobody publishes in the future: such prices could never be replaced.
         let published = published.map(|at| Instant(at.min(now.0)));
         let offered = Offered { text, name: name.clone(), currency: feed.currency.clone(), published };
-        let series = (feed.feed.as_str(), feed.area.as_str());
-        match receive_of(self.store, self.house.org(), offered, series, now).await {
+        let asked = Asked {
+            only: Some((feed.feed.clone(), Some(feed.area.clone()))),
+            currencies: Some(self.house.currencies_asked()),
+        };
+        match receive_asked(self.store, self.house.org(), offered, asked, now).await {
             Ok(received) => Ok(Ok(received.is_news())),
             Err(FeedError::Store(error)) if !matches!(error, store::Error::Refused(_)) => Err(error),
             Err(error) => Ok(Err(format!("it brought a file that was not taken ({name}): {error}"))),

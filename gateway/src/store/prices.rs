@@ -171,6 +171,20 @@ impl Reader {
         }
     }
 
+    /// The units in which there are prices of a feed and area.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn price_units(
+        &mut self,
+        org: &OrgId,
+        (feed, area): (&str, &str),
+    ) -> Result<Vec<String>, Error> {
+        let sql =
+            "SELECT DISTINCT unit FROM price_point WHERE org = $1 AND feed = $2 AND area = $3 ORDER BY unit";
+        self.rows(org, sql, args![feed, area]).await?.iter().map(|row| row.get(0)).collect()
+    }
+
     /// The feeds and areas there are prices of.
     ///
     /// # Errors

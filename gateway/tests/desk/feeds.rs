@@ -5,7 +5,7 @@ use crate::store_support::*;
 use std::path::Path;
 use takst_dsl::resolve::zone;
 use takst_engine::units::Instant;
-use takst_gateway::feeds::{Expected, Folder, Offered, check_late, receive};
+use takst_gateway::feeds::{Asked, Expected, Folder, Offered, check_late, receive, receive_asked};
 use takst_gateway::store::*;
 
 const ENTSOE: &str = r#"<?xml version="1.0" encoding="utf-8"?>
@@ -224,3 +224,80 @@ async fn what_may_be_late_is_waited_for(place: Place) {
     assert_eq!(about().await, "");
 }
 both!(what_may_be_late_is_waited_for);
+
+// A slip must not stand in the way of the right prices: nothing of it is kept.
+async fn a_slip_is_refused_before_anything_is_kept(place: Place) {
+    let store = place.open().await;
+    let now = time("2023-09-24T12:00:00Z");
+    let day = feed(None, "2023-09-25T00:00:00Z", &["1", "2"]);
+    let next = feed(None, "2023-09-26T00:00:00Z", &["3", "4"]);
+    let in_sek = |text: &str| text.replace("EUR/MWh", "SEK/MWh");
+    let send = async |text: &str, asked: Asked| {
+        let offered =
+            Offered { text: text.to_owned(), name: "x.json".into(), currency: "EUR".into(), published: None };
+        receive_asked(&store, &org(), offered, asked, now).await.map_err(|error| error.to_string())
+    };
+    let known = async || prices(&store, "FI", "2023-09-25T00:00:00Z", "2023-09-27T00:00:00Z").await.len();
+    let tariffs = |codes: &[&str]| {
+        let codes: Vec<String> = codes.iter().map(|code| (*code).to_owned()).collect();
+        let currencies: takst_gateway::feeds::Currencies =
+            std::sync::Arc::new(
+                move |feed, area| {
+                    if (feed, area) == ("spot", "FI") { codes.clone() } else { Vec::new() }
+                },
+            );
+        Asked { only: None, currencies: Some(currencies) }
+    };
+    // The first document is not in the currency that tariffs ask for.
+    let refused = send(&in_sek(&day), tariffs(&["EUR"])).await.unwrap_err();
+    assert!(refused.contains("SEK/MWh") && refused.contains("EUR"), "{refused}");
+    assert_eq!(known().await, 0);
+    send(&day, tariffs(&["EUR"])).await.unwrap();
+    // Other hours than those that are known.
+    let refused = send(&in_sek(&next), Asked::default()).await.unwrap_err();
+    assert!(refused.contains("keep one currency"), "{refused}");
+    assert_eq!(known().await, 2);
+    // Published in the future it would win for ever; a clock may be a little off.
+    let at = |published: &str| feed(Some(published), "2023-09-26T00:00:00Z", &["999", "999"]);
+    let refused = send(&at("2040-01-01T00:00:00Z"), Asked::default()).await.unwrap_err();
+    assert!(refused.contains("2040-01-01T00:00:00Z") && refused.contains("future"), "{refused}");
+    assert_eq!(known().await, 2);
+    send(&next, Asked::default()).await.unwrap();
+    send(&at("2023-09-24T12:05:00Z"), Asked::default()).await.unwrap();
+    assert_eq!(known().await, 4);
+    // A country that goes over to another currency: tariffs ask for it, and the hours are new ones.
+    let later = in_sek(&feed(None, "2023-09-28T00:00:00Z", &["5"]));
+    send(&later, tariffs(&["EUR", "SEK"])).await.unwrap();
+}
+both!(a_slip_is_refused_before_anything_is_kept);
+
+// What the address says and what the document says are the same.
+async fn a_document_is_what_it_is_sent_as(place: Place) {
+    let store = place.open().await;
+    let now = time("2025-10-12T17:00:00Z");
+    let send = async |text: &str, feed: &str, area: Option<&str>| {
+        let only = Some((feed.to_owned(), area.map(str::to_owned)));
+        let offered =
+            Offered { text: text.to_owned(), name: "x.json".into(), currency: "EUR".into(), published: None };
+        let asked = Asked { only, currencies: None };
+        receive_asked(&store, &org(), offered, asked, now).await.map_err(|error| error.to_string())
+    };
+    let own = feed(None, "2025-10-13T00:00:00Z", &["1", "2"]);
+    for (text, feed, area, why) in [
+        (own.as_str(), "nope", None, "`spot FI`"),
+        (own.as_str(), "spot", Some("SE3"), "`spot SE3` was asked for"),
+        (NORD_POOL, "spot", Some("FI"), "`spot NO1`"),
+    ] {
+        let refused = send(text, feed, area).await.unwrap_err();
+        assert!(refused.contains(why), "{feed} {area:?}: {refused}");
+    }
+    assert_eq!(store.read().await.unwrap().feeds(&org()).await.unwrap(), []);
+    send(NORD_POOL, "spot", None).await.unwrap();
+    send(&own, "spot", Some("FI")).await.unwrap();
+    // A document without an area is of the one in the address.
+    let bare = own.replace(r#""area":"FI","#, "").replace("2025-10-13", "2025-10-14");
+    assert_ne!(bare, own);
+    send(&bare, "spot", Some("FI")).await.unwrap();
+    assert_eq!(prices(&store, "FI", "2025-10-14T00:00:00Z", "2025-10-15T00:00:00Z").await.len(), 2);
+}
+both!(a_document_is_what_it_is_sent_as);

@@ -591,3 +591,46 @@ fn a_charger_that_is_underway_in_one_campaign_waits_in_the_other() {
         office.gateway.server.stop().await;
     });
 }
+
+#[test]
+fn prices_are_what_they_are_sent_as() {
+    run(async {
+        let feed = "\n[[feed]]\narea = \"NO1\"\ncurrency = \"NOK\"\nexpected_by = \"14:00\"\nalert_after = \"3 h\"\n";
+        let (main, list) = (format!("{MAIN}{feed}"), flat("2.00"));
+        let files =
+            [("takst.toml", main.as_str()), ("people.toml", crate::office::PEOPLE), ("flat.tariff", &list)];
+        let office = Office::with(&files).await;
+        let document = |unit: &str| {
+            json!({"feed": "spot", "area": "FI", "unit": unit, "prices": [
+                {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z", "price": "50"}
+            ]})
+        };
+        for (path, why) in [
+            ("/v1/prices/nope?area=FI", "`spot FI`"),
+            ("/v1/prices/spot?area=SE3", "`spot SE3`"),
+            ("/v1/prices/spot?limit=1", "limit"),
+        ] {
+            let refused = office.ask("POST", path, document("EUR/MWh")).await;
+            assert_eq!(refused.status, 400, "{path}: {refused:?}");
+            assert!(refused.body.to_string().contains(why), "{path}: {refused:?}");
+        }
+        assert_eq!(office.get("/v1/prices/spot?area=FI&from=2026-01-01T00:00:00Z").await, json!([]));
+        // Nobody asks for them here, and that is said.
+        let took = office.ask("POST", "/v1/prices/spot?area=FI", document("EUR/MWh")).await;
+        let told = json!({"changed": 1, "unused": [{"feed": "spot", "area": "FI"}]});
+        assert_eq!((took.status, &took.body), (200, &told), "{took:?}");
+        let refused = office.ask("POST", "/v1/prices/spot?area=FI", document("SEK/MWh")).await;
+        assert_eq!(refused.status, 400, "{refused:?}");
+        // A feed of the set-up, in the currency that it names.
+        let mut norwegian = document("EUR/MWh");
+        norwegian["area"] = json!("NO1");
+        let refused = office.ask("POST", "/v1/prices/spot", norwegian.clone()).await;
+        assert!(refused.status == 400 && refused.body.to_string().contains("NOK"), "{refused:?}");
+        norwegian["unit"] = json!("NOK/MWh");
+        let took = office.ask("POST", "/v1/prices/spot", norwegian).await;
+        assert_eq!((took.status, &took.body), (200, &json!({"changed": 1})), "{took:?}");
+        let expected = office.gateway.house.expected_feeds();
+        assert_eq!(expected.iter().map(|feed| feed.alert_after_ms).collect::<Vec<_>>(), [3 * 3_600_000]);
+        office.gateway.server.stop().await;
+    });
+}
