@@ -146,6 +146,7 @@ pub(crate) fn tariffs(raw: &Raw, files: &BTreeMap<String, Arc<TariffFile>>, repo
             }
         };
         names(raw, item, tariff, &mut once, report);
+        unheard(item, tariff, &mut once, report);
         for site in sites(raw, &item.it) {
             zone(item, site, tariff, &mut once, report);
             feeds(raw, item, site, tariff, &mut once, report);
@@ -249,6 +250,33 @@ fn names(raw: &Raw, item: &Item<Assignment>, tariff: &Tariff, once: Once<'_>, re
             let near = report.nearest(plan, raw.plans.ids()).map(str::to_owned);
             unknown("plan", plan, near, report);
         }
+    }
+}
+
+// What a list asks and the gateway does not learn: it would never count, and nobody would notice.
+fn unheard(item: &Item<Assignment>, tariff: &Tariff, once: Once<'_>, report: &mut Report) {
+    let asks = |is: fn(&Test) -> bool| tariff.tests.iter().any(is);
+    let found = [
+        (
+            asks(|test| *test == Test::ReservationExpired),
+            "the list has a fee for a reservation that expires (`when expired`), and the gateway makes no bill of one",
+            "bill such reservations by hand; one that is used is billed with its session",
+        ),
+        (
+            asks(|test| matches!(test, Test::PaymentBrand(_))),
+            "the list asks with which card somebody pays (`paid with`), and the gateway does not learn it",
+            "everybody is billed as with another card; take the line out, or say it of a group of drivers",
+        ),
+        (
+            !tariff.coupons.is_empty(),
+            "the list has coupons, and the gateway takes none",
+            "everybody is billed as without one; give the rebate to a group of drivers: `discount ... for GROUP`",
+        ),
+    ];
+    for (_, message, help) in found.into_iter().filter(|(asks, ..)| *asks) {
+        once(message.to_owned(), report, &mut |report| {
+            report.warning("S063", item.at(&["file"]), message).advise(help);
+        });
     }
 }
 
