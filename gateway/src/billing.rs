@@ -19,6 +19,7 @@ mod difference;
 mod first;
 mod issued;
 mod lists;
+pub(crate) mod occupancy;
 mod run;
 mod session;
 mod verify;
@@ -62,6 +63,11 @@ pub trait Tariffs: Send + Sync + 'static {
     /// running sessions go over to them; in order of time.
     fn next_lists(&self, _org: &OrgId, _session: &store::Session, _until: Instant) -> Vec<NextList> {
         Vec::new()
+    }
+
+    /// How many cars can charge at a site at once; none where nobody knows.
+    fn places(&self, _org: &OrgId, _site: &str) -> Option<u32> {
+        None
     }
 }
 

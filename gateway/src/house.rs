@@ -589,6 +589,12 @@ impl Tariffs for House {
     fn next_lists(&self, org: &OrgId, session: &Session, until: Instant) -> Vec<NextList> {
         if *org == self.org { self.lists_to_come(session, until) } else { Vec::new() }
     }
+
+    fn places(&self, org: &OrgId, site: &str) -> Option<u32> {
+        let state = self.state();
+        let site = state.loaded.setup.site(site).filter(|_| *org == self.org)?;
+        Some(state.loaded.setup.places(site))
+    }
 }
 
 impl Sellers for House {

@@ -25,7 +25,7 @@ use crate::store::{self, OrgId, Store};
 use follow::Held;
 use futures_util::StreamExt as _;
 use rust_decimal::Decimal;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use takst_engine::session::State;
@@ -143,6 +143,8 @@ struct Inner {
     chargers: Arc<dyn Chargers>,
     options: Options,
     sessions: RwLock<Sessions>,
+    // Sessions whose price depends on how full their site is.
+    asking: Mutex<HashMap<(OrgId, String), BTreeSet<String>>>,
     ready: Mutex<HashMap<String, Arc<Ready>>>,
     // What is being logged while nobody waits for it.
     logging: Arc<Semaphore>,
@@ -174,9 +176,10 @@ impl Live {
         chargers: Arc<dyn Chargers>,
         options: Options,
     ) -> Self {
-        let (sessions, ready) = (RwLock::default(), Mutex::default());
+        let (sessions, asking, ready) = (RwLock::default(), Mutex::default(), Mutex::default());
         let logging = Arc::new(Semaphore::new(256));
-        Self { inner: Arc::new(Inner { store, tariffs, books, chargers, options, sessions, ready, logging }) }
+        let inner = Inner { store, tariffs, books, chargers, options, sessions, asking, ready, logging };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Takes up all sessions that run, at the start of the program; how many.
@@ -203,7 +206,33 @@ impl Live {
 
     /// What the desk has written about a session.
     pub async fn touched(&self, org: &OrgId, session: &str, touched: Touched) {
+        let places = touched.places.clone();
         self.touch(org, session, touched, clock::now()).await;
+        if let Some(site) = places.filter(|site| !self.asking(org, site).is_empty()) {
+            // The answer to the charger does not wait for the sessions of others.
+            let (live, org, session) = (self.clone(), org.clone(), session.to_owned());
+            tokio::spawn(async move { live.places_changed(&org, &site, &session, clock::now()).await });
+        }
+    }
+
+    /// A car has come to a site or left it, with this session: what others there cost is worked out anew where it depends on that.
+    pub async fn places_changed(&self, org: &OrgId, site: &str, by: &str, now: Instant) {
+        for other in self.asking(org, site).into_iter().filter(|other| other != by) {
+            let followed = {
+                let sessions = self.inner.sessions.read().unwrap_or_else(PoisonError::into_inner);
+                let slot = sessions.get(org).and_then(|slots| slots.get(&other));
+                slot.is_some_and(|slot| slot.now().is_none_or(|shown| !shown.ended))
+            };
+            if followed {
+                let again = Touched { rebuilt: true, late: true, ..Touched::default() };
+                self.touch(org, &other, again, now).await;
+            }
+        }
+    }
+
+    fn asking(&self, org: &OrgId, site: &str) -> BTreeSet<String> {
+        let asking = self.inner.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        asking.get(&(org.clone(), site.to_owned())).cloned().unwrap_or_default()
     }
 
     /// The same at a time that is given.
@@ -351,5 +380,13 @@ impl Live {
         if let Some(slots) = sessions.get_mut(org) {
             slots.remove(session);
         }
+        drop(sessions);
+        let mut asking = self.inner.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        asking.retain(|(owner, _), sessions| {
+            if owner == org {
+                sessions.remove(session);
+            }
+            !sessions.is_empty()
+        });
     }
 }

@@ -64,6 +64,8 @@ pub struct Touched {
     pub states: Vec<store::StateChange>,
     /// Power that was written.
     pub power: Vec<store::PowerChange>,
+    /// The site at which another number of places may be taken now; none when it began and ended before as it does now.
+    pub places: Option<String>,
     /// What was written before has changed or is gone, or it is another driver, tariff or time of start: all has to be read again.
     pub rebuilt: bool,
     /// Nothing more is to come.

@@ -188,6 +188,7 @@ impl Again {
         };
         let zone = self.subject.course.zone();
         let issued = put(tx, job, &seller, zone, revision, &correction, &hashes, &moves).await?;
+        self.subject.keep(tx, &job.org).await?;
         unchanged(tx, job, as_read).await?;
         Ok(issued)
     }

@@ -1,7 +1,7 @@
 //! What people decide about bills: release, never, another tariff, money back. Who did it and why is in the audit log.
 
 use super::again::{Again, Given};
-use super::first::{Revision, put};
+use super::first::{Revision, can_be_billed, put};
 use super::lists::Followed;
 use super::work::{RefundTerms, Trouble};
 use super::{Billing, CHANGED, Job, Outcome};
@@ -26,7 +26,7 @@ impl Billing {
     /// Lets a held session go to be billed.
     ///
     /// # Errors
-    /// When there is no such session, or it is not over.
+    /// When there is no such session, it is not over, or it cannot be priced: then it stays held.
     pub async fn release(
         &self,
         org: &OrgId,
@@ -40,11 +40,16 @@ impl Billing {
             }
             let Decision { by, reason } = &decision;
             tx.set_hold(&job.org, &job.session, false, (reason, by), job.now).await?;
+            let was = before(&stored);
             if !matches!(stored.billing, store::Billing::Billed) {
                 tx.set_billing(&job.org, &job.session, store::Billing::Due).await?;
+                // What cannot be priced would be held back again at once, and who released it would not hear of it.
+                if tx.session_bills(&job.org, &job.session).await?.is_empty() {
+                    can_be_billed(tx, job, stored).await.map_err(not_by_release)?;
+                }
             }
             let after = json!({ "hold": false });
-            audit(tx, job, &decision, "session.release", &before(&stored), &after).await?;
+            audit(tx, job, &decision, "session.release", &was, &after).await?;
             tx.log_event(
                 &job.org,
                 job.event("session.released", &json!({ "session": job.session, "by": by })),
@@ -240,6 +245,15 @@ impl Billing {
 fn refused(trouble: Trouble) -> store::Error {
     match trouble {
         Trouble::Hold(reason) => store::Error::Refused(reason),
+        Trouble::Store(error) => error,
+    }
+}
+
+fn not_by_release(trouble: Trouble) -> store::Error {
+    match trouble {
+        Trouble::Hold(reason) => store::Error::Refused(format!(
+            "the session cannot be billed as it is, and stays held: {reason}; put that right and release it again, or decide that it is never billed"
+        )),
         Trouble::Store(error) => error,
     }
 }

@@ -14,6 +14,7 @@ use takst_engine::Standing;
 use takst_engine::calendar_time::utc_text;
 use takst_engine::document::Document;
 use takst_engine::tariff::Zone;
+use takst_engine::units::Instant;
 
 /// Bills a session that is due.
 pub(super) async fn bill(tx: &mut Tx, job: &Job) -> Result<Outcome, store::Error> {
@@ -44,7 +45,18 @@ pub(super) async fn hold(tx: &mut Tx, job: &Job, reason: &str) -> Result<Outcome
     Ok(Outcome::Held(reason.to_owned()))
 }
 
-async fn issue(tx: &mut Tx, job: &Job, mut stored: store::Session) -> Result<Outcome, Trouble> {
+/// A session without a bill, and what it comes to.
+struct First {
+    seller: Seller,
+    subject: Subject,
+    scopes: Vec<Locked>,
+    opening: Standing,
+    worked: Worked,
+    /// When its row was last written.
+    as_read: Instant,
+}
+
+async fn work_out(tx: &mut Tx, job: &Job, mut stored: store::Session) -> Result<First, Trouble> {
     let seller = seller(job, &stored)?;
     let Some(unplugged) = stored.unplugged else {
         return Err(Trouble::Hold("nobody knows when it ended".to_owned()));
@@ -65,6 +77,16 @@ async fn issue(tx: &mut Tx, job: &Job, mut stored: store::Session) -> Result<Out
             worked = subject.price(tx, &job.org, &opening, None).await?;
         }
     }
+    Ok(First { seller, subject, scopes, opening, worked, as_read })
+}
+
+/// Whether a session without a bill can get one, now or when prices come.
+pub(super) async fn can_be_billed(tx: &mut Tx, job: &Job, stored: store::Session) -> Result<(), Trouble> {
+    work_out(tx, job, stored).await.map(drop)
+}
+
+async fn issue(tx: &mut Tx, job: &Job, stored: store::Session) -> Result<Outcome, Trouble> {
+    let First { seller, subject, scopes, opening, worked, as_read } = work_out(tx, job, stored).await?;
     if !worked.bill.is_final() {
         return pending(tx, job, &subject, &worked).await;
     }
@@ -79,6 +101,7 @@ async fn issue(tx: &mut Tx, job: &Job, mut stored: store::Session) -> Result<Out
     let revision = Revision { kind: BillKind::Bill, number: 1, corrects: None, event: "bill.issued" };
     let zone = subject.course.zone();
     let issued = put(tx, job, &seller, zone, revision, &worked.document, &worked.hashes(), &moves).await?;
+    subject.keep(tx, &job.org).await?;
     unchanged(tx, job, as_read).await?;
     Ok(Outcome::Billed(Box::new(issued)))
 }

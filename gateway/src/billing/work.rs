@@ -3,9 +3,10 @@
 use super::Setup;
 use super::counters::{Counted, Days, Scope, opening};
 use super::lists::{Course, Followed, Later};
+use super::occupancy;
 use super::session::{session_text, span};
 use crate::feeds::{LoadError, Loaded, Need, Publication, cost, load, needs};
-use crate::store::{self, OrgId, Reader, WaitingFor};
+use crate::store::{self, OccupancyChange, OrgId, Reader, Tx, WaitingFor};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use takst_engine::calendar_time::INSTANTS;
@@ -14,7 +15,7 @@ use takst_engine::lists::{SessionBill, price_lists};
 use takst_engine::session::Session;
 use takst_engine::tariff::Zone;
 use takst_engine::units::Instant;
-use takst_engine::{Prepared, Standing};
+use takst_engine::{Prepared, PriceError, Standing};
 
 /// A tariff with what billing wants to know of it.
 pub(crate) struct Ready {
@@ -102,6 +103,8 @@ pub(super) struct Subject {
     pub course: Course,
     pub days: Days,
     followed: Followed,
+    /// How full its site was, where that was worked out and is not stored yet.
+    pub occupancy: Vec<OccupancyChange>,
     /// Whose counters it reads, and their names.
     pub scopes: Vec<(Scope, String)>,
 }
@@ -148,7 +151,14 @@ impl Subject {
         let course = course.map_err(|version| {
             Trouble::Hold(format!("its tariff ({version}) is not known any more; name another one"))
         })?;
-        let parts = reader.session_parts(org, &stored.id).await?;
+        let mut parts = reader.session_parts(org, &stored.id).await?;
+        let asks = course.each().map(|ready| ready.prepared.tariff()).find(|tariff| occupancy::asks(tariff));
+        let worked_out = match asks {
+            Some(tariff) => {
+                occupancy::add(reader, org, (setup.tariffs.as_ref(), tariff), &stored, &mut parts).await?
+            }
+            None => false,
+        };
         let session = crate::sessions::to_engine(&stored, &parts).map_err(Trouble::Hold)?;
         let (from, until) = span(&session);
         if !INSTANTS.contains(&from.0) || !INSTANTS.contains(&until.0) {
@@ -160,7 +170,16 @@ impl Subject {
         let seller = stored.seller.as_deref().unwrap_or_default();
         let counted = course.each().fold(Counted::default(), |all, ready| all.and(ready.counted));
         let scopes = counted.scopes(seller, currency, stored.driver.as_deref(), stored.site.as_deref());
-        Ok(Self { stored, session, text, course, days, followed, scopes })
+        let occupancy = if worked_out { parts.occupancy } else { Vec::new() };
+        Ok(Self { stored, session, text, course, days, followed, occupancy, scopes })
+    }
+
+    /// Keeps what was worked out beside what chargers reported: its bill is made from it.
+    pub async fn keep(&self, tx: &mut Tx, org: &OrgId) -> Result<(), store::Error> {
+        match self.occupancy.as_slice() {
+            [] => Ok(()),
+            rows => tx.put_occupancy(org, &self.stored.id, rows).await,
+        }
     }
 
     /// The counters it opens with, of what stands in its scopes.
@@ -200,7 +219,7 @@ impl Subject {
             let document = bill.document(lists, &self.session, inputs);
             Ok((bill, document))
         });
-        let (bill, document) = priced.map_err(|error| Trouble::Hold(error.to_string()))?;
+        let (bill, document) = priced.map_err(|error| Trouble::Hold(in_words(&error)))?;
         let lacks_cost = self.cost().is_some() && per_kwh.is_none();
         Ok(Worked { bill, document, publications, lacks_cost, followed: self.followed.clone() })
     }
@@ -262,4 +281,25 @@ impl Subject {
         }
         Ok(waiting)
     }
+}
+
+// A session that lacks what its tariff asks for: where an operator finds it.
+fn in_words(error: &PriceError) -> String {
+    let PriceError::MissingFact { what, field } = error else { return error.to_string() };
+    let why = match *field {
+        "power[].a" => {
+            "the charger did not report it while this tariff was in force; let it send `Current.Import`"
+        }
+        "occupancy" => "the set-up names no site of this charger with `places` or connectors",
+        "connector.plug" => {
+            "the set-up does not say it; add `plug` or `type` to the connector of the charger"
+        }
+        "connector.type" => "the set-up does not say it; add `type` to the connector of the charger",
+        "connector.max_power_kw" => {
+            "the set-up does not say it; add `max_power_kw` to the connector of the charger"
+        }
+        "site" => "the charger stood at no site of the set-up",
+        _ => "nothing tells it of this session",
+    };
+    format!("the tariff asks for {what}, and {why}")
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use takst_engine::calendar_time::{LocalTime, local_text, utc_text};
 use takst_engine::session::{self as engine, Facts, Plug};
 use takst_engine::table::{Asked, Known, Slice, TermSlice, day_table};
-use takst_engine::tariff::{ChargeKind, Contract, Tariff};
+use takst_engine::tariff::{ChargeKind, Contract, Measure, Tariff};
 use takst_engine::units::{Energy, Instant};
 use takst_engine::{Prepared, PriceBook, Pricing};
 
@@ -107,6 +107,8 @@ impl Clerk {
         let begin = Begin {
             max_power: place.and_then(|place| place.max_power).unwrap_or(house.assumed_power),
             after_stop: tariff.as_ref().is_some_and(|tariff| charges_after_stop(tariff.prepared.tariff())),
+            current: (tariff.as_ref())
+                .is_some_and(|tariff| tariff.prepared.tariff().measures.contains(&Measure::Current)),
             waits: house.waits,
             flags,
             ..Begin::default()

@@ -267,6 +267,9 @@ async fn write(
     session.flags = to_json(&summary.flags)?;
     session.document = to_json(&document)?;
     session.updated_at = scene.now;
+    let stay = |session: &Session| (session.evse, session.plugged_in, session.unplugged);
+    let moved = before.as_ref().is_none_or(|before| stay(before) != stay(&session));
+    let places = session.site.clone().filter(|_| moved);
     let changed = rebuilt || !rows.readings.is_empty() || !rows.states.is_empty() || !rows.power.is_empty();
     session.billing = match session.billing {
         Billing::Never => Billing::Never,
@@ -317,6 +320,7 @@ async fn write(
         readings: rows.readings,
         states: rows.states,
         power: rows.power,
+        places,
         rebuilt,
         ended: ready,
         late,

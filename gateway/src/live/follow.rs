@@ -1,7 +1,7 @@
 //! The running price of one session, fed with the rows the desk writes.
 
 use super::{Live, Now};
-use crate::billing::{Counted, Course, Days, Followed, NextList, Ready, news, opening, span};
+use crate::billing::{Counted, Course, Days, Followed, NextList, Ready, news, occupancy, opening, span};
 use crate::chargers::model::Reference;
 use crate::ocpp::Dialect;
 use crate::sessions::{Doing, Touched, to_engine};
@@ -138,8 +138,9 @@ impl Live {
         if stored.billing != store::Billing::Open {
             return Ok(None);
         }
-        let parts = reader.session_parts(org, session).await?;
+        let mut parts = reader.session_parts(org, session).await?;
         let Some(lined) = self.course(org, &stored) else { return Ok(None) };
+        self.count_places(&mut reader, org, &lined.course, &stored, &mut parts).await?;
         let standing = standing(&mut reader, org, &lined.course, &stored, &parts).await?;
         let protocol = reader.charger(org, &stored.charger).await?.and_then(|charger| charger.protocol);
         let dialect = self
@@ -167,9 +168,10 @@ impl Live {
     ) -> Result<Option<SoFar>, store::Error> {
         let mut reader = self.inner.store.read().await?;
         let Some(stored) = reader.session(org, session).await? else { return Ok(None) };
-        let parts = reader.session_parts(org, session).await?;
+        let mut parts = reader.session_parts(org, session).await?;
         let Some(unplugged) = stored.unplugged else { return Ok(None) };
         let Some(lined) = self.course(org, &stored) else { return Ok(None) };
+        self.count_places(&mut reader, org, &lined.course, &stored, &mut parts).await?;
         let standing = standing(&mut reader, org, &lined.course, &stored, &parts).await?;
         drop(reader);
         let dialect = self.inner.chargers.dialect(org, &stored.charger);
@@ -183,6 +185,27 @@ impl Live {
         }
         *held = Some(last);
         Ok(sums)
+    }
+}
+
+impl Live {
+    // How full the site is, where the tariff asks for it; from then on it is looked at again whenever somebody comes or goes there.
+    async fn count_places(
+        &self,
+        reader: &mut store::Reader,
+        org: &OrgId,
+        course: &Course,
+        stored: &Session,
+        parts: &mut SessionParts,
+    ) -> Result<(), store::Error> {
+        let asks = course.each().map(|ready| ready.prepared.tariff()).find(|tariff| occupancy::asks(tariff));
+        let Some(tariff) = asks else { return Ok(()) };
+        if let Some(site) = &stored.site {
+            let mut asking = self.inner.asking.lock().unwrap_or_else(PoisonError::into_inner);
+            let sessions = asking.entry((org.clone(), site.clone())).or_default();
+            sessions.insert(stored.id.clone());
+        }
+        occupancy::add(reader, org, (self.inner.tariffs.as_ref(), tariff), stored, parts).await.map(drop)
     }
 }
 
@@ -309,7 +332,9 @@ impl Held {
             self.power = Some(row.clone());
             if self.explicit_power {
                 let from = inside(row.from_at);
-                self.running.power(lists, engine::PowerFrom { from, power: row.power, current: None })?;
+                let power =
+                    engine::PowerFrom { from, power: row.measured().unwrap_or_default(), current: row.amps };
+                self.running.power(lists, power)?;
             } else if first && self.uses_power {
                 // Whether the session tells its power from now on is judged from all of it.
                 return Err(Anew);
@@ -424,10 +449,13 @@ impl Held {
     pub fn power_now(&self) -> Option<i64> {
         match (&self.power, self.doing()) {
             (_, engine::State::Waiting | engine::State::Idle | engine::State::Paused) => Some(0),
-            (Some(power), _) if self.reading.as_ref().is_none_or(|reading| power.from_at >= reading.at) => {
-                Some(power.power)
+            (Some(power), _)
+                if power.measured().is_some()
+                    && self.reading.as_ref().is_none_or(|reading| power.from_at >= reading.at) =>
+            {
+                power.measured()
             }
-            (power, _) => self.drawn.or(power.as_ref().map(|power| power.power)),
+            (power, _) => self.drawn.or(power.as_ref().and_then(PowerChange::measured)),
         }
     }
 

@@ -65,7 +65,8 @@ pub fn facts(session: &Session) -> Result<Facts, String> {
 /// A session with all that belongs to it, to be priced. What lies outside of it (a reading a moment before plugging in) is moved to its
 /// edge.
 ///
-/// Power is handed over when it is measured from the beginning of charging on; otherwise it follows from the registers.
+/// Power is handed over when it is measured from the beginning of charging on; otherwise it follows from the registers. Nothing else tells
+/// the current: until it is first measured, it is what that value says from the beginning of charging on, and 0 A before.
 ///
 /// # Errors
 /// As [`facts()`]; also when a number does not fit.
@@ -105,11 +106,26 @@ pub fn to_engine(session: &Session, parts: &SessionParts) -> Result<engine::Sess
 
 fn power(session: &Session, parts: &SessionParts, inside: impl Fn(Instant) -> Instant) -> Vec<PowerFrom> {
     let begins = session.charging_started.unwrap_or(session.plugged_in);
+    let end = session.unplugged.unwrap_or(Instant(i64::MAX));
+    let rows = parts.power.iter().filter(|row| row.from_at <= end);
+    if let Some(first) = parts.power.iter().find_map(|row| row.amps) {
+        let mut drawn: Vec<PowerFrom> = rows
+            .map(|row| {
+                let power = row.measured().unwrap_or_default();
+                PowerFrom { from: inside(row.from_at), power, current: row.amps.or(Some(first)) }
+            })
+            .collect();
+        if let Some(earliest) = drawn.first_mut() {
+            earliest.from = earliest.from.min(inside(begins));
+            if earliest.from > session.plugged_in {
+                drawn.insert(0, PowerFrom { from: session.plugged_in, power: 0, current: Some(0) });
+            }
+        }
+        return drawn;
+    }
     let in_time = |first: Instant| first.0 <= begins.0.saturating_add(POWER_FROM_START_MS);
     if !parts.power.first().is_some_and(|first| in_time(first.from_at)) {
         return Vec::new();
     }
-    let end = session.unplugged.unwrap_or(Instant(i64::MAX));
-    let rows = parts.power.iter().filter(|row| row.from_at <= end);
     rows.map(|row| PowerFrom { from: inside(row.from_at), power: row.power, current: None }).collect()
 }

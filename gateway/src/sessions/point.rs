@@ -129,6 +129,7 @@ pub(super) enum What {
         to: i64,
         from: i64,
     },
+    Current(i64),
     Shows(Shows),
     Car(Car),
     Alive,
@@ -179,9 +180,15 @@ impl Point {
 /// What is counted behind the numbered reports of the same instant.
 const UNNUMBERED: i64 = i64::MAX;
 
-/// Takes a fact apart. `floor` is the time before which nothing of it can have happened; the second value is whether it says so.
-pub(super) fn points(received: Instant, kept: &Kept, floor: Option<Instant>) -> (Vec<Point>, bool) {
-    let mut list = List { points: Vec::new(), received, seq: UNNUMBERED, floor: None };
+/// Takes a fact apart. `floor` is the time before which nothing of it can have happened; the second value is whether it says so. The current
+/// is told only where somebody asks for it.
+pub(super) fn points(
+    received: Instant,
+    kept: &Kept,
+    floor: Option<Instant>,
+    current: bool,
+) -> (Vec<Point>, bool) {
+    let mut list = List { points: Vec::new(), received, seq: UNNUMBERED, floor: None, current };
     let mut back = false;
     match &kept.report {
         Some(Report::Transaction(report)) => {
@@ -228,6 +235,7 @@ struct List {
     received: Instant,
     seq: i64,
     floor: Option<Instant>,
+    current: bool,
 }
 
 impl List {
@@ -319,6 +327,9 @@ impl List {
         if reading.power.is_some() || reading.power_export.is_some() {
             let (to, from) = (total(reading.power).unwrap_or(0), total(reading.power_export).unwrap_or(0));
             self.add(at, What::Power { to: to.max(0), from: from.max(0) });
+        }
+        if let Some(current) = total(reading.current).filter(|_| self.current) {
+            self.add(at, What::Current(current.max(0)));
         }
         let offered = [total(reading.power_offered), total(reading.current_offered)];
         if offered.iter().any(Option::is_some) {

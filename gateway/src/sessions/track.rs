@@ -34,6 +34,9 @@ pub struct Begin {
     pub max_power: i64,
     /// Something may be charged after the transaction has stopped: then the session goes on until the car is unplugged.
     pub after_stop: bool,
+    /// The tariff asks for the current that is drawn.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub current: bool,
     /// How long is waited for what.
     #[serde(default)]
     pub waits: Waits,
@@ -177,6 +180,8 @@ pub struct Tracked {
     states: States,
     power_rows: i64,
     power: Option<(Instant, i64)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    amps: Option<i64>,
     flags: Flags,
     heard: Option<Instant>,
 }
@@ -198,7 +203,7 @@ pub fn build<'k>(begin: &Begin, facts: impl IntoIterator<Item = (Instant, &'k Ke
     let mut tracked = Tracked::default();
     let mut points = Vec::new();
     for (seq, received, kept) in &numbered {
-        let (more, back) = point::points(*received, kept, tracked.floor);
+        let (more, back) = point::points(*received, kept, tracked.floor, begin.current);
         tracked.number(*seq, kept, back);
         points.extend(more);
     }
@@ -206,7 +211,7 @@ pub fn build<'k>(begin: &Begin, facts: impl IntoIterator<Item = (Instant, &'k Ke
     let started =
         started(numbered.iter().map(|(_, _, kept)| *kept).chain(others.iter().map(|(_, kept)| *kept)));
     for (received, kept) in others {
-        let (more, back) = point::points(received, kept, started.filter(|_| is_end(kept)));
+        let (more, back) = point::points(received, kept, started.filter(|_| is_end(kept)), begin.current);
         tracked.went_back(kept, back);
         points.extend(more);
     }

@@ -26,6 +26,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (9, "meters", include_str!("../../migrations/0009_meters.sql")),
     (10, "runs", include_str!("../../migrations/0010_runs.sql")),
     (12, "cost", include_str!("../../migrations/0012_cost.sql")),
+    (13, "current", include_str!("../../migrations/0013_current.sql")),
 ];
 
 /// The version of the schema that this program writes.

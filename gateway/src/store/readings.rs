@@ -45,7 +45,7 @@ record! {
 }
 
 record! {
-    /// The power from a time on.
+    /// The power, and where a tariff asks for it the current, from a time on.
     PowerChange {
         /// Its place in the list.
         seq: i64,
@@ -53,8 +53,21 @@ record! {
         from_at: Instant,
         /// Receipt.
         received_at: Instant,
-        /// Millionths of a kW.
+        /// Millionths of a kW; [`Self::UNKNOWN`] where only the current is measured.
         power: i64,
+        /// Millionths of an A, all phases together; none where nobody asks for it.
+        amps: Option<i64>,
+    }
+}
+
+impl PowerChange {
+    /// What stands for a power that is not measured.
+    pub const UNKNOWN: i64 = -1;
+
+    /// The power, millionths of a kW; none where only the current is measured.
+    #[must_use]
+    pub fn measured(&self) -> Option<i64> {
+        (self.power != Self::UNKNOWN).then_some(self.power)
     }
 }
 
@@ -152,8 +165,8 @@ impl Tx {
     put!(
         /// Writes power.
         put_power, PowerChange,
-        "INSERT INTO session_power (org, session, seq, from_at, received_at, power)",
-        from_at received_at power
+        "INSERT INTO session_power (org, session, seq, from_at, received_at, power, amps)",
+        from_at received_at power amps
     );
     put!(
         /// Writes occupancy.

@@ -8,7 +8,8 @@ use super::sql::{Reader, Value, args, places};
 use super::tx::Tx;
 use futures_util::{Stream, StreamExt as _, stream};
 use std::sync::LazyLock;
-use takst_engine::units::{Energy, Instant};
+use takst_engine::running::LONGEST_SESSION_DAYS;
+use takst_engine::units::{DAY_MS, Energy, Instant};
 
 words! {
     /// How far a session has come.
@@ -37,6 +38,20 @@ words! {
         Billed = "billed",
         /// There will be none.
         Never = "never",
+    }
+}
+
+record! {
+    /// When somebody stood where.
+    Stay {
+        /// The charger.
+        charger: String,
+        /// EVSE number.
+        evse: i64,
+        /// Station time.
+        plugged_in: Instant,
+        /// Station time; none while he stands there.
+        unplugged: Option<Instant>,
     }
 }
 
@@ -341,6 +356,25 @@ impl Reader {
         let found = all(&self.rows_about(org, About::Charger(charger), &sql, values).await?)?;
         self.met(org, &found);
         Ok(found)
+    }
+
+    /// Who stood at a site in this time, its edges included. Whoever stands there longer than a session can last is not counted.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn stays(
+        &mut self,
+        org: &OrgId,
+        site: &str,
+        (from, until): (Instant, Instant),
+    ) -> Result<Vec<Stay>, Error> {
+        let sql = format!(
+            "SELECT {} FROM session WHERE org = $1 AND site = $2 AND plugged_in <= $3
+             AND plugged_in >= $5 AND (unplugged IS NULL OR unplugged >= $4) ORDER BY plugged_in, id",
+            Stay::COLUMNS
+        );
+        let earliest = Instant(from.0.saturating_sub(LONGEST_SESSION_DAYS * DAY_MS));
+        all(&self.rows(org, &sql, args![site, until, from, earliest]).await?)
     }
 
     /// All sessions that have not ended: what a starting gateway goes on with.

@@ -46,6 +46,8 @@ pub fn made(text: &str) -> Arc<Prepared> {
 #[derive(Default)]
 pub struct House {
     tariffs: Mutex<HashMap<String, Arc<Prepared>>>,
+    /// How many cars can charge at each site at once.
+    pub places: Mutex<HashMap<String, u32>>,
 }
 
 impl House {
@@ -59,6 +61,10 @@ impl House {
 impl Tariffs for House {
     fn prepared(&self, version: &str) -> Option<Arc<Prepared>> {
         self.tariffs.lock().unwrap().get(version).cloned()
+    }
+
+    fn places(&self, _: &OrgId, site: &str) -> Option<u32> {
+        self.places.lock().unwrap().get(site).copied()
     }
 }
 
@@ -177,6 +183,7 @@ pub fn rows(
         from_at: power.from,
         received_at: power.from,
         power: power.power,
+        amps: power.current,
     });
     let occupancy = (0..).zip(&from.occupancy).map(|(seq, share)| OccupancyChange {
         seq,

@@ -299,7 +299,7 @@ async fn what_cannot_be_priced_is_held(place: Place) {
         })
         .collect();
     assert_eq!(reasons.len(), 3);
-    assert!(reasons[0].1.contains("connector.plug"), "{reasons:?}");
+    assert!(reasons[0].1.contains("add `plug`"), "{reasons:?}");
     assert!(reasons[1].1.contains("sha256:gone"), "{reasons:?}");
     assert!(reasons[2].1.contains("seller"), "{reasons:?}");
     let held = session_of(&store, "plug").await;

@@ -17,6 +17,7 @@ mod billing_support;
 #[path = "../desk_support/mod.rs"]
 mod desk_support;
 
+mod asked;
 mod bills;
 mod cases16;
 mod cases2;

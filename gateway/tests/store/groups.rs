@@ -86,8 +86,13 @@ async fn meter_value(store: Store, charger: String, number: i64) -> Result<bool,
         tx.keep_fact(&org(), &charger, &fact).await?;
         tx.session_progress(&org(), &session.id, &progress(number)).await?;
         tx.put_readings(&org(), &session.id, &[reading(number)]).await?;
-        let power =
-            PowerChange { seq: number, from_at: at(number), received_at: at(number), power: 11_000_000 };
+        let power = PowerChange {
+            seq: number,
+            from_at: at(number),
+            received_at: at(number),
+            power: 11_000_000,
+            amps: Some(number),
+        };
         tx.put_power(&org(), &session.id, &[power]).await?;
         Ok(true)
     };

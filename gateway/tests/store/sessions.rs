@@ -208,7 +208,7 @@ async fn parts_of_a_session(place: Place) {
             received_at: at(1),
             state: "charging".to_owned(),
         }],
-        power: vec![PowerChange { seq: 0, from_at: at(0), received_at: at(1), power: 7_200_000 }],
+        power: vec![PowerChange { seq: 0, from_at: at(0), received_at: at(1), power: 7_200_000, amps: None }],
         occupancy: vec![OccupancyChange { seq: 0, from_at: at(0), occupied: 3, of_all: 8 }],
         signed: vec![SignedValue {
             seq: 0,

@@ -25,7 +25,7 @@ impl Tracked {
             Some(_) => self.floor,
             None => self.start.filter(|start| start.real && is_end(kept)).map(|start| start.at),
         };
-        let (mut points, back) = point::points(received, kept, floor);
+        let (mut points, back) = point::points(received, kept, floor, begin.current);
         if first {
             let at = report.map(|report| report.at.at).filter(|_| starts);
             if at.is_none() {
@@ -135,6 +135,11 @@ impl Tracked {
             What::Offered(some) => self.states.offered(*some),
             What::Register { .. } => self.register(begin, &point, at, rows),
             What::Power { to, from } => self.power(at, received, *to, *from, rows),
+            What::Current(amps) => {
+                self.alive();
+                let power = self.power.map_or(PowerChange::UNKNOWN, |(_, power)| power);
+                self.drawn(at, received, (power, Some(*amps)), rows);
+            }
             What::Car(car) => {
                 self.alive();
                 self.states.car(at, *car);
@@ -264,15 +269,26 @@ impl Tracked {
         self.alive();
         self.meter.power(at, to);
         self.states.power(at, to, from);
-        if self.power.is_some_and(|(_, last)| last == to) {
+        self.drawn(at, received, (to, self.amps), rows);
+    }
+
+    // A row for what is drawn, when it is something else than before. Power and current of one instant share theirs.
+    fn drawn(&mut self, at: Instant, received: Instant, (power, amps): (i64, Option<i64>), rows: &mut Rows) {
+        if self.power.is_some_and(|(_, last)| last == power) && self.amps == amps {
             return;
         }
         if self.power.is_some_and(|(since, _)| since == at) {
             self.power_rows -= 1;
         }
-        rows.power.push(PowerChange { seq: self.power_rows, from_at: at, received_at: received, power: to });
+        rows.power.push(PowerChange {
+            seq: self.power_rows,
+            from_at: at,
+            received_at: received,
+            power,
+            amps,
+        });
         self.power_rows += 1;
-        self.power = Some((at, to));
+        (self.power, self.amps) = (Some((at, power)), amps);
     }
 
     fn stopped(&mut self, begin: &Begin, point: &Point, left: bool, fault: bool, guessed: bool) {
