@@ -6,6 +6,7 @@
 pub mod frame;
 pub mod lenient;
 pub mod schema;
+pub(crate) mod secrets;
 pub(crate) mod socket;
 pub(crate) mod station;
 mod v16;

@@ -7,6 +7,7 @@ use crate::campaigns::{Firmware, Plan};
 use crate::chargers::time;
 use crate::clock::now;
 use crate::store::{
+use crate::ocpp::secrets;
     AuditEntry, Campaign, CampaignStatus, Charger, Lane, Member, NewEvent, OrgId, Registration, Tx, new_id,
 };
 use axum::Json;
@@ -121,7 +122,8 @@ impl CampaignDoc {
             name: row.name,
             status: row.status.as_str().to_owned(),
             reason: row.reason,
-            plan: serde_json::from_str(&row.plan).unwrap_or_default(),
+            // The address of the firmware may hold a password.
+            plan: serde_json::from_str(&secrets::blanked(&row.plan)).unwrap_or_default(),
             created: utc_text(row.created_at),
             created_by: row.created_by,
             chargers: members.into_iter().map(member).collect(),
@@ -194,6 +196,7 @@ pub(super) async fn begin(
     let (org, id) = (caller.org.clone(), row.id.clone());
     let after = json!({ "name": row.name, "plan": plan, "chargers": chargers }).to_string();
     let entry = entry(&caller, "campaign.begin", &id, at, Some(after));
+    let after = secrets::blanked(&after).into_owned();
     let unit = async move |tx: &mut Tx| {
         tx.add_campaign(&org, &row, &chargers).await?;
         tx.log_event(&org, changed(&row.id, CampaignStatus::Running, at));

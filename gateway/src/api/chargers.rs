@@ -168,7 +168,7 @@ pub struct FrameDoc {
     pub at: String,
     /// `in` from the charger, `out` to it.
     pub direction: &'static str,
-    /// The text, as it was.
+    /// The text as it was, but for secrets: passwords and the like are blanked before it is kept.
     pub body: String,
 }
 

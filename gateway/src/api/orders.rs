@@ -127,7 +127,7 @@ pub enum OrderDoc {
         /// About what; left out: all.
         evse: Option<i64>,
     },
-    /// Set a configuration key (1.6). The value of a password is not written down.
+    /// Set a configuration key (1.6). The value of a secret is not written down.
     SetConfiguration {
         /// Its name.
         key: String,

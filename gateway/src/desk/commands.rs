@@ -8,6 +8,7 @@ use crate::chargers::model::{
     StartOrder, Status, Token, TokenInfo, TokenKind, TokenStatus, TriggeredMessage,
 };
 use crate::hub::{Hub, Unsent};
+use crate::ocpp::secrets;
 use crate::sessions::Said;
 use crate::store::{self, CommandStatus, Error, Lane, LocalList, OrgId, Registration, Session, Tx, new_id};
 use futures_util::future::BoxFuture;
@@ -111,7 +112,7 @@ pub enum Order {
         #[serde(default)]
         evse: Option<i64>,
     },
-    /// Set a configuration key (1.6). The value of a password is not written down.
+    /// Set a configuration key (1.6). The value of a secret is not written down.
     SetConfiguration {
         /// Its name.
         key: String,
@@ -224,7 +225,7 @@ impl Clerk {
             charger: charger.to_owned(),
             kind: kind(&order),
             status: CommandStatus::Sent,
-            document: redacted(&order).to_string(),
+            document: secrets::blanked(&json!(order).to_string()).into_owned(),
             outcome: None,
             message_id: None,
             created_at: now,
@@ -262,7 +263,9 @@ impl Clerk {
             Err(unsent) => (CommandStatus::Failed, json!({ "error": unsent.to_string() })),
         };
         let at = crate::clock::now();
-        let job = (org.clone(), id.to_owned(), document.to_string());
+        // What was asked for may be a password.
+        let document = secrets::blanked(&document.to_string()).into_owned();
+        let job = (org.clone(), id.to_owned(), document);
         let unit = async move |tx: &mut Tx| {
             tx.finish_command(&job.0, &job.1, status, Some(&job.2), at).await.map(drop)
         };
@@ -542,31 +545,4 @@ fn holds_back(profile: &ChargingProfile) -> bool {
 fn kind(order: &Order) -> String {
     let named = json!(order).get("do").and_then(Value::as_str).map(str::to_owned);
     named.unwrap_or_else(|| GATEWAY.to_owned())
-}
-
-// An order without the secrets in it.
-fn redacted(order: &Order) -> Value {
-    const HIDDEN: &str = "(not kept)";
-    let mut order = order.clone();
-    match &mut order {
-        Order::SetConfiguration { key, value } if key.eq_ignore_ascii_case("AuthorizationKey") => {
-            HIDDEN.clone_into(value);
-        }
-        Order::Raw { command } => match &mut **command {
-            Command::SetConfiguration { key, value } if key.eq_ignore_ascii_case("AuthorizationKey") => {
-                HIDDEN.clone_into(value);
-            }
-            Command::SetVariables(variables) => {
-                for set in variables
-                    .iter_mut()
-                    .filter(|set| set.variable.name.eq_ignore_ascii_case("BasicAuthPassword"))
-                {
-                    HIDDEN.clone_into(&mut set.value);
-                }
-            }
-            _ => {}
-        },
-        _ => {}
-    }
-    json!(order)
 }

@@ -5,12 +5,12 @@ use super::transactions::open_at;
 use super::work::{self, Changed, Scene, to_json};
 use super::{Clerk, dedupe};
 use crate::chargers::model::{
-    Answer, Attribute, ConnectorStatus, DeviceReport, Place, Reference, Registration as Told, Report,
-    Unplugged,
+    Answer, Attribute, ConnectorStatus, DeviceReport, Mutability, Place, Reference, Registration as Told,
+    Report, Unplugged,
 };
 use crate::chargers::time::StationTime;
 use crate::link::{Link, Received};
-use crate::ocpp::Dialect;
+use crate::ocpp::{Dialect, secrets};
 use crate::sessions::{Kept, Said};
 use crate::store::{
     Ahead, Boot, ConnectorState, Error, Fact, Lane, NewEvent, Registration, Session, StationVariable, Tx,
@@ -180,7 +180,9 @@ impl Clerk {
             _ => return Ok(received.report.default_answer(received.at).unwrap_or(Answer::Done)),
         };
         let answer = received.report.default_answer(received.at).unwrap_or(Answer::Done);
-        let fact = fact(kind, &received, None, None)?;
+        let mut fact = fact(kind, &received, None, None)?;
+        // No session is built from these: they may be without the passwords in them.
+        fact.document = secrets::blanked(&fact.document).into_owned();
         let job = (link.clone(), received, fact);
         let unit = async move |tx: &mut Tx| {
             let (link, received, fact) = &job;
@@ -330,13 +332,23 @@ fn variables(report: &DeviceReport, reported_at: Instant) -> Vec<StationVariable
         for number in [evse, connector].into_iter().flatten() {
             component = format!("{component}/{number}");
         }
+        let names = [&reported.component.name, &reported.variable.name];
+        let instances = [&reported.component.instance, &reported.variable.instance];
+        let secret =
+            names.into_iter().chain(instances.into_iter().flatten()).any(|name| secrets::is_secret(name));
         for attribute in &reported.attributes {
+            let secret = secret || attribute.mutability == Some(Mutability::WriteOnly);
+            let mut attribute = attribute.clone();
+            attribute.value = attribute.value.map(|value| match secret {
+                true if !value.is_empty() => secrets::HIDDEN.to_owned(),
+                _ => value,
+            });
             let document = json!({ "attribute": attribute, "characteristics": reported.characteristics });
             rows.push(StationVariable {
                 component: component.clone(),
                 variable: named(&reported.variable.name, &reported.variable.instance),
                 attribute: attribute.attribute.as_ref().map_or("Actual", Attribute::as_str).to_owned(),
-                value: attribute.value.clone(),
+                value: attribute.value,
                 document: Some(document.to_string()),
                 reported_at,
             });
@@ -357,7 +369,7 @@ fn event_document(report: &Report) -> Value {
 
 #[expect(clippy::needless_pass_by_value, reason = "whoever calls makes it on the spot")]
 pub(super) fn log(tx: &mut Tx, link: &Link, at: Instant, kind: &str, document: Value) {
-    let event =
-        NewEvent { at, kind: kind.to_owned(), subject: link.charger.clone(), document: document.to_string() };
-    tx.log_event(&link.org, event);
+    // What a charger writes in its own words may repeat an address with its password.
+    let document = secrets::blanked(&document.to_string()).into_owned();
+    tx.log_event(&link.org, NewEvent { at, kind: kind.to_owned(), subject: link.charger.clone(), document });
 }

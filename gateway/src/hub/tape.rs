@@ -1,6 +1,7 @@
 //! The raw frames of all connections on their way to the store: many in one commit, dropped rather than waited for.
 
 use super::{Count, Hub, Line};
+use crate::ocpp::secrets;
 use crate::serve::Stop;
 use crate::store::{Direction, Frame, FramesOf, Lane, OrgId, RUN, Store};
 use std::collections::BTreeMap;
@@ -55,14 +56,15 @@ impl Tape {
         (Self { sender, waiting, hub }, writer.run(stop))
     }
 
-    /// Keeps a frame, and `keep` of the charger's in all. Never waits: when the store cannot keep up, the frame is counted and gone.
+    /// Keeps a frame without the secrets in it, and `keep` of the charger's in all. Never waits: when the store cannot keep up, the frame is counted and gone.
     pub fn keep(&self, line: &Arc<Line>, direction: Direction, at: Instant, body: &str, keep: i64) {
         if keep <= 0 {
             return;
         }
+        let body = secrets::blanked(body);
         let bytes = body.len();
         if self.waiting.fetch_add(bytes, Ordering::Relaxed) + bytes <= MOST_BYTES {
-            let entry = Entry { line: Arc::clone(line), at, direction, body: body.to_owned(), keep };
+            let entry = Entry { line: Arc::clone(line), at, direction, body: body.into_owned(), keep };
             if self.sender.try_send(entry).is_ok() {
                 return;
             }

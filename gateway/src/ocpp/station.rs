@@ -18,7 +18,7 @@ use crate::clock::now;
 use crate::hub::{Count, Hub, Line, Tape, Unsent};
 use crate::link::{Desk, Make, Received, Reply, Ways, Welcome};
 use crate::ocpp::frame::{self, Broken, ErrorCode, Frame, MessageId};
-use crate::ocpp::schema;
+use crate::ocpp::{schema, secrets};
 use crate::serve::traces::TARGET as TRACE;
 use crate::store::{Direction, new_id};
 use calls::{Asked, Calls, Phase};
@@ -378,7 +378,9 @@ impl<D: Desk> Station<D> {
         if self.settings.check_schema {
             let against = schema::violations_of_answer(dialect, asked.action, payload);
             self.hub.count_many(Count::Violations, against.len());
-            deviations.extend(against.iter().map(|found| format!("schema of the answer: {found}")));
+            deviations.extend(
+                against.iter().map(|found| format!("schema of the answer: {}", told(found, payload))),
+            );
         }
         self.note(asked.action, &deviations);
         asked.tell(Ok(outcome));
@@ -420,7 +422,7 @@ impl<D: Desk> Station<D> {
         if self.settings.check_schema {
             let against = schema::violations(dialect, action, payload);
             self.hub.count_many(Count::Violations, against.len());
-            deviations.extend(against.iter().map(|found| format!("schema: {found}")));
+            deviations.extend(against.iter().map(|found| format!("schema: {}", told(found, payload))));
         }
         self.note(action, &deviations);
         if let Report::Boot(boot) = &inbound.report {
@@ -565,4 +567,10 @@ impl<D: Desk> Station<D> {
     fn into_wire(self) -> Wire {
         self.wire
     }
+}
+
+// What does not fit the schema is told with what stands there: not where that may be a secret.
+fn told<'a>(found: &'a str, payload: Option<&RawValue>) -> &'a str {
+    let secret = payload.is_some_and(|payload| secrets::holds(payload.get()));
+    if secret { "it does not fit; a secret stands in it, so it is not said where" } else { found }
 }
