@@ -18,6 +18,7 @@ mod station;
 mod sweep;
 mod terms;
 mod tokens;
+mod told_price;
 mod transactions;
 mod watch;
 mod work;

@@ -2,6 +2,7 @@
 
 use super::rules::{Asker, ChargerRules, EvseRules, House, TariffChoice};
 use super::tokens::{Spot, Who};
+use super::told_price::ToldPrice;
 use super::{Clerk, Order};
 use crate::chargers::model::{Token, TokenStatus};
 use crate::sessions::{Begin, Flag};
@@ -28,6 +29,12 @@ pub(super) struct Terms {
 }
 
 impl Terms {
+    /// What is told of the price at a time. None where no tariff tells one, or not all of it is known.
+    pub fn price_at(&self, at: Instant) -> Option<ToldPrice> {
+        let digits = self.tariff.as_ref()?.prepared.tariff().currency.digits;
+        ToldPrice::of(self.shown.as_deref()?, digits, at)
+    }
+
     /// The same with the reservation that the session uses.
     pub fn reserved(mut self, reservation: Option<Value>) -> Self {
         if let (Some(reservation), Some(facts)) = (reservation, self.facts.as_object_mut()) {

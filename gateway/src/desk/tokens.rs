@@ -6,11 +6,9 @@ use crate::chargers::model::{
     Answer, Authorize, AuthorizeAnswer, CertificateVerdict, Command, Message, TariffDocument, Token,
     TokenInfo, TokenKind, TokenStatus, UserPrice, fold,
 };
-use crate::chargers::time;
 use crate::link::Link;
 use crate::ocpp::Dialect;
 use crate::store::{self, Error, OrgId, Registration};
-use rust_decimal::Decimal;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,9 +142,8 @@ impl Clerk {
             let evse = rules.evses.first().map_or(1, |evse| evse.evse);
             let spot = Spot { evse: Some(evse), ..spot };
             let terms = self.terms(spot, authorize.token.as_ref(), &rules, &house).await?;
-            let price = terms.shown.as_deref().and_then(|shown| price_text(shown, at));
-            if let Some(text) = price {
-                self.show_price(link, authorize.token.as_ref(), &mut info, text);
+            if let Some(price) = terms.price_at(at) {
+                self.show_price(link, authorize.token.as_ref(), &mut info, price.text());
             }
         }
         let mut answer = AuthorizeAnswer::from(info);
@@ -194,7 +191,8 @@ impl Clerk {
         });
     }
 
-    /// The price of energy for a token at a charger now, as people read it: `0.30 EUR/kWh`. None where no tariff tells one.
+    /// The price of charging for a token at a charger now, as people read it: `0.30 EUR/kWh`, with all that is paid beside it. None
+    /// where no tariff tells one.
     ///
     /// # Errors
     /// When the database fails.
@@ -209,7 +207,7 @@ impl Clerk {
         let house = self.people.rules.house(org, charger);
         let spot = Spot { org, charger, evse: Some(evse), at, plugged: None };
         let terms = self.terms(spot, Some(&Token::plain(token)), &rules, &house).await?;
-        Ok(terms.shown.as_deref().and_then(|shown| price_text(shown, at)))
+        Ok(terms.price_at(at).map(|price| price.figure()))
     }
 
     /// Whether two tokens are of one group, or the second one may stop everything.
@@ -230,26 +228,6 @@ impl Clerk {
             more.master_pass || (parent.is_some() && parent == house.master_group.as_deref().map(fold));
         Ok(master || (parent.is_some() && parent == first.as_deref().map(fold)))
     }
-}
-
-// The price of energy at `at`, tax included as the list shows it: `0.30 EUR/kWh`.
-fn price_text(shown: &str, at: Instant) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Slice {
-        from: String,
-        to: String,
-        price: Option<Decimal>,
-    }
-    #[derive(Deserialize)]
-    struct Shown {
-        currency: String,
-        slices: Vec<Slice>,
-    }
-    let shown: Shown = serde_json::from_str(shown).ok()?;
-    let time = |text: &str| time::read(text, 0).map(|(at, _)| at);
-    let now = |slice: &&Slice| time(&slice.from) <= Some(at) && time(&slice.to).is_some_and(|to| at < to);
-    let price = shown.slices.iter().find(now)?.price?;
-    Some(format!("{} {}/kWh", price.round_dp(4).normalize(), shown.currency))
 }
 
 fn kind(token: &Token) -> Option<String> {

@@ -41,7 +41,7 @@ both!(the_price_is_shown_before_the_start_in_1_6, place => {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(prices(&rig), [("CARD".to_owned(), "0.3 EUR/kWh".to_owned())]);
+    assert_eq!(prices(&rig), [("CARD".to_owned(), "0.30 EUR/kWh, idle 0.10 EUR/min after 10 min".to_owned())]);
 });
 
 both!(the_price_is_part_of_the_answer_in_2_0_1, place => {
@@ -49,9 +49,26 @@ both!(the_price_is_part_of_the_answer_in_2_0_1, place => {
     with_display(&rig);
     let asked = json!({"idToken":{"idToken":"CARD","type":"ISO14443"}});
     let answer = rig.say("Authorize", asked.clone()).await;
-    assert_eq!(answer["idTokenInfo"]["personalMessage"]["content"], "0.3 EUR/kWh", "{answer}");
+    assert_eq!(answer["idTokenInfo"]["personalMessage"]["content"], "0.30 EUR/kWh, idle 0.10 EUR/min after 10 min", "{answer}");
     let asked = json!({"idToken":{"idToken":"nobody","type":"ISO14443"}});
     assert_eq!(rig.say("Authorize", asked).await["idTokenInfo"].get("personalMessage"), None);
+});
+
+both!(all_that_costs_something_is_told, place => {
+    let rig = Rig::new(place, Dialect::V201).await;
+    with_display(&rig);
+    let asked = json!({"idToken":{"idToken":"CARD","type":"ISO14443"}});
+    for (charges, text) in [
+        ("energy: free\n\nconnected time: 0.25 EUR/min", "0.25 EUR/min"),
+        (
+            "energy: 0.20 EUR/kWh\n\nstart fee: 0.50 EUR/session\n\nidle fee: 0.10 EUR/min",
+            "0.20 EUR/kWh + 0.50 EUR start, idle 0.10 EUR/min",
+        ),
+    ] {
+        *rig.hand.tariffs.lock().unwrap() = vec![(t(-60), "new".into(), tariff(charges))];
+        let answer = rig.say("Authorize", asked.clone()).await;
+        assert_eq!(answer["idTokenInfo"]["personalMessage"]["content"], text, "{answer}");
+    }
 });
 
 both!(the_list_is_that_of_plugging_in, place => {

@@ -91,7 +91,7 @@ async fn a_driver_starts_and_stops_by_message(place: Place) {
     let begin = json!({"connectorId": 1, "idTag": "CARD-1", "meterStart": 0, "timestamp": now});
     let begun = say(&mut plug, "StartTransaction", begin).await;
     assert_eq!(begun["idTagInfo"]["status"], "Accepted", "{begun}");
-    assert_eq!(answer(&messages, 5).await.1, "Ladingen starter på O-1. Pris nå: 100 NOK/kWh.");
+    assert_eq!(answer(&messages, 5).await.1, "Ladingen starter på O-1. Pris nå: 100.00 NOK/kWh.");
 
     // The same message again, told by the other side once more.
     comes(&shop, "m-5", DRIVER, "lade start o-1").await;
