@@ -20,6 +20,7 @@ mod terms;
 mod tokens;
 mod told_price;
 mod transactions;
+mod triggered;
 mod watch;
 mod work;
 

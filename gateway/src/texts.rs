@@ -215,7 +215,7 @@ impl Texts {
             },
             Err(NoCommand::Token(..)) => Some(words.not_allowed),
             Err(NoCommand::NoCharger(_) | NoCommand::NotAccepted) => Some(words.offline),
-            Err(NoCommand::NoSession(_)) => Some(words.later),
+            Err(NoCommand::NoSession(_) | NoCommand::Evse(_)) => Some(words.later),
             Err(NoCommand::Store(error)) => return Err(error),
         };
         if let Some(text) = text {

@@ -126,6 +126,8 @@ pub enum OrderDoc {
         message: MessageWord,
         /// About what; left out: all.
         evse: Option<i64>,
+        /// Which connector of it (2.x); in 1.6, without `evse`, the connector itself.
+        connector: Option<i64>,
     },
     /// Set a configuration key (1.6). The value of a secret is not written down.
     SetConfiguration {
@@ -274,7 +276,7 @@ impl OrderDoc {
             Self::ChangeAvailability { evse, connector, operative } => {
                 Order::ChangeAvailability { evse, connector, operative }
             }
-            Self::Trigger { message, evse } => {
+            Self::Trigger { message, evse, connector } => {
                 let message = match message {
                     MessageWord::Boot => TriggeredMessage::Boot,
                     MessageWord::Heartbeat => TriggeredMessage::Heartbeat,
@@ -287,7 +289,7 @@ impl OrderDoc {
                     MessageWord::PublishFirmware => TriggeredMessage::PublishFirmware,
                     MessageWord::SignCombined => TriggeredMessage::SignCombined,
                 };
-                Order::Trigger { message, evse }
+                Order::Trigger { message, evse, connector }
             }
             Self::SetConfiguration { key, value } => Order::SetConfiguration { key, value },
             Self::GetConfiguration { keys } => Order::GetConfiguration { keys },
@@ -426,9 +428,11 @@ mod tests {
         let reserve = r#"{"do": "reserve", "id": 1, "token": "A", "until": "2026-01-01T00:00:00Z"}"#;
         let until = Instant(1_767_225_600_000);
         assert_eq!(read(reserve), Ok(Order::Reserve { id: 1, evse: None, token: "A".into(), until }));
-        let trigger = Order::Trigger { message: TriggeredMessage::Status, evse: Some(1) };
+        let trigger = Order::Trigger { message: TriggeredMessage::Status, evse: Some(1), connector: None };
         assert_eq!(read(r#"{"do": "trigger", "message": "status", "evse": 1}"#).as_ref(), Ok(&trigger));
         assert_eq!(read(r#"{"do": "trigger", "message": "Status", "evse": 1}"#).as_ref(), Ok(&trigger));
+        let trigger = Order::Trigger { message: TriggeredMessage::Status, evse: Some(1), connector: Some(2) };
+        assert_eq!(read(r#"{"do": "trigger", "message": "status", "evse": 1, "connector": 2}"#), Ok(trigger));
         for (text, word) in [
             (r#"{"do": "dance"}"#, "remote-start"),
             (r#"{"do": "unlock", "evse": 1, "foo": 2}"#, "foo"),

@@ -261,8 +261,11 @@ impl Clerk {
             })
             .await?;
             asked += 1;
-            let order =
-                Order::Trigger { message: TriggeredMessage::Sign(OwnCertificate::Station), evse: None };
+            let order = Order::Trigger {
+                message: TriggeredMessage::Sign(OwnCertificate::Station),
+                evse: None,
+                connector: None,
+            };
             match self.command(org, &charger, order, GATEWAY).await {
                 Ok(done) if done.outcome.as_ref().is_ok_and(|outcome| outcome.status.is_good()) => {}
                 Ok(done) => {

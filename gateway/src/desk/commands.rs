@@ -111,6 +111,9 @@ pub enum Order {
         /// About what; none: all.
         #[serde(default)]
         evse: Option<i64>,
+        /// Which connector of it (2.x); in 1.6, without `evse`, the connector itself.
+        #[serde(default)]
+        connector: Option<i64>,
     },
     /// Set a configuration key (1.6). The value of a secret is not written down.
     SetConfiguration {
@@ -194,6 +197,9 @@ pub enum NoCommand {
     /// The token may not charge there: it, and how it stands.
     #[error("the token `{0}` may not charge there: {1}")]
     Token(String, String),
+    /// A connector without the EVSE that it belongs to.
+    #[error("connector {0} of which EVSE? Say `evse` too: in OCPP 2.x each EVSE counts its own connectors")]
+    Evse(i64),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] Error),
@@ -364,8 +370,12 @@ impl Clerk {
             Order::ChangeAvailability { evse, connector, operative } => {
                 Command::ChangeAvailability { place: Place { evse: evse.or(Some(0)), connector }, operative }
             }
-            Order::Trigger { message, evse } => {
-                Command::Trigger { message, place: place(evse), extended: false }
+            Order::Trigger { message, evse, connector } => {
+                let places = self.triggered(org, charger, known, (&message, evse, connector)).await?;
+                let each = places.into_iter();
+                return Ok(each
+                    .map(|place| Command::Trigger { message: message.clone(), place, extended: false })
+                    .collect());
             }
             Order::SetConfiguration { key, value } => Command::SetConfiguration { key, value },
             Order::GetConfiguration { keys } => Command::GetConfiguration(keys),

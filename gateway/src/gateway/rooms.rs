@@ -129,7 +129,9 @@ impl api::House for Reception {
                 let status = match &why {
                     NoCommand::NoCharger(_) => StatusCode::NOT_FOUND,
                     NoCommand::NotAccepted => StatusCode::CONFLICT,
-                    NoCommand::NoSession(_) | NoCommand::Token(..) => StatusCode::UNPROCESSABLE_ENTITY,
+                    NoCommand::NoSession(_) | NoCommand::Token(..) | NoCommand::Evse(_) => {
+                        StatusCode::UNPROCESSABLE_ENTITY
+                    }
                     NoCommand::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
                 };
                 Problem::new(status, why.to_string())
@@ -165,7 +167,7 @@ impl api::House for Reception {
         }
         let (clerk, org, charger) = (Arc::clone(&self.clerk), org.clone(), charger.to_owned());
         tokio::spawn(async move {
-            let order = Order::Trigger { message: TriggeredMessage::Boot, evse: None };
+            let order = Order::Trigger { message: TriggeredMessage::Boot, evse: None, connector: None };
             if let Err(why) = clerk.command(&org, &charger, order, "gateway").await {
                 tracing::debug!(charger, %why, "a charger was not asked to boot again");
             }
