@@ -39,7 +39,7 @@ pub use setup::{Changed, Wanted};
 
 use crate::desk::Order;
 use crate::setup::Thing;
-use crate::store::{OrgId, Store};
+use crate::store::{Charger, OrgId, Store};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post};
@@ -235,6 +235,19 @@ pub struct Api {
 }
 
 impl Api {
+    // The charger of that name: letters in either case name the same one.
+    async fn charger(&self, org: &OrgId, name: &str) -> Result<Charger, Problem> {
+        let found = self.store.read().await?.charger_called(org, name).await?;
+        found.ok_or_else(|| Problem::missing("charger", name))
+    }
+
+    // The same for a filter, to which a charger that is not there is no mistake.
+    async fn charger_id(&self, org: &OrgId, name: Option<&str>) -> Result<Option<String>, Problem> {
+        let Some(name) = name else { return Ok(None) };
+        let found = self.store.read().await?.charger_called(org, name).await?;
+        Ok(Some(found.map_or_else(|| name.to_owned(), |charger| charger.id)))
+    }
+
     // An instant on the clock of a site, or in UTC.
     fn text(&self, org: &OrgId, site: Option<&str>, at: Instant) -> String {
         words::time(site.and_then(|site| self.house.zone(org, site)), at)

@@ -428,6 +428,7 @@ impl House {
             security: Security {
                 // A guest has no password to show.
                 profile: if known { u8::try_from(set_up.security_profile(charger)).unwrap_or(3) } else { 0 },
+            named: known,
                 user: charger.security.user.clone(),
                 passwords: Vec::new(),
             },

@@ -4,10 +4,11 @@ use super::access::Wish;
 use super::paging::{Limit, Listed, Page};
 use super::{Api, Body, Caller, Named, Params, Problem};
 use crate::campaigns::{Firmware, Plan};
+use crate::chargers::model::fold;
 use crate::chargers::time;
 use crate::clock::now;
-use crate::store::{
 use crate::ocpp::secrets;
+use crate::store::{
     AuditEntry, Campaign, CampaignStatus, Charger, Lane, Member, NewEvent, OrgId, Registration, Tx, new_id,
 };
 use axum::Json;
@@ -195,8 +196,8 @@ pub(super) async fn begin(
     };
     let (org, id) = (caller.org.clone(), row.id.clone());
     let after = json!({ "name": row.name, "plan": plan, "chargers": chargers }).to_string();
-    let entry = entry(&caller, "campaign.begin", &id, at, Some(after));
     let after = secrets::blanked(&after).into_owned();
+    let entry = entry(&caller, "campaign.begin", &id, at, Some(after));
     let unit = async move |tx: &mut Tx| {
         tx.add_campaign(&org, &row, &chargers).await?;
         tx.log_event(&org, changed(&row.id, CampaignStatus::Running, at));
@@ -299,10 +300,18 @@ fn chosen(
             "`chargers` says either `ids`, or one or more of `site`, `vendor` and `model`",
         ));
     }
-    let missing = ids.iter().find(|id| !known.iter().any(|charger| charger.id == **id));
+    // Letters in either case name the same charger; where there are two, the one that is written so.
+    let called = |name: &String| {
+        let exact = known.iter().find(|charger| charger.id == *name);
+        exact
+            .or_else(|| known.iter().find(|charger| fold(&charger.id) == fold(name)))
+            .map(|charger| &charger.id)
+    };
+    let missing = ids.iter().find(|id| called(id).is_none());
     if let Some(missing) = missing {
         return Err(Problem::bad(format!("there is no charger `{missing}`")));
     }
+    let ids: BTreeSet<&String> = ids.iter().filter_map(called).collect();
     let fits = |charger: &Charger| {
         let same = |wanted: &Option<String>, is: &Option<String>| wanted.is_none() || wanted == is;
         match filtered {

@@ -136,9 +136,8 @@ pub(super) async fn one(
     Named(id): Named<String>,
 ) -> Result<Json<ChargerDoc>, Problem> {
     caller.wants(Wish::SeeChargers)?;
-    let mut reader = api.store.read().await?;
-    let row = reader.charger(&caller.org, &id).await?.ok_or_else(|| Problem::missing("charger", &id))?;
-    let connectors = reader.connectors(&caller.org, &id).await?;
+    let row = api.charger(&caller.org, &id).await?;
+    let connectors = api.store.read().await?.connectors(&caller.org, &row.id).await?;
     Ok(Json(document(row, connectors)))
 }
 
@@ -189,7 +188,8 @@ pub(super) async fn frames(
     let limit = Limit::of(search.limit, 100, 1_000)?;
     let (from, until) = (time(&search.from)?, time(&search.until)?);
     let filter = FrameSearch { from, until, contains: search.contains, before: search.after };
-    known(&api, &caller, &id).await?;
+    // Of a charger that is not there nothing is told, not even that there is nothing.
+    let id = api.charger(&caller.org, &id).await?.id;
     let mut rows = api.store.read().await?.frames(&caller.org, &id, &filter, limit.rows()).await?;
     let next = limit.cut(&mut rows, |row| row.seq.to_string());
     let document = |row: crate::store::Frame| FrameDoc {
@@ -258,16 +258,10 @@ pub(super) async fn commands(
     Params(wanted): Params<Given>,
 ) -> Result<Listed<CommandDoc>, Problem> {
     caller.wants(Wish::SeeChargers)?;
-    known(&api, &caller, &id).await?;
+    let id = api.charger(&caller.org, &id).await?.id;
     let limit = Limit::of(wanted.limit, 100, 200)?;
     let after = wanted.after.as_deref();
     let mut rows = api.store.read().await?.commands(&caller.org, &id, after, limit.rows()).await?;
     let next = limit.cut(&mut rows, |row| row.id.clone());
     Ok(Listed { rows, next }.map(CommandDoc::from))
-}
-
-// Of a charger that is not there nothing is told, not even that there is nothing.
-async fn known(api: &Api, caller: &Caller, id: &str) -> Result<(), Problem> {
-    let charger = api.store.read().await?.charger(&caller.org, id).await?;
-    charger.map(drop).ok_or_else(|| Problem::missing("charger", id))
 }

@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Wanted {
-    /// Of this charger.
+    /// Of this charger, letters in either case.
     pub charger: Option<String>,
     /// Only those that are not over.
     pub open: Option<bool>,
@@ -84,7 +84,7 @@ pub(super) async fn list(
     let id = |row: &Incident| row.id.clone();
     if wanted.open == Some(true) {
         let mut open = reader.open_incidents(&caller.org).await?;
-        open.retain(|row| wanted.charger.is_none() || row.charger == wanted.charger);
+        open.retain(|row| charger.is_none() || row.charger == charger);
         return Ok(limit.piece(open, wanted.after.as_deref(), id)?.map(IncidentDoc::from));
     }
     let last = match &wanted.after {
@@ -92,8 +92,9 @@ pub(super) async fn list(
         None => None,
     };
     let after = last.as_ref().map(|last| (last.opened_at, last.id.as_str()));
-    let mut rows = reader.incidents(&caller.org, wanted.charger.as_deref(), after, limit.rows()).await?;
+    let mut rows = reader.incidents(&caller.org, charger.as_deref(), after, limit.rows()).await?;
     let next = limit.cut(&mut rows, id);
+    let charger = api.charger_id(&caller.org, wanted.charger.as_deref()).await?;
     Ok(Listed { rows, next }.map(IncidentDoc::from))
 }
 

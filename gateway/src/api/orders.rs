@@ -359,7 +359,8 @@ pub(super) async fn give(
 ) -> Result<Json<DoneDoc>, Problem> {
     caller.wants(Wish::Command)?;
     let order = order.order()?;
-    Ok(Json(api.house.order(&caller.org, &id, order, &caller.who).await?))
+    let charger = api.charger(&caller.org, &id).await?;
+    Ok(Json(api.house.order(&caller.org, &charger.id, order, &caller.who).await?))
 }
 
 /// Lets in a charger that waits to be accepted. One that the set-up names is let in by that; others work without a site and a price
@@ -392,24 +393,23 @@ async fn register(
     registration: Registration,
 ) -> Result<StatusCode, Problem> {
     caller.wants(Wish::Decide)?;
-    let known = api.store.read().await?.charger(&caller.org, id).await?;
-    let known = known.ok_or_else(|| Problem::missing("charger", id))?;
+    let known = api.charger(&caller.org, id).await?;
     let entry = AuditEntry {
         id: new_id(),
         at: now(),
         who: caller.who.clone(),
         what: format!("charger.{}", if registration == Registration::Accepted { "accept" } else { "reject" }),
-        subject: id.to_owned(),
+        subject: known.id.clone(),
         before_doc: Some(serde_json::json!({ "registration": known.registration }).to_string()),
         after_doc: Some(serde_json::json!({ "registration": registration }).to_string()),
     };
-    let (org, charger) = (caller.org.clone(), id.to_owned());
+    let (org, charger) = (caller.org.clone(), known.id.clone());
     let unit = async move |tx: &mut Tx| {
         tx.set_registration(&org, &charger, registration).await?;
         tx.audit(&org, &entry).await
     };
-    api.store.write(Lane::charger(&caller.org, id), unit).await?;
-    api.house.registered(&caller.org, id, registration == Registration::Accepted);
+    api.store.write(Lane::charger(&caller.org, &known.id), unit).await?;
+    api.house.registered(&caller.org, &known.id, registration == Registration::Accepted);
     Ok(StatusCode::NO_CONTENT)
 }
 

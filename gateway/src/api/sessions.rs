@@ -19,7 +19,7 @@ const MOST: i64 = 200;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Wanted {
-    /// Of this charger.
+    /// Of this charger, letters in either case.
     pub charger: Option<String>,
     /// At this site.
     pub site: Option<String>,
@@ -160,7 +160,7 @@ pub(super) async fn list(
         })?),
     };
     let filter = SessionFilter {
-        charger: wanted.charger.clone(),
+        charger: api.charger_id(&caller.org, wanted.charger.as_deref()).await?,
         site: wanted.site.clone(),
         driver: wanted.driver.clone(),
         token: wanted.token.clone(),

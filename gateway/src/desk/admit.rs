@@ -32,8 +32,17 @@ impl Clerk {
         }
         // Of several organisations' chargers of this name it is the one whose password or certificate it shows.
         let mut last = refused(401, "the password is wrong");
-        for rules in candidates {
-            let stored = self.store.read().await?.charger(&rules.org, &rules.id).await?;
+        for mut rules in candidates {
+            let stored = self.store.read().await?.charger_called(&rules.org, &rules.id).await?;
+            // How the set-up writes a charger that it names counts. A guest is called as he was at first.
+            let stored = match stored {
+                Some(stored) if stored.id != rules.id && rules.named => None,
+                Some(stored) if stored.id != rules.id => {
+                    rules = Arc::new(ChargerRules { id: stored.id.clone(), ..(*rules).clone() });
+                    Some(stored)
+                }
+                stored => stored,
+            };
             match self.unproven(knock, identity, &rules, stored.as_ref()).await? {
                 None if rules.rejected => last = refused(403, "this charger may not connect"),
                 None => return Ok(self.welcome(knock, &rules, stored.as_ref())),
@@ -53,7 +62,7 @@ impl Clerk {
         if identity.len() > LONGEST {
             return Ok(refused(404, "the identity is too long"));
         }
-        let stored = self.store.read().await?.charger(&org, identity).await?;
+        let stored = self.store.read().await?.charger_called(&org, identity).await?;
         if stored.as_ref().is_some_and(|charger| charger.registration == Registration::Rejected) {
             return Ok(refused(403, "this charger may not connect"));
         }
@@ -62,12 +71,17 @@ impl Clerk {
                 return Ok(refused(503, "too many unknown chargers wait to be let in"));
             }
             let (owner, charger, at) = (org.clone(), identity.to_owned(), knock.at);
-            let unit = async move |tx: &mut crate::store::Tx| {
-                tx.add_charger(&owner, &charger, registration, at).await.map(drop)
-            };
-            self.store.write(Lane::charger(&org, identity), unit).await?;
+            let unit =
+                async move |tx: &mut crate::store::Tx| match tx.charger_called(&owner, &charger).await? {
+                    Some(known) => Ok(known.id),
+                    None => tx.add_charger(&owner, &charger, registration, at).await.map(|added| added.id),
+                };
+            // One that knocks twice, written in two ways, meets itself.
+            let id = self.store.write(Lane::charger(&org, &identity.to_lowercase()), unit).await?;
+            return Ok(self.welcome(knock, &ChargerRules::guest(&org, &id), None));
         }
-        Ok(self.welcome(knock, &ChargerRules::guest(&org, identity), stored.as_ref()))
+        let id = stored.as_ref().map_or(identity, |charger| charger.id.as_str());
+        Ok(self.welcome(knock, &ChargerRules::guest(&org, id), stored.as_ref()))
     }
 
     fn welcome(&self, knock: &Knock, rules: &ChargerRules, stored: Option<&Charger>) -> Admission {

@@ -81,6 +81,8 @@ pub struct ChargerRules {
     pub org: OrgId,
     /// Its id.
     pub id: String,
+    /// The set-up names it, in just these letters.
+    pub named: bool,
     /// Where it stands.
     pub site: Option<String>,
     /// How it has to prove who it is.
@@ -112,6 +114,7 @@ impl ChargerRules {
         Self {
             org: org.clone(),
             id: id.to_owned(),
+            named: false,
             site: None,
             security: Security::default(),
             pinned: None,

@@ -355,6 +355,21 @@ impl Reader {
         one(self.row(org, &sql, args![key(charger)]).await?.as_ref())
     }
 
+    /// A charger by its name, letters in either case; where several are called so, the one that is written so, or the first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn charger_called(&mut self, org: &OrgId, name: &str) -> Result<Option<Charger>, Error> {
+        if let Some(exact) = self.charger(org, name).await? {
+            return Ok(Some(exact));
+        }
+        let sql = format!(
+            "SELECT {} FROM charger WHERE org = $1 AND lower(id) = lower($2) ORDER BY id LIMIT 1",
+            Charger::COLUMNS
+        );
+        one(self.row(org, &sql, args![key(name)]).await?.as_ref())
+    }
+
     /// Up to `limit` chargers after the one called `after`, by id.
     ///
     /// # Errors

@@ -154,6 +154,16 @@ both!(a_charger_that_nobody_named_is_refused_held_or_taken, place => {
     assert_eq!(status(&rig, knock(&"x".repeat(5000))).await, 404);
 });
 
+both!(a_stranger_is_the_same_in_either_case, place => {
+    let rig = rig(place).await;
+    *rig.hand.unknown.lock().unwrap() = Unknown::Hold(org());
+    for identity in ["E5two", "e5TWO", "E5two"] {
+        assert_eq!(welcome(&rig, knock(identity)).await.charger, "E5two", "{identity}");
+    }
+    let known = rig.store.read().await.unwrap().charger_called(&org(), "e5two").await.unwrap();
+    assert_eq!(known.unwrap().id, "E5two");
+});
+
 both!(a_known_charger_that_booted_need_not_boot_again, place => {
     let mut rig = rig(place).await;
     assert!(!welcome(&rig, knock(CHARGER)).await.booted);
