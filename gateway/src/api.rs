@@ -135,8 +135,8 @@ pub trait House: Send + Sync + 'static {
         by: &'a str,
     ) -> Later<'a, Result<String, Problem>>;
 
-    /// The receipt of a bill as text or as a page.
-    fn receipt(&self, bill: &crate::store::Bill, page: bool) -> Result<String, Problem>;
+    /// The receipt of a bill.
+    fn receipt(&self, bill: &crate::store::Bill, form: crate::receipts::Form) -> Result<String, Problem>;
 
     /// What a running session costs so far, in minor units and the currency's code and digits.
     fn cost(&self, org: &OrgId, session: &str) -> Option<(i64, String, u8)>;
@@ -261,6 +261,7 @@ pub fn router(api: Api) -> Router {
     let v1 = Router::new()
         .route("/sessions", get(sessions::list))
         .route("/sessions/{id}", get(sessions::one))
+        .route("/sessions/{id}/signed-values", get(sessions::signed))
         .route("/sessions/{id}/release", post(sessions::release))
         .route("/sessions/{id}/never", post(sessions::never))
         .route("/sessions/{id}/correction", get(corrections::show).post(corrections::order))

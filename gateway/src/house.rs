@@ -22,7 +22,7 @@ use crate::invoicing::{Kid, Terms};
 use crate::link::{Make, Ways};
 use crate::mail::Server;
 use crate::ocpp::Dialect;
-use crate::receipts::{About, ReceiptError, html_about, text_about};
+use crate::receipts::{About, Form, ReceiptError, html_about, json_about, text_about};
 use crate::reminding;
 use crate::sessions::Waits;
 use crate::setup::{
@@ -246,7 +246,7 @@ impl House {
     ///
     /// # Errors
     /// When the bill is not as the gateway writes bills.
-    pub fn receipt(&self, bill: &Bill, page: bool) -> Result<String, ReceiptError> {
+    pub fn receipt(&self, bill: &Bill, form: Form) -> Result<String, ReceiptError> {
         let (site, versions) = crate::receipts::where_and_how(bill);
         let site = site.and_then(|site| self.site_name(&site));
         let find = |version: Option<String>| version.and_then(|version| self.prepared(&version));
@@ -254,7 +254,11 @@ impl House {
         let tariff = tariffs.next().flatten();
         let later: Vec<_> = tariffs.collect();
         let about = About { tariff: tariff.as_deref(), later: &later, site: site.as_deref() };
-        if page { html_about(bill, about) } else { text_about(bill, about) }
+        match form {
+            Form::Text => text_about(bill, about),
+            Form::Page => html_about(bill, about),
+            Form::Json => json_about(bill, about),
+        }
     }
 
     /// Requests of one API key a minute.
@@ -424,11 +428,11 @@ impl House {
         ChargerRules {
             org: self.org.clone(),
             id: charger.id.to_string(),
+            named: known,
             site: Some(charger.site.to_string()),
             security: Security {
                 // A guest has no password to show.
                 profile: if known { u8::try_from(set_up.security_profile(charger)).unwrap_or(3) } else { 0 },
-            named: known,
                 user: charger.security.user.clone(),
                 passwords: Vec::new(),
             },

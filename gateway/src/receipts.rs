@@ -24,6 +24,17 @@ pub struct ReceiptError {
     pub message: String,
 }
 
+/// How a receipt looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// Plain text, 80 columns wide.
+    Text,
+    /// A page of its own, in HTML.
+    Page,
+    /// `{"receipt": bill, "rules": {"file:line": "text"}}`.
+    Json,
+}
+
 /// What a receipt can say beside the bill. All of it may be missing.
 #[derive(Clone, Copy, Default)]
 pub struct About<'a> {

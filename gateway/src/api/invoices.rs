@@ -205,7 +205,7 @@ pub(super) async fn page(
 ) -> Result<Response, Problem> {
     caller.wants(Wish::SeePeople)?;
     let letter = read(&api, &caller.org, &id).await?;
-    let receipt = api.house.receipt(&letter.bill, false)?;
+    let receipt = api.house.receipt(&letter.bill, crate::receipts::Form::Text)?;
     let page = invoicing::page(&letter, &letter.language, &receipt).into_string();
     Ok(([(CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response())
 }

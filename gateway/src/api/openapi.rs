@@ -13,7 +13,7 @@ use utoipa::{Modify, OpenApi};
 #[openapi(
     info(title = "Takst", description = "What the gateway knows. Times are RFC 3339; money, energy and power are strings with plain decimals.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     paths(
-        sessions::list, sessions::one, sessions::release, sessions::never, corrections::show, corrections::order, corrections::dismiss, corrections::refund, corrections::correct_all, corrections::dismiss_all, bills::list, bills::one, bills::receipt,
+        sessions::list, sessions::one, sessions::signed, sessions::release, sessions::never, corrections::show, corrections::order, corrections::dismiss, corrections::refund, corrections::correct_all, corrections::dismiss_all, bills::list, bills::one, bills::receipt,
         chargers::list, chargers::one, chargers::frames, chargers::commands, orders::give, orders::accept, orders::reject, incidents::list,
         incidents::one, prices::list, prices::put, events::stream, keys::list, keys::make, keys::revoke, keys::audit,
         campaigns::list, campaigns::one, campaigns::begin, campaigns::resume, campaigns::stop,

@@ -23,6 +23,11 @@ pub struct Page {
     pub after: Option<String>,
 }
 
+/// For addresses that take no parameters, so that one that is meant for something else is not passed over.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
 /// How much of a list is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limit(i64);

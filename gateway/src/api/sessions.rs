@@ -1,10 +1,10 @@
 //! Sessions with their bills.
 
 use super::access::Wish;
-use super::paging::{Limit, Listed, unknown};
+use super::paging::{Limit, Listed, Page, unknown};
 use super::{Api, Body, Caller, Named, Params, Problem, words};
 use crate::billing::changes;
-use crate::store::{Billing, PaymentFilter, Reader, Session, SessionFilter, SessionStatus};
+use crate::store::{Billing, PaymentFilter, Reader, Session, SessionFilter, SessionStatus, SignedValue};
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -253,6 +253,55 @@ pub(super) async fn document(
         status: row.status,
         billing: row.billing,
     })
+}
+
+/// A signed meter value.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SignedDoc {
+    /// Its number among the signed values of the session.
+    pub seq: i64,
+    /// When it was measured, by the charger's clock.
+    pub at: String,
+    /// When it was received.
+    pub received: String,
+    /// How it is signed, as the charger says it: `OCMF`, ...; `unknown` where it says nothing.
+    pub format: String,
+    /// Why it was measured, as the charger says it: `Transaction.Begin`, `Transaction.End`, ...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// The key to check it with, where the charger sent it. Whether it is the meter's own says the authority for such meters, not the
+    /// charger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
+    /// The signed text, letter by letter as the charger sent it.
+    pub value: String,
+}
+
+/// The signed meter values of a session, in the order in which they came: what a transparency software checks a bill with.
+#[utoipa::path(get, path = "/api/v1/sessions/{id}/signed-values", tag = "sessions", params(("id" = String, Path), Page),
+    responses((status = 200, body = Vec<SignedDoc>, headers(("Takst-Next" = Option<String>, description = "what to send as `after` for the next piece; none at the end"))), (status = "4XX", body = Problem)))]
+pub(super) async fn signed(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<String>,
+    Params(page): Params<Page>,
+) -> Result<Listed<SignedDoc>, Problem> {
+    caller.wants(Wish::SeeSessions)?;
+    let limit = Limit::of(page.limit, 100, MOST)?;
+    let mut reader = api.store.read().await?;
+    let session = reader.session(&caller.org, &id).await?.ok_or_else(|| Problem::missing("session", &id))?;
+    let rows = reader.signed_values(&caller.org, &id).await?;
+    let text = |at| api.text(&caller.org, session.site.as_deref(), at);
+    let document = |row: SignedValue| SignedDoc {
+        seq: row.seq,
+        at: text(row.at),
+        received: text(row.received_at),
+        format: row.format,
+        context: row.context,
+        public_key: row.public_key,
+        value: row.body,
+    };
+    Ok(limit.piece(rows, page.after.as_deref(), |row| row.seq.to_string())?.map(document))
 }
 
 /// Why somebody decides.

@@ -18,6 +18,7 @@ use crate::ocpp::Dialect;
 use crate::outbox::Outbox;
 use crate::plugins::{Plugins, Standing};
 use crate::sessions::Touched;
+use crate::receipts::Form;
 use crate::setup::Thing;
 use crate::store::{Bill, OrgId, Store};
 use axum::http::StatusCode;
@@ -288,8 +289,8 @@ impl api::House for Reception {
         })
     }
 
-    fn receipt(&self, bill: &Bill, page: bool) -> Result<String, Problem> {
-        let made = self.house.receipt(bill, page);
+    fn receipt(&self, bill: &Bill, form: Form) -> Result<String, Problem> {
+        let made = self.house.receipt(bill, form);
         made.map_err(|why| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, why.to_string()))
     }
 

@@ -4,6 +4,7 @@ use crate::billing::from_json;
 use crate::house::House;
 use crate::invoicing::{self, letter as invoice_letter};
 use crate::outbox::provider::{Fault, MailKind, MailRequest, Outcome};
+use crate::receipts::Form;
 use crate::store::{Bill, Error, OrgId, Store};
 use lettre::Address;
 
@@ -50,12 +51,12 @@ pub(super) async fn letter(
             let (head, _) = from_json(&bill.document).map_err(|why| later(&Error::Corrupt(why)))?;
             let what = if bill.total < 0 { "Credit note" } else { "Receipt" };
             let subject = format!("{what} {}, {}", head.number, head.issued_by.name);
-            let (text, page) = (receipt(house, &bill, false)?, receipt(house, &bill, true)?);
+            let (text, page) = (receipt(house, &bill, Form::Text)?, receipt(house, &bill, Form::Page)?);
             Ok(Letter { to, subject, text, page })
         }
         MailKind::Invoice => {
             let found = invoice_letter(&mut reader, org, &mail.about).await.map_err(|why| later(&why))?;
-            let receipt = receipt(house, &found.bill, false)?;
+            let receipt = receipt(house, &found.bill, Form::Text)?;
             let language = found.language.clone();
             let page = invoicing::page(&found, &language, &receipt).into_string();
             let (title, text) = invoicing::plain(&found, &language, &receipt);
@@ -66,6 +67,6 @@ pub(super) async fn letter(
     }
 }
 
-fn receipt(house: &House, bill: &Bill, page: bool) -> Result<String, Fault> {
-    house.receipt(bill, page).map_err(|why| later(&why))
+fn receipt(house: &House, bill: &Bill, form: Form) -> Result<String, Fault> {
+    house.receipt(bill, form).map_err(|why| later(&why))
 }

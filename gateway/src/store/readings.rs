@@ -278,17 +278,25 @@ impl Reader {
             "SELECT {} FROM session_occupancy WHERE org = $1 AND session = $2 ORDER BY seq",
             OccupancyChange::COLUMNS
         );
-        let signed = format!(
-            "SELECT {} FROM signed_value WHERE org = $1 AND session = $2 ORDER BY seq",
-            SignedValue::COLUMNS
-        );
         let about = About::Session(session);
         Ok(SessionParts {
             readings: self.readings(org, session, i64::MIN, i64::MAX).await?,
             states: all(&self.rows_about(org, about, &states, args![session]).await?)?,
             power: all(&self.rows_about(org, about, &power, args![session]).await?)?,
             occupancy: all(&self.rows_about(org, about, &occupancy, args![session]).await?)?,
-            signed: all(&self.rows_about(org, about, &signed, args![session]).await?)?,
+            signed: self.signed_values(org, session).await?,
         })
+    }
+
+    /// The signed values of a session, in the order in which they came.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn signed_values(&mut self, org: &OrgId, session: &str) -> Result<Vec<SignedValue>, Error> {
+        let sql = format!(
+            "SELECT {} FROM signed_value WHERE org = $1 AND session = $2 ORDER BY seq",
+            SignedValue::COLUMNS
+        );
+        all(&self.rows_about(org, About::Session(session), &sql, args![session]).await?)
     }
 }

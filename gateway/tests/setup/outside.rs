@@ -443,6 +443,25 @@ fn pages_and_receipts_are_guarded() {
         })
         .await;
         let receipt = format!("/api/v1/bills/{}/receipt", bill["id"].as_str().unwrap());
+        for (accept, kind, begins) in [
+            ("", "text/plain", ""),
+            ("Accept: text/html\r\n", "text/html", "<!DOCTYPE html>"),
+            ("Accept: application/json\r\n", "application/json", "{\"receipt\":{"),
+        ] {
+            let (head, body) = fetch(&office, "GET", &receipt, accept, b"").await;
+            assert!(head.to_lowercase().contains(&format!("content-type: {kind}")), "{accept}: {head}");
+            assert!(body.starts_with(begins), "{accept}: {body}");
+        }
+        let (head, _) = fetch(&office, "GET", &receipt, "Accept: application/pdf\r\n", b"").await;
+        assert!(head.starts_with("HTTP/1.1 406 "), "{head}");
+        let unknown = office
+            .ask("GET", &format!("{}?format=html", receipt.trim_start_matches("/api")), Value::Null)
+            .await;
+        assert_eq!(unknown.status, 400, "{unknown:?}");
+        let described = office.get("/openapi.json").await;
+        let content = &described["paths"]["/api/v1/bills/{id}/receipt"]["get"]["responses"]["200"]["content"];
+        let kinds: Vec<&String> = content.as_object().unwrap().keys().collect();
+        assert_eq!(kinds, ["application/json", "text/html", "text/plain"]);
         for (path, more) in [
             ("/", ""),
             ("/login", ""),
