@@ -286,6 +286,23 @@ impl Store {
         self.inner.counts.tally()
     }
 
+    /// Why nothing can be committed, and for how long that has been so; none as far as is known. What failed is tried again until it
+    /// goes well; where nothing waits any more, this makes something be tried, and the next look shows what came of it.
+    #[must_use]
+    pub fn stuck(&self) -> Option<(Duration, String)> {
+        let counts = &self.inner.counts;
+        for (lane, _) in counts.stuck().iter().filter(|(_, stuck)| stuck.idle) {
+            // Nobody waits for the answer. A queue that is full has enough to be tried.
+            let (reply, _) = oneshot::channel();
+            let work = async move |tx: &mut Tx| tx.touch().await;
+            let unit = Box::new(Unit { work, ahead: Vec::new(), value: None, reply });
+            if let Some(queue) = self.inner.lanes.get(*lane) {
+                let _ = queue.try_send(Message::Work(unit, std::time::Instant::now()));
+            }
+        }
+        counts.longest_stuck()
+    }
+
     /// Moves on whenever a commit of this program held events. Events of other programs on the same
     /// PostgreSQL show at the next look only.
     #[must_use]
@@ -334,6 +351,7 @@ fn start_lane(
     };
     let (sender, queue) = mpsc::channel(options.queue.max(1));
     let lane = LaneOfWork {
+        number,
         place: place.clone(),
         queue,
         largest_group: options.largest_group.max(1),

@@ -34,12 +34,19 @@ pub(super) fn router(told: Told) -> Router {
         .with_state(told)
 }
 
-// Whether requests can be served: the database answers, and the program is not about to end.
+// Whether requests can be served: the database answers and takes what is written, and the program is not about to end.
 async fn ready(State(told): State<Told>) -> Response {
     const PATIENCE: Duration = Duration::from_secs(3);
     let unready = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why + "\n").into_response();
     if told.stop.is_stopping() {
         return unready("the gateway is about to stop".to_owned());
+    }
+    // No message of a charger is answered then. One commit that has to be tried again is no reason yet.
+    const HICCUP: Duration = Duration::from_secs(2);
+    if let Some((since, why)) = told.store.stuck()
+        && since > HICCUP
+    {
+        return unready(format!("nothing can be written to the database for {} s: {why}", since.as_secs()));
     }
     let look = async { told.store.read().await?.orgs().await };
     match timeout(PATIENCE, look).await {
@@ -59,6 +66,10 @@ async fn metrics(State(told): State<Told>) -> Response {
         // Writing to a text cannot fail.
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
     }
+    let (name, help) =
+        ("takst_writes_failing_seconds", "For how long nothing could be committed; 0 when all is well.");
+    let failing = told.store.stuck().map_or(0, |(since, _)| since.as_secs());
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {failing}");
     let version = env!("CARGO_PKG_VERSION");
     let _ = writeln!(text, "# TYPE takst_info gauge\ntakst_info{{version=\"{version}\"}} 1");
     if let Some(recorder) = recorder() {

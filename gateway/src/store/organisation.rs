@@ -83,6 +83,12 @@ record! {
 }
 
 impl Tx {
+    /// Writes what stands there already, to see whether anything can be written.
+    pub(super) async fn touch(&mut self) -> Result<(), Error> {
+        let Some(org) = self.orgs().await?.into_iter().next() else { return Ok(()) };
+        self.run(&org, "UPDATE org SET name = name WHERE org = $1", args![]).await.map(drop)
+    }
+
     /// Makes an organisation; does nothing when it is there. Whether it is new.
     ///
     /// # Errors

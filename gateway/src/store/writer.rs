@@ -13,9 +13,10 @@ use super::sql::{Conn, Reader};
 use super::tx::Tx;
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant as Clock};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -92,9 +93,41 @@ pub(super) struct Counts {
     units: AtomicU64,
     groups: AtomicU64,
     statements: AtomicU64,
+    /// Lanes of which the last commit did not come about.
+    stuck: Mutex<BTreeMap<usize, Stuck>>,
+}
+
+/// Why nothing of a lane can be committed.
+pub(super) struct Stuck {
+    since: Clock,
+    reason: String,
+    /// Nothing waits to be tried again.
+    pub idle: bool,
 }
 
 impl Counts {
+    fn failing(&self, lane: usize, reason: &str) {
+        let mut stuck = self.stuck();
+        let found = stuck.entry(lane).or_insert_with(|| Stuck {
+            since: Clock::now(),
+            reason: String::new(),
+            idle: false,
+        });
+        reason.clone_into(&mut found.reason);
+        found.idle = false;
+    }
+
+    /// What has failed for the longest time, and for how long.
+    pub fn longest_stuck(&self) -> Option<(Duration, String)> {
+        let stuck = self.stuck();
+        let first = stuck.values().min_by_key(|stuck| stuck.since)?;
+        Some((first.since.elapsed(), first.reason.clone()))
+    }
+
+    pub fn stuck(&self) -> MutexGuard<'_, BTreeMap<usize, Stuck>> {
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn add(&self, units: usize, statements: u64) {
         self.units.fetch_add(u64::try_from(units).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.groups.fetch_add(1, Ordering::Relaxed);
@@ -122,6 +155,7 @@ pub struct Tally {
 }
 
 pub(super) struct Lane {
+    pub number: usize,
     pub place: Place,
     pub queue: mpsc::Receiver<Message>,
     pub largest_group: usize,
@@ -208,18 +242,24 @@ impl Lane {
                         self.tx = None;
                     }
                     tracing::warn!(units = group.len(), reason, "a group of writes is tried again");
+                    self.tally.failing(self.number, &reason);
                     // As long as it is not known what became of the last COMMIT, nobody can be told that
                     // nothing was kept.
                     if self.unsure.is_none() {
                         group = give_up(group, self.patience, &reason);
                     }
                     if group.is_empty() {
+                        self.tally.stuck().entry(self.number).and_modify(|stuck| stuck.idle = true);
                         return;
                     }
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(1));
                 }
             }
+        }
+        // A commit of nothing proves nothing: it needs no place on the disk.
+        if self.tx.as_ref().is_some_and(|tx| tx.writes > 0) {
+            self.tally.stuck().remove(&self.number);
         }
         if let Some(tx) = &mut self.tx {
             self.tally.add(group.len(), std::mem::take(&mut tx.reader.statements));

@@ -305,16 +305,50 @@ fn a_busy_file_only_delays() {
         let mut other =
             sqlx::sqlite::SqliteConnectOptions::new().filename(&place.url).connect().await.unwrap();
         other.execute("BEGIN IMMEDIATE").await.unwrap();
-        let owner = org();
+        let (owner, watched) = (org(), store.clone());
+        assert_eq!(watched.stuck(), None);
         let begin = Clock::now();
         let unit = tokio::spawn(async move {
             store.write(Lane::org(&org()), async move |tx| tx.add_org(&owner, "x", at(0)).await).await
         });
         tokio::time::sleep(Duration::from_secs(6)).await;
         assert!(!unit.is_finished());
+        let (_, why) = watched.stuck().expect("nothing can be committed");
+        assert!(why.contains("locked"), "{why}");
         other.execute("ROLLBACK").await.unwrap();
         assert_eq!(unit.await.unwrap(), Ok(true));
+        assert_eq!(watched.stuck(), None);
         assert!(begin.elapsed() > Duration::from_secs(5));
+    });
+}
+
+/// Who asks whether anything can be written is told so also when nothing waits any more, and hears when it goes well again.
+#[test]
+fn what_was_given_up_is_known_and_tried_again_when_somebody_asks() {
+    use sqlx::{ConnectOptions as _, Executor as _};
+    run(async {
+        let place = Place::sqlite();
+        let options = Options { patience: Duration::from_millis(1), ..Options::default() };
+        let store = Store::open_with(&place.url, options).await.unwrap();
+        let owner = org();
+        store.write(Lane::org(&org()), async move |tx| tx.add_org(&owner, "x", at(0)).await).await.unwrap();
+        let mut other =
+            sqlx::sqlite::SqliteConnectOptions::new().filename(&place.url).connect().await.unwrap();
+        other.execute("BEGIN IMMEDIATE").await.unwrap();
+        let owner = org();
+        let given_up =
+            store.write(Lane::org(&org()), async move |tx| tx.add_org(&owner, "y", at(0)).await).await;
+        assert!(matches!(given_up, Err(Error::Unavailable(_))), "{given_up:?}");
+        assert!(store.stuck().is_some());
+        // What reads only says nothing about the disk.
+        other.execute("ROLLBACK").await.unwrap();
+        for _ in 0..100 {
+            if store.stuck().is_none() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("it is still said that nothing can be written: {:?}", store.stuck());
     });
 }
 
