@@ -193,6 +193,9 @@ impl Authority {
     /// # Errors
     /// When the request cannot be read or is not signed by its own key, or files cannot be written.
     pub fn sign(&self, request: &str, charger: &str, days: u32, now: Instant) -> Result<Made, PkiError> {
+        // A key that is too short makes the signature one that cannot be checked: that would be the wrong reason.
+        request::key(request)
+            .map_err(|why| PkiError::Input(format!("the signing request (CSR) cannot be used: {why}")))?;
         let request = CertificateSigningRequestParams::from_pem(request.trim())
             .map_err(|error| PkiError::Input(format!("the signing request (CSR) cannot be used: {error}")))?;
         let params = charger_parameters(charger, now, days)?;

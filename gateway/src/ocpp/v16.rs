@@ -14,7 +14,7 @@ pub(super) use outcomes::read_outcome;
 pub(super) use reports::read;
 
 /// Vendor of the cost messages.
-pub(super) const COST_VENDOR: &str = "org.openchargealliance.costmsg";
+pub(super) const COST_VENDOR: &str = crate::chargers::model::COST_VENDOR;
 
 /// What a charger may send.
 pub(super) const INBOUND: &[&str] = &[

@@ -128,6 +128,9 @@ pub struct Unplugged {
     pub at: StationTime,
 }
 
+/// Vendor of OCPP 1.6's messages about costs.
+pub const COST_VENDOR: &str = "org.openchargealliance.costmsg";
+
 /// The maker's own message.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct DataTransfer {
@@ -272,7 +275,12 @@ impl Report {
         Some(match self {
             Self::Boot(_) | Self::Authorize(_) | Self::Transaction(_) => return None,
             Self::Heartbeat => Answer::Time(now),
-            Self::Data(_) => Answer::Data { status: Status::UnknownVendorId, info: None, data: None },
+            // The one vendor that we know; what it says that we act on is no longer its data here.
+            Self::Data(data) => {
+                let known = data.vendor.eq_ignore_ascii_case(COST_VENDOR);
+                let status = if known { Status::UnknownMessageId } else { Status::UnknownVendorId };
+                Answer::Data { status, info: None, data: None }
+            }
             Self::Sign(_) => Answer::Verdict { accepted: false, info: None },
             Self::EvCertificate(_) => {
                 Answer::EvCertificate { accepted: false, exi: String::new(), remaining: None, info: None }

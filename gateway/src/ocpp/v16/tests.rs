@@ -189,6 +189,20 @@ fn refusals_have_the_code_of_the_standard() {
 }
 
 #[test]
+fn what_is_not_known_of_a_known_vendor_is_the_message() {
+    for (vendor, wanted) in [
+        ("org.openchargealliance.costmsg", Status::UnknownMessageId),
+        ("ORG.OpenChargeAlliance.CostMsg", Status::UnknownMessageId),
+        ("com.example", Status::UnknownVendorId),
+    ] {
+        let text = format!(r#"{{"vendorId":"{vendor}","messageId":"Nobody","data":"x"}}"#);
+        let answer = read("DataTransfer", &text).unwrap().report.default_answer(NOON);
+        let Some(Answer::Data { status, .. }) = answer else { panic!("{answer:?}") };
+        assert_eq!(status, wanted, "{vendor}");
+    }
+}
+
+#[test]
 fn the_cost_messages_are_understood_in_both_directions() {
     let data = r#"{"transactionId":5,"timestamp":"2026-01-01T11:59:00Z"}"#;
     for data in [serde_json::to_string(data).unwrap(), data.to_owned()] {
