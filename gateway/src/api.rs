@@ -336,6 +336,7 @@ pub fn router(api: Api) -> Router {
         .route("/keys", get(keys::list).post(keys::make))
         .route("/keys/{id}", delete(keys::revoke))
         .route("/audit", get(keys::audit))
+        .method_not_allowed_fallback(problem::no_such_method)
         .fallback(problem::no_such_address);
     Router::new().nest("/api/v1", v1).route("/api/openapi.json", get(openapi::document)).with_state(api)
 }

@@ -84,7 +84,7 @@ impl From<ConnectorState> for ConnectorDoc {
             connector: row.connector,
             status: row.status,
             since: utc_text(row.since),
-            fault: row.error.and_then(|error| serde_json::from_str(&error).ok()),
+            fault: row.error.map(|error| words::document(&error)).filter(|fault| !fault.is_null()),
         }
     }
 }
@@ -229,12 +229,23 @@ impl From<Command> for CommandDoc {
             id: row.id,
             kind: row.kind,
             status: row.status.as_str(),
-            order: serde_json::from_str(&row.document).unwrap_or_default(),
-            outcome: row.outcome.and_then(|outcome| serde_json::from_str(&outcome).ok()),
+            order: words::document(&row.document),
+            outcome: row.outcome.map(|outcome| outcome_of(&outcome)).filter(|outcome| !outcome.is_null()),
             given: utc_text(row.created_at),
             by: row.created_by,
         }
     }
+}
+
+// As in the answer to the one who gave the order: `details` only where there are some.
+fn outcome_of(text: &str) -> Value {
+    let mut outcome = words::document(text);
+    if let Some(members) = outcome.as_object_mut()
+        && members.get("details").is_some_and(|details| details == "None")
+    {
+        members.remove("details");
+    }
+    outcome
 }
 
 /// Which commands.

@@ -1,7 +1,7 @@
 //! What happens, as it happens: server-sent events. `Last-Event-ID` goes on where a connection broke off.
 
 use super::access::Wish;
-use super::{Api, Caller, Params, Problem};
+use super::{Api, Caller, Params, Problem, words};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -55,7 +55,7 @@ pub(super) async fn stream(
             // When the database does not answer the connection ends; whoever listens comes again with the last number.
             for row in found.ok()? {
                 after = row.seq;
-                let about: serde_json::Value = serde_json::from_str(&row.document).unwrap_or_default();
+                let about = words::document(&row.document);
                 let data =
                     serde_json::json!({ "at": utc_text(row.at), "subject": row.subject, "about": about });
                 waiting.push_back(

@@ -2,13 +2,14 @@
 
 use super::access::Wish;
 use super::paging::{Limit, Listed, unknown};
-use super::{Api, Caller, Named, Params, Problem};
+use super::{Api, Caller, Named, Params, Problem, words};
 use crate::store::Incident;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use takst_engine::calendar_time::utc_text;
+use takst_engine::units::Instant;
 use utoipa::{IntoParams, ToSchema};
 
 /// Which incidents.
@@ -64,10 +65,24 @@ impl From<Incident> for IncidentDoc {
             severity: row.severity,
             opened: utc_text(row.opened_at),
             closed: row.closed_at.map(utc_text),
-            about: serde_json::from_str(&row.document).unwrap_or_default(),
+            about: about(&row.document),
             history: Vec::new(),
         }
     }
+}
+
+// What an incident is about. Spans of changed prices are kept in milliseconds, and go out as times.
+fn about(text: &str) -> Value {
+    let mut about = words::document(text);
+    if let Some(Value::Array(spans)) = about.get_mut("changed") {
+        let ends = spans.iter_mut().filter_map(Value::as_array_mut).flatten();
+        for end in ends {
+            if let Some(at) = end.as_i64() {
+                *end = Value::from(utc_text(Instant(at)));
+            }
+        }
+    }
+    about
 }
 
 /// The newest incidents first; with `open=true` those that are not over, the oldest first.
@@ -79,6 +94,7 @@ pub(super) async fn list(
     Params(wanted): Params<Wanted>,
 ) -> Result<Listed<IncidentDoc>, Problem> {
     caller.wants(Wish::SeeChargers)?;
+    let charger = api.charger_id(&caller.org, wanted.charger.as_deref()).await?;
     let mut reader = api.store.read().await?;
     let limit = Limit::of(wanted.limit, 100, 200)?;
     let id = |row: &Incident| row.id.clone();
@@ -94,7 +110,6 @@ pub(super) async fn list(
     let after = last.as_ref().map(|last| (last.opened_at, last.id.as_str()));
     let mut rows = reader.incidents(&caller.org, charger.as_deref(), after, limit.rows()).await?;
     let next = limit.cut(&mut rows, id);
-    let charger = api.charger_id(&caller.org, wanted.charger.as_deref()).await?;
     Ok(Listed { rows, next }.map(IncidentDoc::from))
 }
 
@@ -111,7 +126,7 @@ pub(super) async fn one(
     let row = reader.incident(&caller.org, &id).await?.ok_or_else(|| Problem::missing("incident", &id))?;
     let mut document = IncidentDoc::from(row);
     for event in reader.incident_events(&caller.org, &id).await? {
-        let about: Value = serde_json::from_str(&event.document).unwrap_or_default();
+        let about = about(&event.document);
         document
             .history
             .push(serde_json::json!({ "at": utc_text(event.at), "kind": event.kind, "about": about }));

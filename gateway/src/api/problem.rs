@@ -263,3 +263,9 @@ pub(super) async fn no_such_address(uri: axum::http::Uri) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, format!("there is no address `{}`", uri.path()))
         .help("all addresses stand in /api/openapi.json")
 }
+
+/// For addresses that are there, but not for this method. `Allow` names those that they are for.
+pub(super) async fn no_such_method(method: axum::http::Method, uri: axum::http::Uri) -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("`{}` cannot be asked with {method}", uri.path()))
+        .help("the header `Allow` says what it can be asked with; all addresses stand in /api/openapi.json")
+}

@@ -3,6 +3,7 @@
 mod set_up;
 
 use crate::api::orders::{DoneDoc, OutcomeDoc};
+use crate::api::words::without_nulls;
 use crate::api::{self, Later, Problem};
 use crate::billing::{Billing, Decision, Outcome, Sellers};
 use crate::chargers::model::{Command, Details, Message, TriggeredMessage};
@@ -17,8 +18,8 @@ use crate::meters::Meters;
 use crate::ocpp::Dialect;
 use crate::outbox::Outbox;
 use crate::plugins::{Plugins, Standing};
-use crate::sessions::Touched;
 use crate::receipts::Form;
+use crate::sessions::Touched;
 use crate::setup::Thing;
 use crate::store::{Bill, OrgId, Store};
 use axum::http::StatusCode;
@@ -150,11 +151,11 @@ impl api::House for Reception {
             })?;
             let details = match outcome.details {
                 Details::None => None,
-                details => serde_json::to_value(details).ok(),
+                details => serde_json::to_value(details).ok().map(without_nulls),
             };
             let outcome = OutcomeDoc {
                 status: outcome.status.as_str().to_owned(),
-                info: outcome.info.and_then(|info| serde_json::to_value(info).ok()),
+                info: outcome.info.and_then(|info| serde_json::to_value(info).ok()).map(without_nulls),
                 details,
             };
             Ok(DoneDoc { id, outcome })

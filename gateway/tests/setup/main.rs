@@ -18,3 +18,4 @@ mod office;
 mod outside;
 mod sites;
 mod tariffs;
+mod told;
