@@ -13,6 +13,7 @@
 //! of a debtor is kept: nothing of his is asked for before all that stands before it is taken on by the other side, refused,
 //! or decided by a person.
 
+mod account;
 mod apply;
 mod backoff;
 mod breaker;
@@ -33,7 +34,7 @@ pub use decide::{Decision, Refused, Saving};
 pub use intent::{RecallRequest, RefundRequest, Request, Wanted, new};
 pub use machine::Rules;
 pub use owed::{Owed, is_open, message};
-pub use plan::{Credited, Terms, issued};
+pub use plan::{Terms, issued};
 pub use provider::{NoProviders, PaymentProvider, Pin, Providers};
 pub use received::Received;
 pub use run::PluginState;

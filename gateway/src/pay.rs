@@ -266,7 +266,9 @@ impl Desk {
             Err(Error::Refused(_) | Error::Conflict(_)) => {
                 let mut reader = self.api.store.read().await?;
                 let bill = bill(&mut reader, &org, &choice.bill).await?;
-                match Owed::of(&mut reader, &org, &bill).await?.open() {
+                let owed = Owed::of(&mut reader, &org, &bill).await?;
+                // What is paid by now is not paid once more by a payment that is still open.
+                match owed.open().filter(|_| owed.left > 0) {
                     Some(open) => open.id.clone(),
                     None => return back(),
                 }

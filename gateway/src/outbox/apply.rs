@@ -1,5 +1,6 @@
 //! What happened to an intent, written down: its state, its payment, the ledger, events and incidents, in one commit.
 
+use super::account::{self, Account, BY, Cause};
 use super::call::{Errand, Heard};
 use super::intent::{self, Request, Wanted, asked_back};
 use super::machine::{Action, Event, Refusal, Rules, State, Told, step};
@@ -70,12 +71,12 @@ impl Unit {
             return Ok(true);
         }
         let nothing = match row.kind {
-            IntentKind::Refund | IntentKind::Capture | IntentKind::Cancel => {
+            IntentKind::Charge | IntentKind::Refund | IntentKind::Capture | IntentKind::Cancel => {
                 self.payment_ready(tx, row).await?
             }
             IntentKind::Invoice | IntentKind::Recall => invoicing::ready(tx, &self.org, row).await?,
             IntentKind::Message => self.message_ready(tx, row).await?,
-            IntentKind::Charge | IntentKind::Save | IntentKind::Mail | IntentKind::Values => None,
+            IntentKind::Save | IntentKind::Mail | IntentKind::Values => None,
         };
         let Some(why) = nothing else { return Ok(true) };
         let over = State { phase: IntentState::Done, next: None, since: self.now, ..intent::state(row) };
@@ -84,6 +85,7 @@ impl Unit {
         let over = Intent { code, detail, called: row.called, ..over };
         tx.update_intent(&self.org, &over).await?;
         self.followed(tx, row.state, &over).await?;
+        self.counted(tx, &over, false).await?;
         Ok(false)
     }
 
@@ -105,10 +107,21 @@ impl Unit {
     async fn payment_ready(&self, tx: &mut Tx, row: &mut Intent) -> Result<Option<&'static str>, Error> {
         let payment = tx.lock_payment(&self.org, &row.subject).await?;
         row.theirs.clone_from(&payment.theirs);
+        let account = Account::locked(tx, &self.org, (&payment).into()).await?;
+        let is_owed = account.as_ref().is_none_or(|account| account.left() > 0);
         Ok(match Request::of(row)? {
+            Request::Charge(_) if !is_owed => {
+                let (status, failure) = (PaymentStatus::Cancelled, Some(NOT_OWED.to_owned()));
+                self.put(tx, &payment, Payment { status, failure, ..payment.clone() }).await?;
+                Some(NOT_OWED)
+            }
+            Request::Charge(_) => None,
+            Request::Capture(_) if !is_owed => Some(NOT_OWED),
             Request::Refund(mut refund) => {
                 let left = payment.captured.saturating_sub(payment.refunded).max(0);
-                refund.amount.minor = refund.amount.minor.min(left);
+                // More may be owed again than when it was written down.
+                let beyond = account.map_or(i64::MAX, |account| account.beyond_for(&row.id));
+                refund.amount.minor = refund.amount.minor.min(left).min(beyond);
                 refund.target = Some(payment.refunded.saturating_add(refund.amount.minor));
                 let nothing = refund.amount.minor == 0;
                 row.request = Request::Refund(refund).text();
@@ -144,9 +157,26 @@ impl Unit {
     ) -> Result<Intent, Error> {
         let row = tx.lock_intent(&self.org, &self.intent).await?;
         let before = row.state;
+        let stood = if is_of_money(row.kind) { tx.payment(&self.org, &row.subject).await? } else { None };
         let row = self.hear(tx, row, (errand, attempt), heard).await?;
         self.followed(tx, before, &row).await?;
+        if let Some(stood) = stood {
+            let stands = tx.lock_payment(&self.org, &stood.id).await?;
+            if before != row.state || stands != stood {
+                self.counted(tx, &row, stands.captured > stood.captured).await?;
+            }
+        }
         Ok(row)
+    }
+
+    // What the money that stands together comes to now that something about a payment has changed.
+    async fn counted(&self, tx: &mut Tx, row: &Intent, has_taken: bool) -> Result<(), Error> {
+        if !is_of_money(row.kind) {
+            return Ok(());
+        }
+        let Some(payment) = tx.payment(&self.org, &row.subject).await? else { return Ok(()) };
+        let cause = Cause { just: has_taken.then_some(&payment.id), ..Cause::default() };
+        account::count(tx, &self.org, (&payment).into(), cause, self.now).await
     }
 
     async fn hear(
@@ -246,6 +276,7 @@ impl Unit {
             }
         }
         self.followed(tx, before.state, &after).await?;
+        self.counted(tx, &after, false).await?;
         Ok((before, after))
     }
 
@@ -312,7 +343,12 @@ impl Unit {
             ..payment.clone()
         };
         self.put(tx, &payment, after).await?;
-        if take_now {
+        let account = match take_now {
+            true => Account::locked(tx, &self.org, (&payment).into()).await?,
+            false => None,
+        };
+        // What is set aside when nothing is owed any more is cancelled.
+        if take_now && account.is_none_or(|account| account.left() > 0) {
             let amount = Money { minor: payment.amount, currency: payment.currency.clone() };
             let wanted = Wanted {
                 source: format!("capture:{}", payment.id),
@@ -454,6 +490,14 @@ impl Unit {
                 let after = crate::store::Instrument { status, failure, updated_at: self.now, ..found };
                 tx.put_instrument(&self.org, &after).await
             }
+            // What nobody will take stays set aside for a while: the payer asks why.
+            IntentKind::Cancel if row.created_by == BY => {
+                let payment = tx.lock_payment(&self.org, &row.subject).await?;
+                match payment.status {
+                    PaymentStatus::Authorized => self.raise(tx, row, &fault.code, &fault.detail).await,
+                    _ => Ok(()),
+                }
+            }
             // Money that is owed and does not move, values that somebody waits for: somebody must see to it.
             IntentKind::Capture | IntentKind::Refund | IntentKind::Values => {
                 self.raise(tx, row, &fault.code, &fault.detail).await
@@ -479,6 +523,13 @@ impl Unit {
         tx.settle(&self.org, held(row), &json!({ "intent": row.id }), self.now).await
     }
 }
+
+// Whether it is about a payment.
+fn is_of_money(kind: IntentKind) -> bool {
+    matches!(kind, IntentKind::Charge | IntentKind::Capture | IntentKind::Refund | IntentKind::Cancel)
+}
+
+const NOT_OWED: &str = "nothing is owed any more";
 
 /// What is told of a payment; `kind` as in `payment.paid`.
 pub(super) fn payment_event(payment: &Payment, kind: &str, at: Instant) -> NewEvent {

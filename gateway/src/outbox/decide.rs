@@ -177,16 +177,17 @@ impl Outbox {
                 tx.lock_session(&owner, session).await?;
             }
             let owed = Owed::of(tx, &owner, &row).await?;
+            let left = owed.left;
+            // Also when a payment is open: it is not needed any more.
+            if left <= 0 {
+                return Err(Error::refused("nothing is left to pay of this bill"));
+            }
             if let Some(open) = owed.open() {
                 return Err(Error::refused(format!(
                     "the payment {} of this bill is {}; wait for it, or cancel it",
                     open.id,
                     open.status.as_str()
                 )));
-            }
-            let left = owed.left;
-            if left <= 0 {
-                return Err(Error::refused("nothing is left to pay of this bill"));
             }
             let new = New { plugin: &plugin, instrument: None, return_to: return_to.clone(), by: &by };
             plan::charge(tx, &owner, &row, (&debtor, left), new, now).await

@@ -31,9 +31,14 @@ impl Owed {
             Some(session) => reader.session_bills(org, session).await?.iter().map(|bill| bill.total).sum(),
             None => bill.total,
         };
-        let paid: i64 =
-            payments.iter().map(|payment| payment.captured.saturating_sub(payment.refunded)).sum();
-        Ok(Self { left: owed.saturating_sub(paid), payments })
+        let owed = Self { left: owed, payments };
+        Ok(Self { left: owed.left.saturating_sub(owed.kept()), ..owed })
+    }
+
+    /// What was paid and not given back, in minor units.
+    #[must_use]
+    pub fn kept(&self) -> i64 {
+        self.payments.iter().map(|payment| payment.captured.saturating_sub(payment.refunded)).sum()
     }
 
     /// What is left to pay of several bills together, in minor units: bills of one session count once, and a credit pays no other bill.

@@ -1,10 +1,10 @@
 //! Money that came to the seller's own bank or left it: nobody is asked for it, somebody found it on a statement.
 
 use super::Outbox;
+use super::account::{self, Account, Cause};
 use super::apply::payment_event;
 use super::intent::{self, RefundRequest, Request, Wanted};
 use super::owed::Owed;
-use super::plan::ask_return;
 use super::provider::Money;
 use crate::billing::from_json;
 use crate::ledger::{self, BANK, debtor};
@@ -30,7 +30,7 @@ pub struct Received {
 
 impl Outbox {
     /// Books money that came to the bank for a bill: the payment, and whether it is new. What is more than was left to pay is to be given
-    /// back.
+    /// back, and a payment that is open at a provider is cancelled there when nothing is left.
     ///
     /// # Errors
     /// When no amount is stated and nothing is left to pay, or the storage fails.
@@ -86,11 +86,9 @@ impl Outbox {
             let posting = ledger::captured(&payment, amount, amount, received.at)
                 .map_err(|error| Error::Corrupt(error.to_string()))?;
             ledger::post(tx, &owner, &posting, now).await?;
-            // It is the payer's money, whoever paid first.
-            let beyond = amount.saturating_sub(left.max(0));
-            if beyond > 0 {
-                ask_return(tx, &owner, &payment, beyond, now).await?;
-            }
+            // It is the payer's money, whoever paid first; and what is open at a provider is not needed any more when nothing is owed.
+            let cause = Cause { just: Some(&payment.id), ..Cause::default() };
+            account::count(tx, &owner, (&payment).into(), cause, now).await?;
             tx.log_event(&owner, payment_event(&payment, "payment.paid", now));
             let entry = AuditEntry {
                 id: new_id(),
@@ -107,7 +105,9 @@ impl Outbox {
             tx.audit(&owner, &entry).await?;
             Ok((payment, true))
         };
-        self.inner.store.write(lane, unit).await
+        let booked = self.inner.store.write(lane, unit).await?;
+        self.wake();
+        Ok(booked)
     }
 
     /// Books money that was given back by bank of a payment that came by bank: the payment, and whether it is new.
@@ -134,14 +134,10 @@ impl Outbox {
         let owner = org.clone();
         let unit = async move |tx: &mut Tx| {
             // A credit note or another payment that is being written at the same moment is seen, or waits.
-            if let Some(session) = &known.session {
-                tx.lock_session(&owner, session).await?;
-            }
+            let account = Account::locked(tx, &owner, (&known).into()).await?;
+            let account = account.ok_or_else(|| Error::Missing { what: "bill", id: known.bill.clone() })?;
             let before = tx.lock_payment(&owner, &known.id).await?;
-            let bill = tx.bill(&owner, &before.bill).await?;
-            let bill = bill.ok_or_else(|| Error::Missing { what: "bill", id: before.bill.clone() })?;
-            let credit = Owed::of(tx, &owner, &bill).await?.left.saturating_neg();
-            let has = before.captured.saturating_sub(before.refunded).min(credit).max(0);
+            let has = before.captured.saturating_sub(before.refunded).min(account.beyond()).max(0);
             let amount = returned.amount.unwrap_or(has);
             let wanted = Wanted {
                 source: format!("returned:{}:{}", before.id, returned.reference),
@@ -182,7 +178,7 @@ impl Outbox {
             let posting = ledger::paid_back(&before, amount, after.refunded, returned.at)
                 .map_err(|error| Error::Corrupt(error.to_string()))?;
             ledger::post(tx, &owner, &posting, now).await?;
-            ask_return(tx, &owner, &after, has.saturating_sub(amount), now).await?;
+            account::count(tx, &owner, (&after).into(), Cause::default(), now).await?;
             tx.log_event(&owner, payment_event(&after, "payment.refunded", now));
             let entry = AuditEntry {
                 id: new_id(),

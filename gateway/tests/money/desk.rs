@@ -248,41 +248,5 @@ both!(a_card_is_saved_and_a_payment_cancelled);
 
 // A bill as billing would have issued it before the seller had a provider.
 async fn issue_without_card(store: &Store, session: &str, total: i64) -> String {
-    let mut row = crate::store_support::session(session);
-    row.id = session.to_owned();
-    let new = bill(session, 1, total, at(0));
-    let document = document(&new.id, session, "d1", total);
-    let id = new.id.clone();
-    store
-        .write(Lane::org(&org()), async move |tx| {
-            tx.add_session(&org(), &row).await?;
-            let body = serde_json::to_value(&document).unwrap();
-            let new = NewBill {
-                id: new.id.clone(),
-                session: new.session.clone(),
-                seller: new.seller.clone(),
-                series: new.series.clone(),
-                kind: BillKind::Bill,
-                revision: 1,
-                corrects: None,
-                issued_at: new.issued_at,
-                status: new.status.clone(),
-                currency: new.currency.clone(),
-                total,
-                hashes: "{}".to_owned(),
-            };
-            let issued = tx
-                .issue_bill(&org(), &new, &[], event("bill.issued", &new.id), |number| {
-                    let mut body = body.clone();
-                    body["number"] = format!("K-{number}").into();
-                    body["seller"] = "koti".into();
-                    body["issued"] = "2023-11-14T22:13:20Z".into();
-                    Ok(body.to_string())
-                })
-                .await?;
-            takst_gateway::ledger::book_bill(tx, &org(), &issued, &document, at(0)).await
-        })
-        .await
-        .unwrap();
-    id
+    issue_for(store, &org(), (session, "d1"), (1, total), None, at(0)).await.id
 }

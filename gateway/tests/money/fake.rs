@@ -72,7 +72,7 @@ pub struct Kept {
     pub takings: u32,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Truth {
     /// By our reference.
     pub payments: BTreeMap<String, Kept>,
@@ -89,6 +89,8 @@ pub struct Truth {
     pub script: VecDeque<Mode>,
     pub rng: Option<fastrand::Rng>,
     pub instruments: BTreeMap<String, ProviderInstrument>,
+    /// What is open stays open.
+    pub refuses_cancels: bool,
 }
 
 /// The provider.
@@ -398,7 +400,12 @@ impl PaymentProvider for Shared {
     }
 
     fn cancel<'a>(&'a self, key: &'a str, reference: &'a str) -> Answer<'a, ProviderPayment> {
-        Box::pin(self.0.go(key, Act::Cancel(reference.to_owned())))
+        Box::pin(async move {
+            if self.0.truth().refuses_cancels {
+                return Err(Fault::new(Outcome::Refused, "no-cancel", "this is not cancelled any more"));
+            }
+            self.0.go(key, Act::Cancel(reference.to_owned())).await
+        })
     }
 
     fn status<'a>(&'a self, reference: &'a str) -> Answer<'a, ProviderPayment> {

@@ -7,7 +7,7 @@ use takst_engine::document::{Document, money};
 use takst_engine::units::Instant;
 use takst_gateway::ledger::{self, Checker};
 use takst_gateway::outbox::machine::Rules;
-use takst_gateway::outbox::{Backoff, Limits, Options, Outbox, Terms, issued};
+use takst_gateway::outbox::{self, Backoff, Limits, Options, Outbox, Terms};
 use takst_gateway::store::*;
 
 /// Rules with a short patience for calls, and none for breakers.
@@ -59,7 +59,7 @@ pub fn bill(session: &str, number: i64, total: i64, now: Instant) -> Bill {
     }
 }
 
-/// Issues a bill as billing does: the ledger and the outbox in one commit.
+/// Issues a bill as billing does: the bill, the ledger and the outbox in one commit. `driver` has a card.
 pub async fn issue(
     store: &Store,
     org: &OrgId,
@@ -67,18 +67,63 @@ pub async fn issue(
     (number, total): (i64, i64),
     now: Instant,
 ) -> Bill {
-    let bill = bill(session, number, total, now);
-    let document = document(&bill.id, session, driver, total);
-    let (owner, row) = (org.clone(), bill.clone());
     let terms = Terms { plugin: PLUGIN.to_owned(), instrument: Some(format!("card-{driver}")) };
-    store
-        .write(Lane::org(org), async move |tx| {
-            ledger::book_bill(tx, &owner, &row, &document, now).await?;
-            issued(tx, &owner, &row, &document, Some(&terms), now).await
-        })
-        .await
-        .unwrap();
-    bill
+    issue_for(store, org, (session, driver), (number, total), Some(terms), now).await
+}
+
+/// The same for whoever pays like this.
+pub async fn issue_for(
+    store: &Store,
+    org: &OrgId,
+    (session, driver): (&str, &str),
+    (number, total): (i64, i64),
+    terms: Option<Terms>,
+    now: Instant,
+) -> Bill {
+    let new = bill(session, number, total, now);
+    let document = document(&new.id, session, driver, total);
+    let mut row = crate::store_support::session(session);
+    row.id = session.to_owned();
+    let owner = org.clone();
+    let unit = async move |tx: &mut Tx| {
+        if tx.session(&owner, &row.id).await?.is_none() {
+            tx.add_session(&owner, &row).await?;
+        }
+        let event = crate::store_support::event("bill.issued", &new.id);
+        let issued =
+            tx.issue_bill(&owner, &as_new(&new), &[], event, |number| Ok(body(&document, number))).await?;
+        ledger::book_bill(tx, &owner, &issued, &document, now).await?;
+        outbox::issued(tx, &owner, &issued, &document, terms.as_ref(), now).await?;
+        Ok(issued)
+    };
+    store.write(Lane::org(org), unit).await.unwrap()
+}
+
+/// A bill that is yet to get its number.
+pub fn as_new(bill: &Bill) -> NewBill {
+    NewBill {
+        id: bill.id.clone(),
+        session: bill.session.clone(),
+        seller: bill.seller.clone(),
+        series: bill.series.clone(),
+        kind: bill.kind,
+        revision: bill.revision,
+        corrects: bill.corrects.clone(),
+        issued_at: bill.issued_at,
+        status: bill.status.clone(),
+        currency: bill.currency.clone(),
+        total: bill.total,
+        hashes: bill.hashes.clone(),
+    }
+}
+
+/// What an issued bill says.
+pub fn body(document: &Document, number: i64) -> String {
+    let mut body = serde_json::to_value(document).unwrap();
+    body["number"] = format!("K-{number}").into();
+    body["seller"] = "koti".into();
+    body["issued"] = "2023-11-14T22:13:20Z".into();
+    body.to_string()
 }
 
 pub async fn payments(store: &Store, org: &OrgId) -> Vec<Payment> {
@@ -103,7 +148,7 @@ pub async fn settled(store: &Store, org: &OrgId, fake: &Fake, billed: &BTreeMap<
     let (payments, intents) = (payments(store, org).await, intents(store, org).await);
     let balances = balances(store, org).await;
     let checked = Checker::new(store.clone(), org.clone()).check(Instant(0)).await.unwrap();
-    let truth = fake.truth();
+    let truth = fake.truth().clone();
     assert_eq!(truth.faults, Vec::<String>::new());
     assert_eq!(checked.faults, Vec::<String>::new());
     for intent in &intents {
@@ -137,6 +182,26 @@ pub async fn settled(store: &Store, org: &OrgId, fake: &Fake, billed: &BTreeMap<
         held += captured - refunded;
         *paid.entry(payment.debtor.clone()).or_default() += captured - refunded;
     }
+    // Of each session so much is kept as is owed, or all that was taken when that is less.
+    let mut sessions: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+    for payment in &payments {
+        let (captured, kept) = sessions.entry(payment.session.as_deref().unwrap()).or_default();
+        *captured += payment.captured;
+        *kept += payment.captured - payment.refunded;
+    }
+    for (session, (captured, kept)) in sessions {
+        let owed: i64 = store
+            .read()
+            .await
+            .unwrap()
+            .session_bills(org, session)
+            .await
+            .unwrap()
+            .iter()
+            .map(|bill| bill.total)
+            .sum();
+        assert_eq!(kept, captured.min(owed.max(0)), "{session}");
+    }
     assert_eq!(truth.payments.keys().filter(|ours| payments.iter().all(|row| row.id != **ours)).count(), 0);
     let on = |kind, owner: &str| balances.get(&(kind, owner.to_owned())).copied().unwrap_or(0);
     assert_eq!(on(AccountKind::Clearing, PLUGIN), held);
@@ -148,11 +213,12 @@ pub async fn settled(store: &Store, org: &OrgId, fake: &Fake, billed: &BTreeMap<
     // First asked in the order of the debtor.
     for (payer, asked) in &truth.asked {
         let debtor = format!("driver:{payer}");
-        // What was set aside is taken when the other side says that it was: in the place of its charge, at a time of its own.
-        let capture = |key: &String| {
-            intents.iter().any(|row| row.kind == IntentKind::Capture && row.idempotency == *key)
+        // What was set aside is taken or cancelled when the other side says that it was: in the place of its charge, at a time of its own.
+        let of_charge = |key: &String| {
+            let own = |row: &&Intent| matches!(row.kind, IntentKind::Capture | IntentKind::Cancel);
+            intents.iter().filter(own).any(|row| row.idempotency == *key)
         };
-        let asked: Vec<&String> = asked.iter().filter(|key| !capture(key)).collect();
+        let asked: Vec<&String> = asked.iter().filter(|key| !of_charge(key)).collect();
         let mut of_payer: Vec<&Intent> =
             intents.iter().filter(|row| row.debtor == debtor && asked.contains(&&row.idempotency)).collect();
         of_payer.sort_by_key(|row| row.place);

@@ -25,3 +25,4 @@ mod http;
 mod killed;
 mod made;
 mod office;
+mod orders;
