@@ -214,6 +214,11 @@ pub trait House: Send + Sync + 'static {
         None
     }
 
+    /// The sites of a seller; none when there is no such seller.
+    fn sites_of(&self, _org: &OrgId, _seller: &str) -> Option<Vec<String>> {
+        None
+    }
+
     /// Erases who a driver is.
     fn erase_person<'a>(
         &'a self,

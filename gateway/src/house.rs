@@ -285,6 +285,16 @@ impl House {
 
     /// The site of a charger.
     #[must_use]
+    /// The sites of a seller; none when there is no such seller.
+    #[must_use]
+    pub fn sites_of(&self, seller: &str) -> Option<Vec<String>> {
+        let state = self.state();
+        let set_up = state.loaded.setup.document();
+        set_up.sellers.iter().find(|one| one.id.as_str() == seller)?;
+        let own = set_up.sites.iter().filter(|site| site.seller.as_str() == seller);
+        Some(own.map(|site| site.id.to_string()).collect())
+    }
+
     pub fn site(&self, charger: &str) -> Option<String> {
         Some(Self::there(&self.state(), charger)?.site.to_string())
     }

@@ -4,7 +4,7 @@ use super::access::Wish;
 use super::{Api, Body, Caller, Params, Problem, words};
 use crate::clock::now;
 use crate::ledger::{Checker, NotBalanced, Settled, payout, record, reverse, settlement};
-use crate::store::{AccountKind, Balance, EntryKind, LedgerEntry, LedgerFilter, LedgerLine};
+use crate::store::{AccountKind, Balance, EntryKind, LedgerEntry, LedgerFilter, LedgerLine, OrgId, Reader};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -262,6 +262,52 @@ pub struct NewEntry {
     pub at: Option<String>,
 }
 
+// Whether there are lines of this account in the books of a seller: of who is not set up any more the books still know.
+async fn is_booked(
+    reader: &mut Reader,
+    org: &OrgId,
+    (seller, account, owner): (&str, Option<AccountKind>, Option<&str>),
+) -> Result<bool, Problem> {
+    let (seller, owner) = (Some(seller.to_owned()), owner.map(str::to_owned));
+    let filter = LedgerFilter { seller, account, owner, bill: None };
+    Ok(!reader.balances(org, &filter, None, 1).await?.is_empty())
+}
+
+fn named(names: &[String]) -> String {
+    if names.is_empty() { "there is none yet".to_owned() } else { format!("there is {}", names.join(", ")) }
+}
+
+// A name that nobody knows would be an account that nobody looks at.
+async fn known(api: &Api, org: &OrgId, new: &NewEntry) -> Result<(), Problem> {
+    let NewEntry { kind, seller, owner, .. } = new;
+    let sites = api.house.sites_of(org, seller);
+    let mut reader = api.store.read().await?;
+    if sites.is_none() && !is_booked(&mut reader, org, (seller, None, None)).await? {
+        return Err(Problem::bad(format!("there is no seller `{seller}`"))
+            .help("`seller` is the id of a `[[seller]]` of the set-up"));
+    }
+    if kind == "payout" {
+        let sites = sites.unwrap_or_default();
+        let account = (seller.as_str(), Some(AccountKind::Payable), Some(owner.as_str()));
+        if !sites.contains(owner) && !is_booked(&mut reader, org, account).await? {
+            return Err(Problem::bad(format!("`{owner}` is no site of `{seller}`"))
+                .help(format!("`owner` of a payout is the id of a site: {}", named(&sites))));
+        }
+        return Ok(());
+    }
+    let mut through: Vec<String> =
+        api.house.paying(org, Some(seller)).into_iter().map(|(name, _)| name).collect();
+    through.extend(api.house.paid_through(org, seller).filter(|name| !through.contains(name)));
+    let account = (seller.as_str(), Some(AccountKind::Clearing), Some(owner.as_str()));
+    if !through.contains(owner) && !is_booked(&mut reader, org, account).await? {
+        return Err(Problem::bad(format!("`{seller}` is not paid through `{owner}`")).help(format!(
+            "`owner` of a settlement is the id of a plugin that takes payments: {}",
+            named(&through)
+        )));
+    }
+    Ok(())
+}
+
 /// Books a settlement of a provider or a payout to the property. 201 when it is new, 200 when it was booked before.
 #[utoipa::path(post, path = "/api/v1/ledger/entries", tag = "money", request_body = NewEntry,
     responses((status = 201), (status = 200), (status = "4XX", body = Problem)))]
@@ -276,6 +322,18 @@ pub(super) async fn add(
     }
     let amount = minor(&new.amount, &new.currency)?;
     let fee = new.fee.as_deref().map_or(Ok(0), |fee| minor(fee, &new.currency))?;
+    if amount <= 0 {
+        return Err(Problem::bad(format!("`{}` is not more than nothing", new.amount))
+            .help("what was booked wrongly is taken back with `/reverse`"));
+    }
+    if fee < 0 || fee > amount {
+        let kept = new.fee.as_deref().unwrap_or_default();
+        return Err(Problem::bad(format!("a `fee` of `{kept}` is not between nothing and the `amount`"))
+            .help("`amount` is before the fee, and the fee is what the provider kept of it"));
+    }
+    if matches!(new.kind.as_str(), "settlement" | "payout") {
+        known(&api, &caller.org, &new).await?;
+    }
     let at = new.at.as_deref().map_or(Ok(now()), |text| words::read_time(text).map_err(Problem::bad))?;
     let NewEntry { kind, seller, owner, currency, reference, .. } = new;
     let about = Settled { seller, currency, reference, at, by: caller.who.clone() };

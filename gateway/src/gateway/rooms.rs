@@ -400,6 +400,10 @@ impl api::House for Reception {
         Sellers::seller(&*self.house, org, seller)?.payments
     }
 
+    fn sites_of(&self, org: &OrgId, seller: &str) -> Option<Vec<String>> {
+        (org == self.house.org()).then(|| self.house.sites_of(seller))?
+    }
+
     fn erase_person<'a>(
         &'a self,
         org: &'a OrgId,

@@ -28,6 +28,17 @@ name = "Otakaari"
 time_zone = "Europe/Helsinki"
 seller = "koti"
 
+[[seller]]
+id = "ranta"
+name = "Ranta"
+bill_series = "R-"
+
+[[site]]
+id = "rantatie-1"
+name = "Rantatie"
+time_zone = "Europe/Helsinki"
+seller = "ranta"
+
 [[driver]]
 id = "d-1"
 instrument = "card-d-1"
@@ -207,12 +218,43 @@ fn a_session_is_billed_paid_and_seen_through_the_api() {
         let settlement = json!({
             "kind": "settlement", "seller": "koti", "owner": "fake", "currency": "EUR", "amount": "3.00", "fee": "0.09", "reference": "po_1",
         });
+        // What nobody knows is no account, and an amount is one.
+        for (key, value, words) in [
+            ("seller", "kotti", "there is no seller `kotti`"),
+            ("owner", "fakke", "`koti` is not paid through `fakke`"),
+            ("amount", "0.00", "not more than nothing"),
+            ("amount", "-3.00", "not more than nothing"),
+            ("fee", "-0.09", "between nothing and the `amount`"),
+            ("fee", "3.01", "between nothing and the `amount`"),
+            ("kind", "gift", "`gift` is not booked by hand"),
+        ] {
+            let mut wrong = settlement.clone();
+            wrong[key] = value.into();
+            let (status, body) = office.post("/v1/ledger/entries", wrong).await;
+            assert!(status == 400 && body.to_string().contains(words), "{key} {value}: {status} {body}");
+        }
+        let payout = json!({
+            "kind": "payout", "seller": "koti", "owner": "otakaari-5", "currency": "EUR", "amount": "1.00", "reference": "out_1",
+        });
+        for (key, value, words) in [
+            ("owner", "nowhere", "`nowhere` is no site of `koti`"),
+            ("owner", "rantatie-1", "`rantatie-1` is no site of `koti`"),
+            ("seller", "ranta", "`otakaari-5` is no site of `ranta`"),
+        ] {
+            let mut wrong = payout.clone();
+            wrong[key] = value.into();
+            let (status, body) = office.post("/v1/ledger/entries", wrong).await;
+            assert!(status == 400 && body.to_string().contains(words), "{key} {value}: {status} {body}");
+        }
+        assert_eq!(office.get("/v1/ledger/entries").await.as_array().unwrap().len(), 4);
+        assert_eq!(office.post("/v1/ledger/entries", payout).await.0, 201);
         assert_eq!(office.post("/v1/ledger/entries", settlement.clone()).await.0, 201);
         assert_eq!(office.post("/v1/ledger/entries", settlement).await.0, 200);
         let bank = office.get("/v1/ledger/accounts?account=bank").await;
-        assert_eq!(bank[0]["balance"], "2.91");
+        assert_eq!(bank[0]["balance"], "1.91");
         let booked = office.get("/v1/ledger/entries?account=bank").await;
-        let path = format!("/v1/ledger/entries/{}/reverse", booked[0]["id"].as_str().unwrap());
+        let settled = booked.as_array().unwrap().iter().find(|entry| entry["kind"] == "settlement").unwrap();
+        let path = format!("/v1/ledger/entries/{}/reverse", settled["id"].as_str().unwrap());
         assert_eq!(office.post(&path, reason.clone()).await.0, 204);
         let paid = office.get("/v1/ledger/entries?account=clearing").await;
         let of_payment = paid.as_array().unwrap().iter().find(|entry| entry["kind"] == "payment").unwrap();
@@ -222,7 +264,7 @@ fn a_session_is_billed_paid_and_seen_through_the_api() {
         assert_eq!(checked["faults"], json!([]));
 
         let all = office.get("/v1/ledger/entries").await.as_array().unwrap().len();
-        assert_eq!(all, 6);
+        assert_eq!(all, 7);
         let plugins = office.get("/v1/outbox-plugins").await;
         assert_eq!((&plugins[0]["plugin"], &plugins[0]["breaker"]), (&json!("fake"), &json!("open")));
         office.gateway.server.stop().await;
