@@ -373,11 +373,16 @@ fn send_away(house: &House, hub: &Hub) {
 fn told(reloaded: Result<Option<Taken>, SetupError>) -> Result<String, String> {
     match reloaded {
         Ok(None) => Ok("the set-up has not changed".to_owned()),
-        Ok(Some(taken)) => Ok(format!(
-            "the set-up has changed: {} differences, {} new tariff versions",
-            taken.changes.len(),
-            taken.tariffs.len()
-        )),
+        Ok(Some(taken)) => {
+            for change in &taken.changes {
+                tracing::info!(%change, "the set-up");
+            }
+            Ok(format!(
+                "the set-up has changed: {} differences, {} new tariff versions",
+                taken.changes.len(),
+                taken.tariffs.len()
+            ))
+        }
         Err(error) => Err(error.to_string()),
     }
 }

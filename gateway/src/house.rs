@@ -139,9 +139,11 @@ impl House {
         // What was changed while nobody looked is told too, and a token that was taken out meanwhile opens nothing.
         let before = store.read().await?.current_setup(&org).await?.and_then(|row| {
             let before = Document::from_json(&row.document);
-            before.inspect_err(|why| tracing::warn!(%why, "the set-up before cannot be compared with")).ok()
+            let before =
+                before.inspect_err(|why| tracing::warn!(%why, "the set-up before cannot be compared with"));
+            Some((before.ok()?, row.hash))
         });
-        let before = before.map(|before| Before::stored(&before, &loaded));
+        let before = before.map(|(before, hash)| Before::stored(&before, &hash, &loaded));
         let taken = taken::take_in(&store, &org, before, &loaded, &mut catalogue, taken::FILES, now).await?;
         let tokens = tokens(&loaded);
         let state = Arc::new(State { loaded, catalogue, texts: texts(&files), tokens });
@@ -283,8 +285,6 @@ impl House {
         self.state().loaded.setup.site(site).map(|site| site.name.clone())
     }
 
-    /// The site of a charger.
-    #[must_use]
     /// The sites of a seller; none when there is no such seller.
     #[must_use]
     pub fn sites_of(&self, seller: &str) -> Option<Vec<String>> {
@@ -295,6 +295,8 @@ impl House {
         Some(own.map(|site| site.id.to_string()).collect())
     }
 
+    /// The site of a charger.
+    #[must_use]
     pub fn site(&self, charger: &str) -> Option<String> {
         Some(Self::there(&self.state(), charger)?.site.to_string())
     }

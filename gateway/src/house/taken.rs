@@ -2,7 +2,7 @@
 //! is different from before, for the audit log.
 
 use super::SetupError;
-use crate::setup::{Address, Catalogue, Change, Document, Loaded, TokenState, What, changes};
+use crate::setup::{Address, Catalogue, Change, Document, FieldChange, Loaded, TokenState, What, changes};
 use crate::store::{
     AuditEntry, Driver, Lane, NewEvent, OrgId, Person, Registration, Store, TariffVersion, Token, new_id,
 };
@@ -60,8 +60,15 @@ impl Before {
     }
 
     /// The set-up that was in force when the gateway was last stopped. It is kept without personal data.
-    pub fn stored(before: &Document, after: &Loaded) -> Self {
-        let changes = changes(before, after.setup.document());
+    pub fn stored(before: &Document, hash: &str, after: &Loaded) -> Self {
+        let mut changes = changes(before, after.setup.document());
+        // Of grants, code and tariff files only the hash over all was kept: that something there is another is told, though not what.
+        if changes.is_empty() && hash != after.hash() {
+            let (before, after) = (Some(hash.into()), Some(after.hash().into()));
+            let field = FieldChange { field: "grants, plugins and tariffs".to_owned(), before, after };
+            let what = What::Changed { fields: vec![field] };
+            changes.push(Change { section: "files", id: String::new(), what });
+        }
         Self { changes, people: Vec::new(), tokens: gone(before, after) }
     }
 }

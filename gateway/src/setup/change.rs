@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
+use takst_plugins::grant::Grant;
 
 /// One thing that is new, gone or different.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -89,7 +90,8 @@ impl fmt::Display for FieldChange {
 }
 
 impl Loaded {
-    /// What is different from `before`: the document, and the texts of tariff files. Secrets and personal data are not in it.
+    /// What is different from `before`: the document, the texts of tariff files, and what plugins have in files of their own: grants, code, manifests.
+    /// That a secret is another one is in it, by its name; secrets and personal data are not.
     #[must_use]
     pub fn changes_since(&self, before: &Self) -> Vec<Change> {
         let mut found = changes(before.setup.document(), self.setup.document());
@@ -107,17 +109,75 @@ impl Loaded {
             }
         }
         for (name, file) in self.plugins.iter() {
-            let Some(old) = before.plugins.get(name).filter(|old| old.sha256 != file.sha256) else {
-                continue;
-            };
-            let shown =
-                |file: &PluginFile| Some(Value::from(format!("{} {}", file.manifest.version, file.sha256)));
-            let field = FieldChange { field: "code".into(), before: shown(old), after: shown(file) };
-            let what = What::Changed { fields: vec![field] };
-            found.push(Change { section: "plugin", id: name.clone(), what });
+            let fields = of_plugin(before.plugins.get(name).map(AsRef::as_ref), file);
+            if !fields.is_empty() {
+                let what = What::Changed { fields };
+                found.push(Change { section: "plugin", id: name.clone(), what });
+            }
+        }
+        // A password in the files is a part of the document; one that stands elsewhere is not.
+        let is_told = |found: &[Change], id: &str| {
+            found
+                .iter()
+                .any(|change| change.section == "charger" && change.id == id && change.is_about("security"))
+        };
+        for charger in &self.setup.document().chargers {
+            let id = charger.id.to_string();
+            if self.secrets.differs(&before.secrets, &id) && !is_told(&found, &id) {
+                let what = What::Changed { fields: vec![secret("security.password", true, true)] };
+                found.push(Change { section: "charger", id, what });
+            }
         }
         found
     }
+}
+
+impl Change {
+    // Whether all of the thing, or this key of it, is different.
+    fn is_about(&self, key: &str) -> bool {
+        match &self.what {
+            What::Changed { fields } => fields.iter().any(|field| field.field.starts_with(key)),
+            What::Added { .. } | What::Removed { .. } => true,
+        }
+    }
+}
+
+// That there is another secret; never which.
+fn secret(name: &str, was: bool, is: bool) -> FieldChange {
+    let before = was.then(|| Value::from("a secret"));
+    let after = is.then(|| Value::from(if was { "another secret" } else { "a secret" }));
+    FieldChange { field: name.to_owned(), before, after }
+}
+
+// What of a plugin stands in files of its own: what it may, its code and manifest, its secrets.
+fn of_plugin(old: Option<&PluginFile>, file: &PluginFile) -> Vec<FieldChange> {
+    let mut found = Vec::new();
+    let grant = |file: &PluginFile| serde_json::to_value(&file.grant).unwrap_or_default();
+    let Some(old) = old else {
+        // That it is new the document says, but not what the file of its grant allows.
+        let usual = file.is_shipped() && file.grant == Grant::all(&file.manifest);
+        if !usual {
+            walk("grant", None, Some(&grant(file)), &mut found);
+        }
+        return found;
+    };
+    walk("grant", Some(&grant(old)), Some(&grant(file)), &mut found);
+    let code = |file: &PluginFile| Some(Value::from(format!("{} {}", file.manifest.version, file.sha256)));
+    if old.sha256 != file.sha256 {
+        found.push(FieldChange { field: "code".into(), before: code(old), after: code(file) });
+    } else if old.manifest != file.manifest {
+        let hash =
+            |file: &PluginFile| Some(Value::from(takst_engine::prepared::hash_text(file.text.as_bytes())));
+        found.push(FieldChange { field: "manifest".into(), before: hash(old), after: hash(file) });
+    }
+    let names = old.secrets.keys().chain(file.secrets.keys().filter(|name| !old.secrets.contains_key(*name)));
+    for name in names {
+        let (was, is) = (old.secrets.get(name), file.secrets.get(name));
+        if was != is {
+            found.push(secret(&format!("secrets.{name}"), was.is_some(), is.is_some()));
+        }
+    }
+    found
 }
 
 /// What is different between two documents, section by section.

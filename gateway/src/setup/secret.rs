@@ -200,6 +200,12 @@ impl Secrets {
         Ok(())
     }
 
+    /// Whether a charger has another password than in `before`.
+    pub(crate) fn differs(&self, before: &Self, charger: &str) -> bool {
+        let key = charger.to_lowercase();
+        self.by_charger.get(&key) != before.by_charger.get(&key)
+    }
+
     /// Whether a charger has a password.
     #[must_use]
     pub fn has(&self, charger: &str) -> bool {

@@ -1,8 +1,10 @@
 //! What the set-up says of plugins: checked with the plugins themselves, secrets never shown, and bounds of the API.
 
-use crate::scene::{workshop, write};
+use crate::scene::{Scene, main, time, workshop, write};
+use crate::store_support::*;
 use std::path::Path;
 use takst_gateway::setup::{Edit, Environment, Files, Loaded, Problems, Refusal, Thing};
+use takst_gateway::store::Store;
 
 const SECRET: &str = "whsec_0123456789abcdef";
 
@@ -156,3 +158,74 @@ fn the_api_gives_a_plugin_nothing_that_the_files_did_not() {
     let text = moved.texts().map(|(_, text)| text.to_owned()).collect::<String>();
     assert!(text.contains("token.txt") && !text.contains("A_TOKEN"), "{text}");
 }
+
+fn told(after: &Loaded, before: &Loaded) -> Vec<String> {
+    after.changes_since(before).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn what_a_plugin_has_in_files_of_its_own_is_a_difference() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "[[plugin]]\nid = \"entsoe\"\ngrant = \"entsoe.grant\"\nsecrets = { token = { file = \"token.txt\" } }\n";
+    let grant = "[[http]]\nhost = \"web-api.tp.entsoe.eu\"\n";
+    write(dir.path(), &[("takst.toml", text), ("entsoe.grant", grant), ("token.txt", SECRET)]);
+    let first = load(dir.path()).unwrap();
+    assert_eq!(told(&first, &first), Vec::<String>::new());
+
+    // Narrower, and wide again.
+    write(dir.path(), &[("entsoe.grant", "")]);
+    let narrow = load(dir.path()).unwrap();
+    let gone = told(&narrow, &first);
+    assert_eq!(gone, ["plugin entsoe: grant.http no longer stated"]);
+    let back = told(&first, &narrow);
+    assert!(back[0].starts_with("plugin entsoe: grant.http ") && back[0].contains("web-api.tp"), "{back:?}");
+
+    // Another secret: that it is, and never which.
+    write(dir.path(), &[("entsoe.grant", grant), ("token.txt", "another-one-altogether")]);
+    let other = load(dir.path()).unwrap();
+    let changed = told(&other, &first);
+    assert_eq!(changed, ["plugin entsoe: secrets.token a secret -> another secret"]);
+
+    // A plugin that is new, with what it may.
+    write(dir.path(), &[("takst.toml", "")]);
+    let none = load(dir.path()).unwrap();
+    let new = told(&first, &none);
+    assert_eq!((new.len(), new[0].as_str()), (2, "plugin entsoe: new"), "{new:?}");
+    assert!(new[1].contains("grant") && new[1].contains("web-api.tp.entsoe.eu"), "{new:?}");
+}
+
+async fn a_changed_grant_is_in_the_audit_log(place: Place) {
+    let text = "[[plugin]]\nid = \"entsoe\"\ngrant = \"entsoe.grant\"\nsecrets = { token = { file = \"token.txt\" } }\n";
+    let grant = "[[http]]\nhost = \"web-api.tp.entsoe.eu\"\n";
+    let scene =
+        Scene::open(place, &[("takst.toml", text), ("entsoe.grant", ""), ("token.txt", SECRET)]).await;
+    let log =
+        async |store: &Store| store.read().await.unwrap().audit_log(&main(), None, None, 10).await.unwrap();
+    let before = log(&scene.store).await.len();
+    write(&scene.folder, &[("entsoe.grant", grant), ("token.txt", "another-one-altogether")]);
+    let taken = scene.house.reload(time("2026-06-01T00:01:00Z")).await.unwrap().unwrap();
+    assert_eq!(taken.changes.len(), 1);
+    let all = log(&scene.store).await;
+    assert_eq!(all.len(), before + 1, "{all:?}");
+    let (was, is) = (all[0].before_doc.clone().unwrap(), all[0].after_doc.clone().unwrap());
+    assert_eq!(
+        (all[0].what.as_str(), all[0].subject.as_str(), all[0].who.as_str()),
+        ("setup.change", "plugin entsoe", "files")
+    );
+    assert!(is.contains("web-api.tp.entsoe.eu") && is.contains("another secret"), "{is}");
+    assert!(!was.contains("web-api") && !format!("{was}{is}").contains("another-one-altogether"), "{was}");
+
+    // What was changed while the gateway was not running is told at its start.
+    let Scene { folder, store, house, plugins, fetcher, place } = scene;
+    drop((house, plugins, fetcher));
+    store.close().await;
+    let same = Scene::open(place, &[]).await;
+    assert_eq!(log(&same.store).await.len(), before + 1);
+    write(&folder, &[("entsoe.grant", "")]);
+    let Scene { place, store, .. } = same;
+    store.close().await;
+    let again = Scene::open(place, &[]).await;
+    let all = log(&again.store).await;
+    assert_eq!((all.len(), all[0].subject.as_str()), (before + 2, "files"), "{all:?}");
+}
+both!(a_changed_grant_is_in_the_audit_log);
