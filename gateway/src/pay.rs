@@ -41,6 +41,8 @@ struct Item {
     place: Option<String>,
     currency: String,
     left: i64,
+    /// What was paid and not given back.
+    kept: i64,
     open: Option<Payment>,
     /// The last attempt did not work.
     failed: bool,
@@ -234,6 +236,7 @@ impl Desk {
             place: document.site.as_deref().and_then(|site| self.api.house.site_name(org, site)),
             currency: bill.currency.clone(),
             left: owed.left.max(0),
+            kept: owed.kept(),
             open: owed.open().cloned(),
             failed,
             ways: ways.collect(),

@@ -56,7 +56,7 @@ fn bill(view: &View, item: &Item) -> Markup {
                 span { (item.energy) " kWh" }
             }
             @if item.left == 0 {
-                p.paid { (words.paid) }
+                p.paid { (if item.kept > 0 { words.paid } else { words.nothing }) }
             } @else {
                 div.sum { span { (words.left) } strong { (money) " " (item.currency) } }
                 @match &item.open {

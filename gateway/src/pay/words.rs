@@ -13,8 +13,10 @@ pub struct Words {
     pub bill: &'static str,
     /// What is left to pay.
     pub left: &'static str,
-    /// Nothing is left.
+    /// Nothing is left: it was paid.
     pub paid: &'static str,
+    /// Nothing is left, and nothing was kept of what was paid.
+    pub nothing: &'static str,
     /// A payment is under way.
     pub waiting: &'static str,
     /// Go on with it.
@@ -41,6 +43,7 @@ static ALL: [Words; 5] = [
         bill: "Bill",
         left: "To pay",
         paid: "Paid. Thank you!",
+        nothing: "Nothing is left to pay.",
         waiting: "A payment is under way.",
         go_on: "Go on with it",
         failed: "The last attempt did not work. Nothing was taken.",
@@ -57,6 +60,7 @@ static ALL: [Words; 5] = [
         bill: "Regning",
         left: "Å betale",
         paid: "Betalt. Takk!",
+        nothing: "Det er ingenting å betale.",
         waiting: "En betaling er underveis.",
         go_on: "Fortsett med den",
         failed: "Det siste forsøket gikk ikke. Ingenting ble trukket.",
@@ -73,6 +77,7 @@ static ALL: [Words; 5] = [
         bill: "Lasku",
         left: "Maksettavaa",
         paid: "Maksettu. Kiitos!",
+        nothing: "Ei mitään maksettavaa.",
         waiting: "Maksu on kesken.",
         go_on: "Jatka sitä",
         failed: "Viimeisin yritys ei onnistunut. Mitään ei veloitettu.",
@@ -89,6 +94,7 @@ static ALL: [Words; 5] = [
         bill: "Rekening",
         left: "Te betalen",
         paid: "Betaald. Bedankt!",
+        nothing: "Er is niets meer te betalen.",
         waiting: "Er loopt een betaling.",
         go_on: "Ga ermee verder",
         failed: "De laatste poging is niet gelukt. Er is niets afgeschreven.",
@@ -105,6 +111,7 @@ static ALL: [Words; 5] = [
         bill: "Fatura",
         left: "A pagar",
         paid: "Pago. Obrigado!",
+        nothing: "Não há nada a pagar.",
         waiting: "Há um pagamento em curso.",
         go_on: "Continuar",
         failed: "A última tentativa não resultou. Nada foi cobrado.",

@@ -150,6 +150,47 @@ async fn a_driver_is_reminded_once_and_pays_once(place: Place) {
 }
 both!(a_driver_is_reminded_once_and_pays_once);
 
+async fn what_needs_no_payment_leads_to_no_provider(place: Place) {
+    let shop = Shop::open(&place, &all_files(), quick()).await;
+    let _messages = sms_gateway(&shop).await;
+    shop.charge("O-1", "CARD-1").await;
+    shop.charge("O-2", "CARD-1").await;
+    let (one, two) = (shop.bill("O-1").await, shop.bill("O-2").await);
+    let (one_id, two_id) = (one["id"].as_str().unwrap(), two["id"].as_str().unwrap());
+    let remind = async |bill: &str| {
+        let made = shop.post("/api/v1/reminders", json!({ "bills": [bill] })).await;
+        made["link"].as_str().unwrap().to_owned()
+    };
+    let (link, other) = (remind(one_id).await, remind(two_id).await);
+    // A payment is open at Vipps when the money comes to the bank: it is cancelled, and the old page leads nowhere.
+    let away = click(&shop, &link, one_id, "vipps").await;
+    assert!(away.header("location")[0].contains("vipps"), "{away:?}");
+    shop.post(&format!("/api/v1/bills/{one_id}/received"), json!({ "reference": "zz1" })).await;
+    let back = click(&shop, &link, one_id, "vipps").await;
+    assert_eq!(
+        back.header("location"),
+        [link.strip_prefix("https://charge.example.com").unwrap()],
+        "{back:?}"
+    );
+    let is_cancelled = |all: &Value| {
+        all.as_array()
+            .unwrap()
+            .iter()
+            .any(|payment| payment["plugin"] == "vipps" && payment["status"] == "cancelled")
+    };
+    shop.until(&format!("/api/v1/bills/{one_id}/payments"), is_cancelled).await;
+    let shown = page(&shop, &link).await;
+    assert!(shown.body.contains("Betalt. Takk!"), "{shown:?}");
+    // One that was credited and never paid is not paid.
+    let session = two["session"].as_str().unwrap();
+    shop.post(&format!("/api/v1/sessions/{session}/refund"), json!({ "reason": "the charger was broken" }))
+        .await;
+    let shown = page(&shop, &other).await;
+    assert!(shown.body.contains("Det er ingenting å betale.") && !shown.body.contains("Betalt"), "{shown:?}");
+    shop.stop().await;
+}
+both!(what_needs_no_payment_leads_to_no_provider);
+
 async fn a_reminder_can_be_taken_back_and_wants_a_role(place: Place) {
     let shop = Shop::open(&place, &all_files(), quick()).await;
     let messages = sms_gateway(&shop).await;
