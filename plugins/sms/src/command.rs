@@ -17,7 +17,7 @@ enum Word {
     Charging,
     Start,
     Stop,
-    /// Says nothing: "please", "charger", "no.".
+    /// Says nothing: "please", "charger", "no.", "now".
     Filler,
 }
 
@@ -129,6 +129,7 @@ const FILLER: &[&str] = &[
     "paal",
     "carregador", //
     "pa",
+    "paa",
     "ved",
     "vid",
     "fra",
@@ -158,7 +159,16 @@ const FILLER: &[&str] = &[
     "hello",
     "moi",
     "hoi",
-    "ola",
+    "ola", //
+    "na",
+    "naa",
+    "nu",
+    "straks",
+    "now",
+    "nyt",
+    "heti",
+    "agora",
+    "ja",
 ];
 /// A longer text, in bytes, is no command.
 const LONGEST: usize = 300;
@@ -373,7 +383,20 @@ pub fn language(text: &str) -> Option<&'static str> {
 
 /// What stands between spaces, without punctuation around it. Inside of a name `.`, `:`, `-`, `/`, `*` and `#` may belong to it.
 fn pieces(text: &str) -> VecDeque<String> {
-    text.split(|c: char| c.is_whitespace() || c.is_control() || ",;!?\"'«»“”„’()<>[]".contains(c))
+    // Telephones write a hyphen in other ways; nobody types a gap that has no width.
+    let usual: String = text
+        .chars()
+        .filter(|c| !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'))
+        .map(|c| {
+            if matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}') {
+                '-'
+            } else {
+                c
+            }
+        })
+        .collect();
+    usual
+        .split(|c: char| c.is_whitespace() || c.is_control() || ",;!?\"'«»“”„’()<>[]".contains(c))
         .map(|piece| piece.trim_matches(|c: char| !c.is_alphanumeric()))
         .filter(|piece| !piece.is_empty())
         .map(str::to_owned)
@@ -524,6 +547,13 @@ mod tests {
             "KA\u{308}YNNISTA\u{308} LATAUS NO-12",
             "kaynnista lataus NO-12",
             "Start charging at charger no. NO-12 please",
+            "Start lading på NO-12 nå",
+            "Start lading paa NO-12 naa, takk",
+            "Start charging NO-12 now!",
+            "Aloita lataus NO-12 nyt",
+            "lade start NO\u{2011}12",
+            "lade start NO\u{2013}12",
+            "lade\u{a0}start NO\u{ad}-12\u{200b}",
         ] {
             assert_eq!(read(text), start("NO-12"), "{text}");
         }
