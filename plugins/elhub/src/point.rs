@@ -29,5 +29,14 @@ pub fn check_digit(digits: &[u32]) -> u32 {
 
 /// The first number of a metering point in a text, such as a file's name.
 pub fn find(text: &str) -> Option<&str> {
-    text.split(|c: char| !c.is_ascii_digit()).find(|digits| digits.len() == 18 && wrong(digits).is_none())
+    candidates(text).find(|digits| wrong(digits).is_none())
+}
+
+/// What is wrong with the first thing in a text that looks like such a number; to be asked where [`find`] found none.
+pub fn wrong_in(text: &str) -> Option<String> {
+    candidates(text).find_map(wrong)
+}
+
+fn candidates(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_digit()).filter(|digits| digits.len() == 18)
 }

@@ -1,9 +1,10 @@
 //! Files of Elhub's Min side: `Fra,Til,KWH 60 Forbruk,Kvalitet` and a line for each hour or quarter.
 //!
-//! Times have an offset, or are local (`25.10.2026 02:00`): then the hour that the autumn repeats is told apart by the order of the lines, and one that the spring skips is an error.
+//! Times have an offset, or are local (`25.10.2026 02:00`): then the hour that the autumn repeats is told apart by `Til`, or by the order of the lines where both of them say
+//! the same, and one that the spring skips is an error.
 
 use crate::{Settings, at, kwh, point};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use takst_plugin_sdk::meters::{Direction, File, Quality, Series, Value};
 use takst_plugin_sdk::time::{self, Civil, MINUTE};
 use takst_plugin_sdk::{Error, log};
@@ -45,12 +46,21 @@ pub fn read(settings: &Settings<'_>, file: &File) -> Result<Vec<Series>, Error> 
         return Err(at(number, "no column is named as in `KWH 60 Forbruk` or `KWH 15 Produksjon`"));
     }
     if of_file.is_none() && of_line.is_none() {
+        if let Some(wrong) = point::wrong_in(&file.name) {
+            return Err(Error::refused("wrong-point", format!("the file's name: {wrong}")));
+        }
         let help = "the file does not say of which metering point it is: put the number into the file's name, or into the setting `point`";
         return Err(Error::refused("no-point", help));
     }
     let mut all: Vec<Series> = Vec::new();
-    for (number, line) in lines {
-        let cells = cells(line, separator);
+    let lines: Vec<(usize, Vec<String>)> =
+        lines.map(|(number, line)| (number, cells(line, separator))).collect();
+    // The last line of a metering point that begins so: what comes before it is the first of two hours that the clock shows the same.
+    let last: HashMap<(&str, &str), usize> =
+        lines.iter().map(|(number, cells)| (start(cells, of_line, from), *number)).collect();
+    for (number, cells) in &lines {
+        let number = *number;
+        let comes_again = last.get(&start(cells, of_line, from)).is_some_and(|last| *last > number);
         let cell = |place: usize| cells.get(place).map_or("", |cell| cell.trim());
         if let Some(place) = of_line {
             let named = cell(place);
@@ -62,9 +72,13 @@ pub fn read(settings: &Settings<'_>, file: &File) -> Result<Vec<Series>, Error> 
             }
         }
         for column in &mut columns {
-            let value =
-                row(settings, column, (cell(from), cell(until), cell(column.place), quality.map(&cell)))
-                    .map_err(|text| at(number, text))?;
+            let value = row(
+                settings,
+                column,
+                (cell(from), cell(until), cell(column.place), quality.map(&cell)),
+                comes_again,
+            )
+            .map_err(|text| at(number, text))?;
             column.series.values.push(value);
         }
     }
@@ -73,6 +87,12 @@ pub fn read(settings: &Settings<'_>, file: &File) -> Result<Vec<Series>, Error> 
         return Err(at(number, "the file has no values"));
     }
     Ok(all)
+}
+
+// The metering point of a line, where it has one, and its `Fra`.
+fn start(cells: &[String], point: Option<usize>, from: usize) -> (&str, &str) {
+    let cell = |place: usize| cells.get(place).map_or("", String::as_str);
+    (point.map_or("", cell), cell(from))
 }
 
 // The series so far that have values; the columns go on with another metering point.
@@ -128,22 +148,11 @@ fn row(
     settings: &Settings<'_>,
     column: &Column,
     (from, until, amount, quality): (&str, &str, &str, Option<&str>),
+    comes_again: bool,
 ) -> Result<Value, String> {
     let before = column.series.values.last().map(|value| value.until);
-    let from = moment(settings, from, before)?;
-    if before.is_some_and(|before| from < before) {
-        return Err(
-            "it begins before the line above ends: the lines are in order of time, each once".to_owned()
-        );
-    }
-    let length = column.minutes * MINUTE;
-    let until = moment(settings, until, Some(from + length))?;
-    if until != from + length {
-        return Err(format!(
-            "from `Fra` to `Til` are not {} minutes, as the column's name says",
-            column.minutes
-        ));
-    }
+    let from = begin(settings, (from, until), (column.minutes, before), comes_again)?;
+    let until = from + column.minutes * MINUTE;
     if amount.is_empty() || amount == "-" {
         return Ok(Value { from, until, kwh: "0".to_owned(), quality: Quality::Missing });
     }
@@ -164,26 +173,82 @@ fn quality(word: &str) -> Quality {
     }
 }
 
-// An instant. A local time that the clock shows twice is the first one from `not_before` on.
-fn moment(settings: &Settings<'_>, text: &str, not_before: Option<i64>) -> Result<i64, String> {
-    if let Some(at) = time::instant(text) {
-        return Ok(at);
-    }
-    let wrong = || format!("`{text}` is no time as in 25.10.2026 02:00 or 2026-10-25T02:00:00+02:00");
-    let civil = local(text).ok_or_else(wrong)?;
+// When a line begins. A local time that the clock shows twice is the one from which it is so long until `Til`; where a later line says the same of the second one,
+// this is the first one, and both hours may be written as the clock shows them: 02:00 to 03:00.
+fn begin(
+    settings: &Settings<'_>,
+    (from, until): (&str, &str),
+    (minutes, before): (i64, Option<i64>),
+    comes_again: bool,
+) -> Result<i64, String> {
+    let (from, until) = (moment(from)?, moment(until)?);
+    let length = minutes * MINUTE;
     // Most lines begin where the one above ends: one look at the clock instead of four.
-    if let Some(expected) = not_before
-        && time::offset(expected, settings.zone)
-            .is_ok_and(|ahead| expected + 1_000 * i64::from(ahead) == civil.count())
+    if let Some(expected) = before
+        && from.is(expected, settings)
+        && until.is(expected + length, settings)
     {
         return Ok(expected);
     }
-    let instants = civil.instants(settings.zone).map_err(|error| error.detail)?;
-    let fitting = instants.iter().find(|at| not_before.is_none_or(|before| **at >= before));
-    match fitting.or(instants.last()) {
-        Some(at) => Ok(*at),
-        None => {
-            Err(format!("`{text}` does not exist in {}: the clock was put forward over it", settings.zone))
+    let (begins, ends) = (from.instants(settings)?, until.instants(settings)?);
+    let mut fitting = begins.iter().copied().filter(|at| before.is_none_or(|before| *at >= before));
+    let Some(first) = fitting.next() else {
+        return Err(
+            "it begins before the line above ends: the lines are in order of time, each once".to_owned()
+        );
+    };
+    let by_clock = match (&from, &until) {
+        (Moment::Local(from, _), Moment::Local(until, _)) => until.count() - from.count() == length,
+        _ => false,
+    };
+    if comes_again && by_clock && begins.len() > 1 {
+        return Ok(first);
+    }
+    let fits = |at: &i64| ends.contains(&(at + length));
+    std::iter::once(first)
+        .chain(fitting)
+        .find(fits)
+        .ok_or_else(|| format!("from `Fra` to `Til` are not {minutes} minutes, as the column's name says"))
+}
+
+// A time as it stands there.
+enum Moment<'a> {
+    At(i64),
+    Local(Civil, &'a str),
+}
+
+fn moment(text: &str) -> Result<Moment<'_>, String> {
+    let wrong = || format!("`{text}` is no time as in 25.10.2026 02:00 or 2026-10-25T02:00:00+02:00");
+    match time::instant(text) {
+        Some(at) => Ok(Moment::At(at)),
+        None => local(text).map(|civil| Moment::Local(civil, text)).ok_or_else(wrong),
+    }
+}
+
+impl Moment<'_> {
+    // Whether it can be this instant.
+    fn is(&self, at: i64, settings: &Settings<'_>) -> bool {
+        match self {
+            Self::At(own) => *own == at,
+            Self::Local(civil, _) => time::offset(at, settings.zone)
+                .is_ok_and(|ahead| at + 1_000 * i64::from(ahead) == civil.count()),
+        }
+    }
+
+    // The instants that it can be: at least one.
+    fn instants(&self, settings: &Settings<'_>) -> Result<Vec<i64>, String> {
+        match self {
+            Self::At(at) => Ok(vec![*at]),
+            Self::Local(civil, text) => {
+                let instants = civil.instants(settings.zone).map_err(|error| error.detail)?;
+                if instants.is_empty() {
+                    return Err(format!(
+                        "`{text}` does not exist in {}: the clock was put forward over it",
+                        settings.zone
+                    ));
+                }
+                Ok(instants)
+            }
         }
     }
 }

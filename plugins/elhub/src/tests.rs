@@ -98,6 +98,79 @@ fn the_hour_that_autumn_repeats_is_told_apart_by_order() {
 }
 
 #[test]
+fn both_hours_of_the_autumn_may_be_written_as_the_clock_shows_them() {
+    let before = "26.10.2025 00:00;26.10.2025 01:00;1\n26.10.2025 01:00;26.10.2025 02:00;2\n";
+    let (clock, first, second) = (
+        "26.10.2025 02:00;26.10.2025 03:00;",
+        "26.10.2025 02:00;26.10.2025 02:00;",
+        "26.10.2025 02:00;26.10.2025 03:00;",
+    );
+    let after = "26.10.2025 03:00;26.10.2025 04:00;5\n";
+    let times = |text: &str| {
+        let one = read(&format!("Fra;Til;KWH 60 Forbruk\n{before}{text}{after}")).unwrap().remove(0);
+        assert!(one.values.iter().all(|value| value.until - value.from == HOUR), "{text}");
+        one.values.iter().map(|value| (value.from, value.kwh.clone())).collect::<Vec<_>>()
+    };
+    let at = |text: &str, kwh: &str| (instant(text).unwrap(), kwh.to_owned());
+    let all = [
+        at("2025-10-25T22:00:00Z", "1"),
+        at("2025-10-25T23:00:00Z", "2"),
+        at("2025-10-26T00:00:00Z", "3"),
+        at("2025-10-26T01:00:00Z", "4"),
+        at("2025-10-26T02:00:00Z", "5"),
+    ];
+    assert_eq!(times(&format!("{clock}3\n{clock}4\n")), all);
+    assert_eq!(times(&format!("{first}3\n{second}4\n")), all);
+    // A gap is allowed, whichever of the two is missing.
+    let without = |place: usize| {
+        all.iter()
+            .enumerate()
+            .filter(|(nth, _)| *nth != place)
+            .map(|(_, one)| one.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(times(&format!("{second}4\n")), without(2));
+    assert_eq!(times(&format!("{first}3\n")), without(3));
+    // Quarters by the clock.
+    let quarters = |kwh: i64| {
+        let end =
+            |quarter: i64| if quarter == 4 { "03:00".to_owned() } else { format!("02:{:02}", quarter * 15) };
+        (0..4)
+            .map(|quarter| {
+                format!("26.10.2025 {};26.10.2025 {};{}\n", end(quarter), end(quarter + 1), kwh + quarter)
+            })
+            .collect::<String>()
+    };
+    let one = read(&format!("Fra;Til;KWH 15 Forbruk\n{}{}", quarters(1), quarters(5))).unwrap().remove(0);
+    assert_eq!(one.values.iter().map(|value| value.kwh.as_str()).collect::<String>(), "12345678");
+    assert_eq!(one.values[0].from, instant("2025-10-26T00:00:00Z").unwrap());
+    assert!(one.values.windows(2).all(|pair| pair[0].until == pair[1].from));
+    // Two lines of another hour are no repeated hour.
+    let twice =
+        "Fra;Til;KWH 60 Forbruk\n01.06.2025 02:00;01.06.2025 03:00;1\n01.06.2025 02:00;01.06.2025 03:00;1\n";
+    assert!(read(twice).unwrap_err().detail.starts_with("line 3: it begins before"));
+}
+
+#[test]
+fn a_wrong_number_in_the_name_of_a_file_is_told() {
+    testing::reset();
+    let text = "Fra;Til;KWH 60 Forbruk\n01.01.2026 00:00;01.01.2026 01:00;1\n";
+    let wrong = format!("{}2", &POINT[..17]);
+    let error = Elhub::read(Vec::new(), file(&format!("meteringvalues-{wrong}.csv"), text)).unwrap_err();
+    assert!(
+        error.detail.contains(&format!("`{wrong}` is not a metering point: its last digit should be 1")),
+        "{}",
+        error.detail
+    );
+    // The setting says of which it is all the same.
+    let settings = options(&[("point", POINT)]);
+    let read = Elhub::read(settings, file(&format!("meteringvalues-{wrong}.csv"), text)).unwrap();
+    assert_eq!(read[0].point, POINT);
+    let error = Elhub::read(Vec::new(), file("values.csv", text)).unwrap_err();
+    assert!(error.detail.starts_with("the file does not say"), "{}", error.detail);
+}
+
+#[test]
 fn the_hour_that_spring_skips_is_no_hour() {
     let header = "Fra;Til;KWH 60 Forbruk\n";
     let error =
