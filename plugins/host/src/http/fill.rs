@@ -7,7 +7,7 @@ use crate::manifest::{HostName, Manifest, Place, SecretSpec};
 use crate::model::Options;
 use crate::model::http::Request;
 use crate::secrets::{SHORTEST, Secret, Secrets};
-use base64::Engine as _;
+use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
 use memchr::memmem;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
@@ -77,7 +77,8 @@ impl Bound {
         }
         let text = String::from_utf8_lossy(value);
         let json = serde_json::to_string(&text).unwrap_or_default();
-        let forms = [
+        let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut forms = vec![
             value.to_vec(),
             percent_encode(value, CODED).to_string().into_bytes(),
             percent_encode(value, CODED).to_string().replace("%20", "+").into_bytes(),
@@ -85,7 +86,17 @@ impl Bound {
             json.trim_matches('"').as_bytes().to_vec(),
             BASE64_STANDARD_NO_PAD.encode(value).into_bytes(),
             BASE64_URL_SAFE_NO_PAD.encode(value).into_bytes(),
+            hex.to_ascii_uppercase().into_bytes(),
+            hex.into_bytes(),
         ];
+        // Something stands before it in what was coded.
+        for before in 1..3 {
+            forms.push(within(&BASE64_STANDARD_NO_PAD, before, value));
+            forms.push(within(&BASE64_URL_SAFE_NO_PAD, before, value));
+        }
+        // And something after it: then its last digit is another.
+        forms.push(within(&BASE64_STANDARD_NO_PAD, 0, value));
+        forms.push(within(&BASE64_URL_SAFE_NO_PAD, 0, value));
         for form in forms {
             if form.len() >= SHORTEST && !self.needles.iter().any(|(known, _)| *known == form) {
                 self.needles.push((form, format!("{{{{secret:{name}}}}}")));
@@ -247,6 +258,15 @@ impl Bound {
     pub fn scrub_text(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.scrub(text.as_bytes())).into_owned()
     }
+}
+
+// The base64 digits that are the value's alone when so many bytes stand before it, and others after it.
+fn within(code: &impl Engine, before: usize, value: &[u8]) -> Vec<u8> {
+    let mut digits = code.encode([&[0].repeat(before), value].concat()).into_bytes();
+    // A digit is six bits.
+    digits.truncate(before.saturating_add(value.len()).saturating_mul(8) / 6);
+    digits.drain(..before.saturating_mul(8).div_ceil(6).min(digits.len()));
+    digits
 }
 
 // `%2B` as `%2b`; the letters of the value stay.
