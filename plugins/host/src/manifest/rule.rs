@@ -86,7 +86,8 @@ pub struct Target {
     pub host: String,
     /// The port.
     pub port: u16,
-    /// What stands before the paths of the rule: the path of the setting's address, without `/` at its end.
+    /// What stands before the paths of the rule: the path of the setting's address, without `/` at its end. In an address with blanks to
+    /// fill (`{day}`), the folders before the first one.
     pub base: String,
 }
 
@@ -104,7 +105,7 @@ impl HostName {
                 Some(Target {
                     host: url.host_str()?.to_owned(),
                     port: port.or(url.port_or_known_default())?,
-                    base: url.path().trim_end_matches('/').to_owned(),
+                    base: base(url.path()),
                 })
             }
         }
@@ -116,8 +117,17 @@ impl HttpRule {
     #[must_use]
     pub fn covers(&self, target: &Target, method: &str, path: &str) -> bool {
         let Some(path) = path.strip_prefix(target.base.as_str()) else { return false };
+        // The address that the operator wrote is one of its own paths.
+        let path = if path.is_empty() { "/" } else { path };
         self.methods.iter().any(|one| one == method) && self.paths.iter().any(|prefix| below(prefix, path))
     }
+}
+
+// The parser writes `{` as `%7B`.
+fn base(path: &str) -> String {
+    let fixed =
+        path.split_once("%7B").and_then(|(before, _)| before.rsplit_once('/')).map(|(folders, _)| folders);
+    fixed.unwrap_or(path).trim_end_matches('/').to_owned()
 }
 
 // "/v1" covers "/v1" and "/v1/x", not "/v10".
@@ -138,6 +148,30 @@ mod tests {
         assert!(below("/v1/", "/v1/charges"));
         assert!(!below("/v1/", "/v1"));
         assert!(below("/", "/anything"));
+    }
+
+    #[test]
+    fn the_address_of_a_setting_is_covered_as_it_was_written() {
+        let rule = HttpRule {
+            host: HostName::Setting("address".to_owned()),
+            port: None,
+            methods: vec!["GET".to_owned()],
+            paths: vec!["/".to_owned()],
+            idempotency: None,
+        };
+        for (address, path, fine) in [
+            ("https://a.example/{day}.csv", "/2026-03-29.csv", true),
+            ("https://a.example/prices/{area}/{day}.csv", "/prices/FI/2026-03-29.csv", true),
+            ("https://a.example/prices/{day}.csv", "/secret/2026-03-29.csv", false),
+            ("https://a.example/hooks/abc", "/hooks/abc", true),
+            ("https://a.example/hooks/abc", "/hooks/abc/d", true),
+            ("https://a.example/hooks/abc", "/hooks/abcd", false),
+            ("https://a.example/hooks/abc", "/hooks", false),
+            ("https://a.example", "/anything", true),
+        ] {
+            let target = rule.host.resolve(None, &[("address".to_owned(), address.to_owned())]).unwrap();
+            assert_eq!(rule.covers(&target, "GET", path), fine, "{address} {path}");
+        }
     }
 
     #[test]
