@@ -4,7 +4,7 @@ mod memory;
 mod meter;
 pub mod units;
 
-pub use memory::Memory;
+pub use memory::{INSTANCES, Memory};
 pub use meter::Meter;
 
 use serde::{Deserialize, Serialize};

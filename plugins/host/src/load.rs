@@ -1,7 +1,9 @@
 //! A plugin's bytes to code that can be called: what it imports and exports is looked at first, then it is compiled, or comes from the cache.
 
 pub mod cache;
+mod fit;
 pub mod interface;
+mod parts;
 mod shape;
 
 pub use shape::Shape;
@@ -76,9 +78,24 @@ pub enum LoadError {
     },
     /// The names are right, the types are not.
     #[error(
-        "the plugin does not fit {PACKAGE} {VERSION}: {0}\n  help: build it with plugins/wit of a released version, unchanged"
+        "the plugin was built for {PACKAGE} {version} and does not fit {PACKAGE} {VERSION} of this gateway:\n  {lines}\n  help: the interface is the gateway's, a plugin cannot change it: build with plugins/wit/takst-plugin.wit of this release as it is (`takst plugin new` writes it to `wit/deps/takst-plugin`), and bring the source in line with it"
     )]
-    Types(String),
+    Types {
+        /// The one that the plugin names.
+        version: Version,
+        /// A function each: what the plugin has, and what the interface has.
+        lines: String,
+    },
+    /// More of something than a plugin may be made of.
+    #[error("the plugin {found}, at most {most}\n  help: {help}")]
+    Parts {
+        /// "is made of 700 core instances".
+        found: String,
+        /// As many as there may be.
+        most: u64,
+        /// What to do.
+        help: &'static str,
+    },
     /// The bytes are not those that the manifest names.
     #[error(
         "plugin.wasm has the sha256 {found}, plugin.toml names {named}\n  help: one of the two was changed after packing: get the package again"
@@ -171,7 +188,7 @@ impl Host {
             .0
             .linker
             .instantiate_pre(&component)
-            .map_err(|error| LoadError::Types(format!("{error:#}")))?;
+            .map_err(|error| LoadError::Types { version: interface.clone(), lines: format!("{error:#}") })?;
         let functions = exports(&component);
         let manifest = manifest.clone();
         Ok(Arc::new(Code {

@@ -4,8 +4,12 @@ use wasmtime::ResourceLimiter;
 
 // What an element of a table takes in the host.
 const ELEMENT: usize = 16;
-/// Memories, tables and core instances of one component: a component with thousands of small ones costs the host more than its bytes.
+/// Memories of one component, and tables: thousands of small ones would cost the host more than their bytes. Those of all languages have
+/// three at most.
 const PARTS: usize = 32;
+/// Core instances of one component. One of Python has over a hundred: a library, and what joins two libraries, is an instance each. What
+/// they take of the host besides memories and tables is bounded when the component is read (`load/parts`).
+pub const INSTANCES: usize = 512;
 
 /// The bytes of all memories and tables of a store.
 #[derive(Debug)]
@@ -56,7 +60,7 @@ impl ResourceLimiter for Memory {
     }
 
     fn instances(&self) -> usize {
-        PARTS
+        INSTANCES
     }
 
     fn tables(&self) -> usize {

@@ -35,11 +35,12 @@ impl Cache {
         Ok(Self { folder, key: hmac::Key::new(hmac::HMAC_SHA256, &key), writes: AtomicU64::new(0) })
     }
 
-    // The name has everything that the content depends on: the plugin, and wasmtime with its settings.
+    // The name has everything that the content depends on: the plugin, wasmtime with its settings, and the interface that it was found to fit.
     fn name(engine: &Engine, sha256: &str) -> String {
         use std::hash::{DefaultHasher, Hash as _, Hasher as _};
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
+        super::fit::WIT.hash(&mut hasher);
         format!("{sha256}-{:016x}", hasher.finish())
     }
 

@@ -1,11 +1,12 @@
 //! What a component imports and exports, read before anything is compiled.
 
-use super::LoadError;
+use super::fit::{self, Way};
 use super::interface::{self, PACKAGE, VERSION};
+use super::{LoadError, parts};
 use crate::manifest::{Capability, Manifest};
 use semver::Version;
 use serde::{Deserialize, Serialize};
-use wasmparser::component_types::ComponentEntityType;
+use wasmparser::component_types::{ComponentEntityType, ComponentItem};
 use wasmparser::{Chunk, Encoding, Parser, Payload, Validator, WasmFeatures};
 
 /// Names at the border of a component.
@@ -15,13 +16,16 @@ pub struct Shape {
     pub imports: Vec<(String, Vec<String>)>,
     /// Interfaces with their functions.
     pub exports: Vec<(String, Vec<String>)>,
+    // Functions that are not as in the interface, a line each. Not kept: what was kept had none.
+    #[serde(skip)]
+    misfits: Vec<String>,
 }
 
 impl Shape {
     /// Reads a component.
     ///
     /// # Errors
-    /// The bytes are no component.
+    /// The bytes are no component, or one with too many parts.
     pub fn read(wasm: &[u8]) -> Result<Self, LoadError> {
         only_components(wasm)?;
         let mut names = (Vec::new(), Vec::new());
@@ -42,28 +46,37 @@ impl Shape {
                 _ => {}
             }
         }
+        parts::check(wasm)?;
         let types = Validator::new_with_features(WasmFeatures::all()).validate_all(wasm).map_err(invalid)?;
         let types = types.as_ref();
-        let functions = |entity: Option<ComponentEntityType>| match entity {
-            Some(ComponentEntityType::Instance(id)) => types
-                .get(id)
-                .into_iter()
-                .flat_map(|instance| instance.exports.iter())
-                .filter(|(_, item)| matches!(item.ty, ComponentEntityType::Func(_)))
-                .map(|(name, _)| name.clone())
-                .collect(),
-            _ => Vec::new(),
-        };
+        let mut misfits = Vec::new();
         // What the validator does not know at the top belongs to a component inside.
-        let imports = names.0.into_iter().filter_map(|name| {
-            let entity = types.component_item_for_import(&name)?.ty;
-            Some((name, functions(Some(entity))))
-        });
-        let exports = names.1.into_iter().filter_map(|name| {
-            let entity = types.component_item_for_export(&name)?.ty;
-            Some((name, functions(Some(entity))))
-        });
-        Ok(Self { imports: imports.collect(), exports: exports.collect() })
+        let mut border = |names: Vec<String>, way| {
+            let mut known = Vec::new();
+            for name in names {
+                let item = match way {
+                    Way::Imported => types.component_item_for_import(&name),
+                    Way::Exported => types.component_item_for_export(&name),
+                };
+                let Some(item) = item else { continue };
+                let mut functions = Vec::new();
+                if let ComponentEntityType::Instance(id) = item.ty
+                    && let Some(instance) = types.get(id)
+                {
+                    let is_function = |item: &ComponentItem| matches!(item.ty, ComponentEntityType::Func(_));
+                    let all = instance.exports.iter().filter(|(_, item)| is_function(item));
+                    functions.extend(all.map(|(name, _)| name.clone()));
+                    if let Some((interface, version)) = interface::parse(&name) {
+                        misfits.extend(fit::misfits(types, (interface, &version), instance, way));
+                    }
+                }
+                known.push((name, functions));
+            }
+            known
+        };
+        let imports = border(names.0, Way::Imported);
+        let exports = border(names.1, Way::Exported);
+        Ok(Self { imports, exports, misfits })
     }
 
     /// Whether the component can run here and does what its manifest says; the newest version of the interface in it.
@@ -129,12 +142,15 @@ impl Shape {
         if let Some(capability) = unnamed {
             return Err(LoadError::Unnamed { interface: capability.interface(), capability: *capability });
         }
+        if !self.misfits.is_empty() {
+            return Err(LoadError::Types { version: newest, lines: self.misfits.join("\n  ") });
+        }
         Ok(newest)
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-fn invalid(error: wasmparser::BinaryReaderError) -> LoadError {
+pub(super) fn invalid(error: wasmparser::BinaryReaderError) -> LoadError {
     LoadError::Invalid(error.message().to_owned())
 }
 

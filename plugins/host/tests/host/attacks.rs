@@ -1,8 +1,8 @@
 //! What a guest might do to the host, to other guests, and to the world.
 
 use crate::support::{
-    Fake, act, actor, actor_with, code, echo, host, installation, limited, limited_in, message, refused,
-    said, say, stopped,
+    Fake, act, actor, actor_with, code, echo, guest, host, installation, limited, limited_in, message,
+    refused, said, say, stopped,
 };
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -52,27 +52,40 @@ async fn memory_is_bounded() {
     assert!(done.usage.memory > 16 << 20, "{:?}", done.usage);
 }
 
-// A component without functions, which wants its memories and tables when it starts.
+// A guest that fits, with these parts besides, in a component of their own.
 fn starting(parts: &str) -> Vec<u8> {
-    wat::parse_str(format!(
-        r#"(component
-            {parts}
-            (instance $none)
-            (export "takst:plugin/configuration@1.0.0" (instance $none))
-            (export "takst:plugin/messages@1.0.0" (instance $none)))"#
-    ))
-    .unwrap()
+    let (mut depth, mut known) = (0_usize, 0_usize);
+    for payload in wasmparser::Parser::new(0).parse_all(guest("actor")) {
+        match payload.unwrap() {
+            wasmparser::Payload::Version { .. } => depth += 1,
+            wasmparser::Payload::End(_) => depth -= 1,
+            wasmparser::Payload::ComponentSection { .. } if depth == 1 => known += 1,
+            _ => {}
+        }
+    }
+    let more = wat::parse_str(format!("(component (component {parts}) (instance (instantiate {known})))"));
+    // Its sections, without the header.
+    [guest("actor"), &more.unwrap()[8..]].concat()
+}
+
+fn bomb(wasm: &[u8]) -> Result<takst_plugins::Plugin, String> {
+    let text = "id = \"bomb\"\nversion = \"1.0.0\"\ninterface = \"1.0.0\"\ndescription = \"x\"\nauthor = \"x\"\ncapabilities = [\"notifier\", \"payment-provider\"]";
+    let manifest = Manifest::read("plugin.toml", text).unwrap();
+    let code = host().code(&manifest, wasm).map_err(|error| error.to_string())?;
+    Ok(host().plugin(&code, installation(&manifest)))
 }
 
 async fn start(wasm: &[u8]) -> takst_plugins::Stop {
-    let text = "id = \"bomb\"\nversion = \"1.0.0\"\ninterface = \"1.0.0\"\ndescription = \"x\"\nauthor = \"x\"\ncapabilities = [\"notifier\"]";
-    let manifest = Manifest::read("plugin.toml", text).unwrap();
-    let code = host().code(&manifest, wasm).unwrap_or_else(|error| panic!("{error}"));
-    let plugin = host().plugin(&code, installation(&manifest));
+    let plugin = bomb(wasm).unwrap_or_else(|error| panic!("{error}"));
     match act(&plugin, "echo", "", "").await.result {
         Err(takst_plugins::Failed::Stopped(stop)) => stop,
         other => panic!("it started: {other:?}"),
     }
+}
+
+async fn starts(wasm: &[u8]) {
+    let plugin = bomb(wasm).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(said(act(&plugin, "echo", "", "here").await), "here");
 }
 
 #[tokio::test]
@@ -80,8 +93,7 @@ async fn memories_are_summed() {
     // 12 MiB each: one is fine, three are not.
     let module =
         |name: &str| format!("(core module ${name} (memory 192)) (core instance (instantiate ${name}))");
-    let one = start(&starting(&module("a"))).await;
-    assert_eq!(one.kind, Kind::Start, "{one:?}");
+    starts(&starting(&module("a"))).await;
     let three = start(&starting(&format!("{}{}{}", module("a"), module("b"), module("c")))).await;
     assert_eq!(three.kind, Kind::Memory, "{three:?}");
     // Two memories of one module that take turns growing until neither can, then crash.
@@ -108,6 +120,40 @@ async fn tables_count_as_memory() {
     // What runs while it starts is under the same limits.
     let spin = "(core module $s (func $f (loop $l (br $l))) (start $f)) (core instance (instantiate $s))";
     assert_eq!(start(&starting(spin)).await.kind, Kind::Cpu);
+}
+
+#[tokio::test]
+async fn as_many_instances_as_a_language_needs_and_no_more() {
+    let small = |times: usize| {
+        let one = "(core instance (instantiate $m)) ";
+        format!("(core module $m (global i32 (i32.const 0)) (func)) {}", one.repeat(times))
+    };
+    // componentize-py 0.25 makes 112.
+    starts(&starting(&small(300))).await;
+    let refused = |parts: &str| bomb(&starting(parts)).err().unwrap_or_else(|| panic!("it was loaded"));
+    let text = refused(&small(600));
+    assert!(text.contains("core instances, at most 512"), "{text}");
+    // Ten times ten times ten are not seen by counting what is written down.
+    let nested = format!(
+        "(component $a {}) (component $b (alias outer 1 $a (component $a)) {}) {}",
+        small(10),
+        "(instance (instantiate $a)) ".repeat(10),
+        "(instance (instantiate $b)) ".repeat(10)
+    );
+    let text = refused(&nested);
+    assert!(text.contains("core instances, at most 512"), "{text}");
+    // Few instances, each of which takes much of the host and nothing of its memory.
+    let large = format!(
+        "(core module $m {}) {}",
+        "(func)".repeat(30_000),
+        "(core instance (instantiate $m)) ".repeat(20)
+    );
+    let text = refused(&large);
+    assert!(text.contains("in all its instances, at most 500000"), "{text}");
+    let handed = "(component $c (import \"m\" (core module $m)) (core instance (instantiate $m)))
+        (core module $x) (instance (instantiate $c (with \"m\" (core module $x))))";
+    let text = refused(handed);
+    assert!(text.contains("hand modules"), "{text}");
 }
 
 #[tokio::test]
@@ -273,6 +319,41 @@ async fn a_secret_goes_to_its_host_and_does_not_come_back() {
     assert!(detail.contains("not bound to api.example.com"), "{detail}");
     let (_, detail) = refused(say(&plugin, with_header("{{secret:other}}")).await);
     assert!(detail.contains("no secret `other`"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_secret_does_not_come_back_in_another_coding() {
+    use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
+    let secret = "sk_live_4242424242";
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let mut coded = vec![hex.to_ascii_uppercase(), hex];
+    for before in ["", "k", "k=", "key", "{\"k\":\"", "keys=?"] {
+        for after in ["", "!", "&x", "&x=", "\",\"n\":\"~~~\"}"] {
+            let whole = format!("{before}{secret}{after}");
+            coded.extend([BASE64_STANDARD.encode(&whole), BASE64_URL_SAFE_NO_PAD.encode(&whole)]);
+        }
+    }
+    for text in coded {
+        let body = text.clone();
+        let plugin = actor_with(Arc::new(Fake(move |_: &Outgoing| {
+            Ok(Response { status: 200, headers: vec![], body: format!("<{body}>").into_bytes() })
+        })));
+        let seen = said(act(&plugin, "http", "https://api.example.com/", "").await);
+        assert!(seen.contains("{{secret:api_key}}"), "{text}: {seen}");
+        // Not six bytes of it in a row.
+        let left = seen.split("{{secret:api_key}}").map(str::to_owned).collect::<Vec<_>>();
+        let inside = secret.as_bytes().windows(6).any(|part| {
+            let hex: String = part.iter().map(|byte| format!("{byte:02x}")).collect();
+            left.iter().any(|left| left.to_ascii_lowercase().contains(&hex))
+        });
+        let known = BASE64_STANDARD.encode(secret);
+        let digits = known
+            .as_bytes()
+            .windows(8)
+            .any(|part| left.iter().any(|left| left.contains(std::str::from_utf8(part).unwrap())));
+        assert!(!inside && !digits, "{text}: {seen}");
+        assert!(left.iter().all(|left| !left.contains('<') || left.len() < 40), "{text}: {seen}");
+    }
 }
 
 #[tokio::test]

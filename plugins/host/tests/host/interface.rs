@@ -46,7 +46,10 @@ fn another_version_is_explained() {
         assert!(words.iter().all(|word| text.contains(word)), "{text}");
     }
     let text = refused(&component(&import("takst:plugin/host-log@1.0.0", "write")), ACTOR).to_string();
-    assert!(text.contains("does not fit takst:plugin 1.0.0") && text.contains("host-log"), "{text}");
+    assert!(
+        text.contains("does not fit takst:plugin 1.0.0") && text.contains("`host-log.write` is"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -66,6 +69,95 @@ fn exports_and_manifest_agree() {
     );
     let text = refused(&one("configuration payments messages calls"), ACTOR).to_string();
     assert!(text.contains("exports takst:plugin/calls") && text.contains("add \"webhook\""), "{text}");
+}
+
+// A plugin of the interface with this change in its text, as a tool makes it that knows nothing of us.
+fn of_interface(from: &str, to: &str) -> Vec<u8> {
+    use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
+    use wit_parser::{ManglingAndAbi, Resolve};
+    let text = include_str!("../../../wit/takst-plugin.wit");
+    assert_eq!(text.matches(from).count(), 1, "{from}");
+    let text = text.replace(from, to) + "world actor { include notifier; include payment-provider; }\n";
+    let mut resolve = Resolve::default();
+    let package = resolve.push_source("takst-plugin.wit", &text).unwrap();
+    let world = resolve.select_world(&[package], Some("actor")).unwrap();
+    let mut module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
+}
+
+#[test]
+fn a_function_with_other_types_is_told_with_both() {
+    let same = "send: func(settings: options, key: string, message: message)";
+    host().code(&manifest(ACTOR), &of_interface(same, same)).unwrap_or_else(|error| panic!("{error}"));
+    // Names of parameters are words for people.
+    let renamed = of_interface(same, "send: func(said: options, id: string, what: message)");
+    host().code(&manifest(ACTOR), &renamed).unwrap_or_else(|error| panic!("{error}"));
+    let cancel = "cancel: func(settings: options, key: string, reference: string) -> result<payment, error>;";
+    for (from, to, words) in [
+        (
+            same,
+            "send: func(settings: options, key: string, message: message, more: u32)",
+            [
+                "`messages.send` is `func(settings: options, key: string, message: message, more: u32) -> result<receipt, error>`",
+                "it is `func(settings: options, key: string, message: message) -> result<receipt, error>`",
+            ],
+        ),
+        (
+            same,
+            "send: func(settings: options, key: u64, message: message)",
+            ["`messages.send` has `u64` for `key`", "in takst:plugin 1.0.0 that is `string`"],
+        ),
+        (
+            "    parts: u32,",
+            "    parts: s64,",
+            ["`messages.send` has `s64` for `result.parts`", "that is `u32`"],
+        ),
+        (
+            "    minor: s64,",
+            "    minor: string,",
+            ["`payments.capture` has `string` for `amount.minor`", "that is `s64`"],
+        ),
+        (
+            "    not-done,",
+            "    undone,",
+            ["`enum { refused, undone, unknown }`", "`enum { refused, not-done, unknown }`"],
+        ),
+        (
+            "    subject: string,\n    text: string,",
+            "    text: string,\n    subject: string,",
+            [
+                "`record { kind, to, text, subject, language, more }` for `message`",
+                "that is `record { kind, to, subject, text, language, more }`",
+            ],
+        ),
+        (
+            "    capture: bool,",
+            "    capture: option<bool>,",
+            ["`option<bool>` for `request.capture`", "that is `bool`"],
+        ),
+        (
+            "    retry-after: option<u32>,",
+            "    retry-after: list<u32>,",
+            ["`list<u32>` for `error.retry-after`", "`option<u32>`"],
+        ),
+        (
+            cancel,
+            "",
+            [
+                "`payments.cancel` is missing",
+                "it is `func(settings: options, key: string, reference: string) -> result<payment, error>`",
+            ],
+        ),
+        (cancel, &format!("{cancel} undo: func(key: string);"), ["`payments.undo`", "has no such function"]),
+    ] {
+        let text = refused(&of_interface(from, to), ACTOR).to_string();
+        assert!(words.iter().all(|word| text.contains(word)), "{to}: {text}");
+        assert!(
+            text.contains("takst:plugin 1.0.0 of this gateway") && text.contains("takst-plugin.wit"),
+            "{text}"
+        );
+    }
 }
 
 #[test]
