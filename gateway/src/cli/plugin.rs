@@ -10,6 +10,7 @@ mod list;
 mod load;
 mod new;
 mod sign;
+mod sources;
 mod test;
 mod upgrade;
 

@@ -16,7 +16,7 @@ use takst_plugins::{Context, Done};
 /// replays for ever. Secrets never stand on a tape.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  takst plugin run my-prices prices.fetch --input day.json --set address=https://example.org/{day}.csv --record tapes/day.json
+  takst plugin run my-prices prices.fetch --input day.json --set 'address=https://example.org/{day}.csv' --record my-prices/tapes/day.json
   takst plugin run my-sms messages.send --input - --secret api_key=key.txt
   takst plugin run my-sms --functions")]
 pub struct Run {

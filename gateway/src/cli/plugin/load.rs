@@ -3,13 +3,14 @@
 use super::super::failure::Failure;
 use super::super::files;
 use super::super::out::Out;
+use super::sources;
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use takst_plugin_build::{BuildError, Language, Project};
 use takst_plugins::grant::Grant;
 use takst_plugins::kv;
-use takst_plugins::load::{Code, LARGEST};
+use takst_plugins::load::{Code, LARGEST, Shape};
 use takst_plugins::manifest::{self, Manifest};
 use takst_plugins::package::{Package, PackageError};
 use takst_plugins::secrets;
@@ -49,27 +50,32 @@ pub(super) fn manifest(folder: &Path) -> Result<Manifest, Failure> {
     Manifest::read(&path.display().to_string(), &text).map_err(|errors| Failure::Input(errors.to_string()))
 }
 
-// The component of a folder; built first, if its source is there and nothing was built yet. Its manifest has been read before: what is wrong
-// with that is said before anything is downloaded.
-fn component(folder: &Path, out: &mut Out) -> Result<Vec<u8>, Failure> {
-    for place in PLACES.map(|place| folder.join(place)) {
-        match std::fs::read(&place) {
-            Ok(bytes) => return Ok(bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Failure::Io(format!("{}: {error}", place.display()))),
-        }
+// The component of a folder; built first, if its source is there and nothing was built yet, or something else. Its manifest has been read
+// before: what is wrong with that is said before anything is downloaded.
+fn component(folder: &Path, manifest: &Manifest, out: &mut Out) -> Result<Vec<u8>, Failure> {
+    let read = |place: &Path| match std::fs::read(place) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::Io(format!("{}: {error}", place.display()))),
+    };
+    let [ours, given] = PLACES.map(|place| folder.join(place));
+    if let Some(bytes) = read(&ours)? {
+        let Some(why) = sources::stale(folder, &bytes)? else { return Ok(bytes) };
+        out.message(&format!("{why}: it is built anew"));
+    } else if let Some(bytes) = read(&given)? {
+        return Ok(bytes);
     }
-    compile(folder, out)
+    compile(folder, manifest, out)
 }
 
-/// Builds a folder and keeps the component in it, if its manifest is right.
+/// Builds a folder and keeps the component in it, if its manifest is right and the gateway would take it.
 pub(super) fn build(folder: &Path, out: &mut Out) -> Result<Vec<u8>, Failure> {
-    manifest(folder)?;
-    compile(folder, out)
+    let manifest = manifest(folder)?;
+    compile(folder, &manifest, out)
 }
 
 // It can take minutes the first time, so it says what it does.
-fn compile(folder: &Path, out: &mut Out) -> Result<Vec<u8>, Failure> {
+fn compile(folder: &Path, manifest: &Manifest, out: &mut Out) -> Result<Vec<u8>, Failure> {
     let project = Project::open(folder).map_err(failure)?;
     let tools = match project.language() {
         Language::Rust => {
@@ -80,20 +86,25 @@ fn compile(folder: &Path, out: &mut Out) -> Result<Vec<u8>, Failure> {
         Language::C => "with ziglang, which is fetched from PyPI the first time",
     };
     out.message(&format!("building {} {tools}", folder.display()));
+    let before = sources::now(folder)?;
     let bytes = project.build().map_err(failure)?;
+    Shape::read(&bytes)
+        .and_then(|shape| shape.check(manifest))
+        .map_err(|error| Failure::Input(format!("{}: {error}", folder.display())))?;
     let place = built(folder);
     std::fs::write(&place, &bytes).map_err(|error| Failure::Io(format!("{}: {error}", place.display())))?;
+    sources::keep(folder, before, &bytes)?;
     Ok(bytes)
 }
 
 /// A folder as a package, not signed yet.
 pub(super) fn pack(folder: &Path, out: &mut Out) -> Result<Package, Failure> {
-    manifest(folder)?;
+    let read = manifest(folder)?;
     let path = folder.join(manifest::FILE);
     let text = std::fs::read_to_string(&path).map_err(|error| {
         Failure::Io(format!("{}: {error}; a plugin is a folder with a plugin.toml", path.display()))
     })?;
-    Package::pack(&text, component(folder, out)?).map_err(|error| wrong(folder, &error))
+    Package::pack(&text, component(folder, &read, out)?).map_err(|error| wrong(folder, &error))
 }
 
 /// A package as it was read from a file.
@@ -121,7 +132,7 @@ pub(super) fn code(path: &Path, out: &mut Out) -> Result<(Host, Arc<Code>), Fail
         return compiled(path, &package.manifest, &package.wasm);
     }
     let manifest = manifest(path)?;
-    compiled(path, &manifest, &component(path, out)?)
+    compiled(path, &manifest, &component(path, &manifest, out)?)
 }
 
 /// Compiles a component, or says why it cannot be.
@@ -157,9 +168,46 @@ pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+/// What is wrong with settings and secrets from the command line: names that the plugin does not have, and values that are not right. What
+/// is left out and needed comes besides.
+pub(super) fn unfit<'a>(
+    manifest: &Manifest,
+    settings: &[(String, String)],
+    secrets: impl Iterator<Item = &'a str>,
+) -> (Vec<String>, Vec<String>) {
+    let (mut wrong, mut missing) = (Vec::new(), Vec::new());
+    for found in manifest.check_settings(settings).into_iter().filter(|found| found.error) {
+        let given = settings.iter().find(|(name, _)| *name == found.setting);
+        let near = takst_engine::input::nearest(&found.setting, manifest.settings.keys().map(String::as_str));
+        let near = near.filter(|near| *near != found.setting);
+        match given {
+            Some((name, value)) => {
+                let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
+                wrong.push(format!("`--set {name}={value}`: {}{near}", found.text));
+            }
+            None => missing.push(format!("`--set {}=VALUE` is {}", found.setting, found.text)),
+        }
+    }
+    let known: Vec<&str> = manifest.secrets.keys().map(String::as_str).collect();
+    for name in secrets.filter(|name| !known.contains(name)) {
+        let id = &manifest.id;
+        wrong.push(match known.as_slice() {
+            [] => format!("`--secret {name}=...`: {id} has no secrets"),
+            known => format!("`--secret {name}=...`: {id} has no such secret, it has: {}", known.join(", ")),
+        });
+    }
+    (wrong, missing)
+}
+
 impl Said {
-    /// The plugin with these settings and secrets, and an empty space of its own.
+    /// The plugin with these settings and secrets, and an empty space of its own. What is needed and left out may stay so: what the plugin
+    /// makes of that can be tried too.
     pub(super) fn plugin(&self, host: &Host, code: &Arc<Code>) -> Result<Plugin, Failure> {
+        let secrets = self.secrets.iter().map(|(name, _)| name.as_str());
+        let (wrong, _) = unfit(&code.manifest, &self.settings, secrets);
+        if !wrong.is_empty() {
+            return Err(Failure::Input(wrong.join("\n")));
+        }
         let grant = match &self.grant {
             Some(path) => grant(path)?,
             None => Grant::all(&code.manifest),

@@ -40,13 +40,13 @@ pub fn create(parent: &Path, name: &str, language: Language) -> Result<Vec<PathB
     let folder = parent.join(name);
     let wrong = |why: &str| Err(BuildError::Project { folder: folder.clone(), why: why.to_owned() });
     let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if name.len() > 50
+    if !(2..=40).contains(&name.len())
         || !name.starts_with(|c: char| c.is_ascii_lowercase())
         || !name.chars().all(letters)
         || name.ends_with('-')
     {
         return wrong(
-            "a plugin's name has small letters, digits and `-`, and begins with a letter, as in my-prices",
+            "a plugin's name has 2 to 40 small letters, digits and `-`, and begins with a letter, as in my-prices",
         );
     }
     if folder.exists() {
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_name_that_cannot_be_is_refused_before_anything_is_written() {
         let parent = tempfile::tempdir().unwrap();
-        for name in ["", "My", "../x", "1x", "a_b", "x-", &"x".repeat(51)] {
+        for name in ["", "My", "../x", "1x", "a_b", "x-", "x", &"x".repeat(41)] {
             let error = create(parent.path(), name, Language::C).unwrap_err().to_string();
             assert!(error.contains("small letters"), "{name}: {error}");
         }
