@@ -358,3 +358,171 @@ fn a_package_is_installed_granted_and_upgraded() {
     std::fs::write(desk.dir.path().join("takst.toml"), text).unwrap();
     desk.refused(&["list"], 1, "S085");
 }
+
+/// A package of other code under the same name and version, signed with this key.
+fn other_code(desk: &Desk, version: &str, key: &str, out: &str) {
+    let folder = desk.folder(version);
+    let wasm = PathBuf::from(&folder).join("plugin.wasm");
+    let mut bytes = std::fs::read(&wasm).unwrap();
+    // An empty section of its own kind, `x`.
+    bytes.extend([0, 2, 1, b'x']);
+    std::fs::write(&wasm, bytes).unwrap();
+    desk.fine(&["sign", &folder, "--key", key, "--out", out]);
+}
+
+#[test]
+fn a_plugin_never_gets_code_that_was_installed_for_another() {
+    let desk = Desk::new();
+    for key in ["a.key", "b.key"] {
+        desk.fine(&["sign", "--new-key", key, "--no-password"]);
+    }
+    desk.fine(&["sign", &desk.folder("1.0.0"), "--key", "a.key", "--out", "1.0.0.plugin"]);
+    other_code(&desk, "1.0.0", "b.key", "evil.plugin");
+    desk.fine(&["install", "1.0.0.plugin", "--trust", "a.pub", "--grant", "all"]);
+    let package = || std::fs::read(desk.dir.path().join("plugins/hvakosterstrommen-1.0.0.plugin")).unwrap();
+    let (ours, grant) = (package(), desk.text("plugins/hvakosterstrommen.grant"));
+    let row = |id: &str| {
+        let listed = desk.fine(&["list", "--format", "json"]).json();
+        let rows = listed["plugins"].as_array().unwrap().clone();
+        rows.into_iter().find(|row| row["id"] == id).unwrap()
+    };
+    let before = row("hvakosterstrommen");
+    assert_eq!(before["state"], "ready");
+
+    let install = ["install", "evil.plugin", "--id", "other", "--trust", "b.pub", "--grant", "none"];
+    let done = desk.fine(&install);
+    assert!(done.err.contains("has other content and stays as it is"), "{}", done.err);
+    assert_eq!(package(), ours);
+    assert_eq!(row("hvakosterstrommen"), before);
+    let other = row("other");
+    assert!(other["sha256"] != before["sha256"] && other["signed_by"] != before["signed_by"], "{other}");
+    assert_eq!((&other["version"], &other["state"]), (&json!("1.0.0"), &json!("limited")));
+    // The same package once more is the same file.
+    desk.fine(&["install", "1.0.0.plugin", "--id", "third", "--grant", "none"]);
+    assert_eq!(row("third")["path"], before["path"]);
+    let packages = || desk.files().iter().filter(|name| name.ends_with(".plugin")).count();
+    assert_eq!((packages(), package() == ours), (2, true));
+
+    // Made anew under the same number: the one before stays, for what was begun with it and to go back to.
+    other_code(&desk, "1.0.0", "a.key", "anew.plugin");
+    desk.refused(&["upgrade", "hvakosterstrommen", "anew.plugin", "--no-tapes"], 1, "is 1.0.0 already");
+    desk.fine(&["upgrade", "hvakosterstrommen", "anew.plugin", "--back", "--no-tapes"]);
+    assert_eq!((packages(), package() == ours), (3, true));
+    assert_eq!(
+        (row("third")["sha256"] == before["sha256"], row("third")["path"] == before["path"]),
+        (true, true)
+    );
+    assert_eq!(row("hvakosterstrommen")["sha256"], other["sha256"]);
+    let old = "plugins/hvakosterstrommen-1.0.0.plugin";
+    desk.fine(&["upgrade", "hvakosterstrommen", old, "--back", "--no-tapes"]);
+    assert_eq!(row("hvakosterstrommen"), before);
+    assert_eq!(packages(), 3);
+
+    // Nor what was granted to another: a grant that two share is not written for one of them.
+    let text = desk.text("api.toml").replace("plugins/third.grant", "plugins/hvakosterstrommen.grant");
+    std::fs::write(desk.dir.path().join("api.toml"), text).unwrap();
+    assert_eq!(row("third")["state"], "ready");
+    desk.fine(&["grant", "third", "--give", "none"]);
+    assert_eq!((row("third")["state"].as_str(), row("hvakosterstrommen")), (Some("limited"), before));
+    assert_eq!(desk.text("plugins/hvakosterstrommen.grant"), grant);
+    let text = desk.text("api.toml").replace("plugins/third.grant", "plugins/fourth.grant");
+    std::fs::write(desk.dir.path().join("api.toml"), text).unwrap();
+    std::fs::rename(
+        desk.dir.path().join("plugins/third.grant"),
+        desk.dir.path().join("plugins/fourth.grant"),
+    )
+    .unwrap();
+    desk.refused(
+        &["install", "1.0.0.plugin", "--id", "fourth", "--grant", "all"],
+        1,
+        "is the grant of `third`",
+    );
+}
+
+#[test]
+fn what_is_tried_and_signed_is_what_the_source_says_now() {
+    let desk = Desk::new();
+    let file = |name: &str| desk.dir.path().join("my-price").join(name);
+    let change = |name: &str, from: &str, to: &str| {
+        let text = std::fs::read_to_string(file(name)).unwrap();
+        assert!(text.contains(from), "{name}: {from}");
+        std::fs::write(file(name), text.replace(from, to)).unwrap();
+    };
+    desk.fine(&["sign", "--new-key", "a.key", "--no-password"]);
+    desk.fine(&["new", "--lang", "c", "my-price"]);
+    desk.fine(&["build", "my-price"]);
+    let sign =
+        || desk.fine(&["sign", "my-price", "--key", "a.key", "--out", "one.plugin", "--format", "json"]);
+    let first = sign();
+    assert!(!first.err.contains("built anew"), "{}", first.err);
+    let sha256 = first.json()["sha256"].clone();
+
+    // The guide's way with a call and its tape.
+    std::fs::write(desk.dir.path().join("day.json"), r#"{"wanted": {"feed": "spot", "area": "FI", "currency": "EUR", "day": "2026-03-29", "time-zone": "Europe/Helsinki"}}"#).unwrap();
+    let run = ["run", "my-price", "prices.fetch", "--input", "day.json"];
+    let record = ["--set", "price=0.30", "--record", "my-price/tapes/day.json"];
+    desk.fine(&[&run[..], &record].concat());
+    let tested = desk.fine(&["test", "my-price"]);
+    assert!(tested.out.contains("1 tape, 0 failed") && !tested.err.contains("built anew"), "{}", tested.err);
+    // A name that it does not have is no setting, though another one is needed.
+    desk.refused(&[&run[..], &["--set", "pric=1"]].concat(), 1, "did you mean `price`");
+    desk.refused(
+        &[&run[..], &["--set", "price=1", "--secret", "key=day.json"]].concat(),
+        1,
+        "has no secrets",
+    );
+
+    change("plugin.c", "the setting `price`\");", "my setting `price`\");");
+    let tested = desk.run(&["test", "my-price"]);
+    assert!(
+        tested.code == 1 && tested.err.contains("plugin.c has changed since"),
+        "{} {}",
+        tested.out,
+        tested.err
+    );
+    let second = sign();
+    assert!(!second.err.contains("built anew"), "once is enough: {}", second.err);
+    assert_ne!(second.json()["sha256"], sha256);
+    change("plugin.c", "my setting `price`\");", "the setting `price`\");");
+    let third = sign();
+    assert!(
+        third.err.contains("plugin.c has changed since the plugin was built: it is built anew"),
+        "{}",
+        third.err
+    );
+    assert_eq!(third.json()["sha256"], sha256);
+    change("plugin.toml", "0.1.0", "0.2.0");
+    assert!(desk.fine(&["check", "my-price"]).err.contains("plugin.toml has changed"));
+    // Written by something else, in the same place.
+    std::fs::copy(desk.dir.path().join("takst.toml"), file("build/plugin.component.wasm")).unwrap();
+    assert!(desk.fine(&["check", "my-price"]).err.contains("is not what `takst plugin build` made"));
+
+    // An interface of its own: said by all that would use it, before a gateway has it.
+    change(
+        "wit/deps/takst-plugin/takst-plugin.wit",
+        "fetch: func(settings: options, wanted: wanted) -> result<list<document>, error>;",
+        "fetch: func(settings: options, wanted: wanted, more: u32) -> result<list<document>, error>;",
+    );
+    let text = std::fs::read_to_string(file("plugin.c")).unwrap();
+    let taken = text.split("prices_fetch(").nth(1).unwrap().split(',').nth(1).unwrap();
+    change("plugin.c", &format!("{taken},"), &format!("{taken}, uint32_t more,"));
+    let package = std::fs::read(desk.dir.path().join("one.plugin")).unwrap();
+    for arguments in [
+        &["build", "my-price"][..],
+        &["check", "my-price"],
+        &["test", "my-price"],
+        &["sign", "my-price", "--key", "a.key", "--out", "one.plugin"],
+    ] {
+        let ran = desk.run(arguments);
+        let told = [
+            "`prices.fetch` is `func(settings: options, wanted: wanted, more: u32) -> ",
+            "1.0.0 it is `func(settings: options, wanted: wanted) -> ",
+        ];
+        assert!(
+            ran.code == 1 && told.iter().all(|part| ran.err.contains(part)),
+            "{arguments:?}: {}",
+            ran.err
+        );
+    }
+    assert_eq!(std::fs::read(desk.dir.path().join("one.plugin")).unwrap(), package);
+}

@@ -40,9 +40,9 @@ impl Grant {
         let mut home = self.place.open(out)?;
         let mut written = Vec::new();
         if let Some(answer) = &self.give {
-            let (said, file) = home.find(&self.id)?;
+            let (_, file) = home.find(&self.id)?;
             let grant = answer.grant(&file.manifest)?;
-            let name = said.grant.as_ref().map_or_else(|| home::grant_file(&self.id), ToString::to_string);
+            let name = home.own_grant(&self.id)?;
             let fields = home::fields([("grant", json!(name))]);
             let new = [(name, grant.to_toml().into_bytes())];
             written = home.change(&new, |files| files.set("plugin", &self.id, &fields), out)?;

@@ -4,7 +4,7 @@ use super::super::diagnostics;
 use super::super::failure::Failure;
 use super::super::out::Out;
 use super::load;
-use super::sign::write;
+use super::sign::{file_name, write};
 use crate::plugins::Workshop;
 use crate::plugins::shipped::{self, Shipped};
 use crate::setup::{Environment, Files, Loaded, Organisation, Plugin, PluginFile};
@@ -141,6 +141,69 @@ impl Home {
         self.files.folder().join(relative)
     }
 
+    /// Where a package goes, beside the set-up. A file that is there keeps its content: another plugin may be made of it, and nobody
+    /// gives that one new code by the way. A package of the same name gets its hash into its own.
+    pub(super) fn package_file(
+        &self,
+        package: &Package,
+        bytes: &[u8],
+        out: &mut Out,
+    ) -> Result<String, Failure> {
+        let free = |name: &str| match std::fs::read(self.path(name)) {
+            Ok(there) => Ok(there == bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
+            Err(error) => Err(Failure::Io(format!("{}: {error}", self.path(name).display()))),
+        };
+        let plain = format!("plugins/{}", file_name(package));
+        if free(&plain)? {
+            return Ok(plain);
+        }
+        let sha256 = takst_plugins::load::sha256(bytes);
+        let manifest = &package.manifest;
+        let own = format!(
+            "plugins/{}-{}-{}.plugin",
+            manifest.id,
+            manifest.version,
+            sha256.get(..16).unwrap_or(&sha256)
+        );
+        if free(&own)? {
+            out.hint(&format!("`{plain}` has other content and stays as it is: this package is `{own}`"));
+            return Ok(own);
+        }
+        Err(Failure::Input(format!(
+            "`{}` is there with other content than its name says: move it away if no plugin is made of it; nothing was changed",
+            self.path(&own).display()
+        )))
+    }
+
+    /// The file of a plugin's grant, which is its own: what is written there is said of no other plugin.
+    pub(super) fn own_grant(&self, id: &str) -> Result<String, Failure> {
+        let plugins = &self.loaded.setup.document().plugins;
+        let said = plugins.iter().find(|plugin| plugin.id.as_str() == id);
+        let usual = grant_file(id);
+        let named = said.and_then(|plugin| plugin.grant.as_ref()).map(ToString::to_string);
+        let user = |name: &str| {
+            let place = self.path(name).canonicalize().ok()?;
+            let others = plugins.iter().filter(|plugin| plugin.id.as_str() != id);
+            others
+                .filter(|plugin| {
+                    let grant = plugin.grant.as_ref().map(|grant| self.path(grant.as_str()).canonicalize());
+                    grant.is_some_and(|grant| grant.is_ok_and(|grant| grant == place))
+                })
+                .map(|plugin| plugin.id.to_string())
+                .next()
+        };
+        match named.filter(|name| user(name).is_none()) {
+            Some(name) => Ok(name),
+            None => match user(&usual) {
+                None => Ok(usual),
+                Some(other) => Err(Failure::Input(format!(
+                    "`{usual}` is the grant of `{other}`: give that one a file of its own (`grant = ...` in the set-up); nothing was changed"
+                ))),
+            },
+        }
+    }
+
     /// Writes new files and changes the set-up, all or nothing: it is checked with the files in place, and they are put back as they
     /// were when it has errors.
     pub(super) fn change(
@@ -154,7 +217,12 @@ impl Home {
         let mut done = (|| {
             for (name, bytes) in new {
                 let path = self.path(name);
-                before.push((path.clone(), std::fs::read(&path).ok()));
+                let was = std::fs::read(&path).ok();
+                // A package that two plugins are made of.
+                if was.as_ref() == Some(bytes) {
+                    continue;
+                }
+                before.push((path.clone(), was));
                 write(&path, bytes)?;
             }
             Ok(())
@@ -248,8 +316,8 @@ pub(super) fn wishes(manifest: &Manifest, grant: &Grant) -> Vec<Wish> {
     all
 }
 
-/// What a grant's file is called, beside the set-up.
-pub(super) fn grant_file(id: &str) -> String {
+// What a grant's file is called, beside the set-up.
+fn grant_file(id: &str) -> String {
     format!("plugins/{id}.grant")
 }
 

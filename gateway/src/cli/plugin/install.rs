@@ -4,7 +4,6 @@ use super::super::failure::{Exit, Failure};
 use super::super::out::Out;
 use super::home::{self, Answer, Home};
 use super::load;
-use super::sign::file_name;
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -15,7 +14,8 @@ use takst_plugins::package::Package;
 /// Put a package into the set-up of a gateway
 ///
 /// The package must be signed by somebody whose key the set-up trusts (`--trust` adds one), and what it asks for is granted with `--grant`.
-/// Package and grant are copied to `plugins/` beside the set-up. All of it is checked before anything is changed; a gateway that runs takes the
+/// Package and grant are copied to `plugins/` beside the set-up; a package that is there already with other content stays, and this one gets
+/// a name with its hash. All of it is checked before anything is changed; a gateway that runs takes the
 /// plugin into use by itself.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -75,8 +75,8 @@ impl Install {
         self.fits(manifest)?;
         let Some(answer) = &self.grant else { return self.asked(&package, out) };
         let grant = answer.grant(manifest)?;
-        let (file, granted) = (format!("plugins/{}", file_name(&package)), home::grant_file(&id));
         let bytes = package.write().map_err(|error| load::wrong(&self.package, &error))?;
+        let (file, granted) = (home.package_file(&package, &bytes, out)?, home.own_grant(&id)?);
         let settings: serde_json::Map<String, Value> =
             self.settings.iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect();
         let secrets: serde_json::Map<String, Value> = self.secrets.iter().cloned().collect();
@@ -122,31 +122,9 @@ impl Install {
 
     // What was said on the command line is held against the manifest here: the line of the set-up that it would stand in is not written yet.
     fn fits(&self, manifest: &Manifest) -> Result<(), Failure> {
-        let mut wrong: Vec<String> = Vec::new();
-        for found in manifest.check_settings(&self.settings).into_iter().filter(|found| found.error) {
-            let given = self.settings.iter().find(|(name, _)| *name == found.setting);
-            let near =
-                takst_engine::input::nearest(&found.setting, manifest.settings.keys().map(String::as_str));
-            let near = near.filter(|near| *near != found.setting);
-            wrong.push(match given {
-                Some((name, value)) => {
-                    let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
-                    format!("`--set {name}={value}`: {}{near}", found.text)
-                }
-                None => format!("`--set {}=VALUE` is {}", found.setting, found.text),
-            });
-        }
-        let known: Vec<&str> = manifest.secrets.keys().map(String::as_str).collect();
-        for (name, _) in self.secrets.iter().filter(|(name, _)| !known.contains(&name.as_str())) {
-            wrong.push(match known.as_slice() {
-                [] => format!("`--secret {name}=...`: {} has no secrets", manifest.id),
-                known => format!(
-                    "`--secret {name}=...`: {} has no such secret, it has: {}",
-                    manifest.id,
-                    known.join(", ")
-                ),
-            });
-        }
+        let secrets = self.secrets.iter().map(|(name, _)| name.as_str());
+        let (mut wrong, missing) = load::unfit(manifest, &self.settings, secrets);
+        wrong.extend(missing);
         if wrong.is_empty() {
             return Ok(());
         }

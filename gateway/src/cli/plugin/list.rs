@@ -31,6 +31,9 @@ struct Row {
     version: String,
     sha256: String,
     capabilities: Vec<&'static str>,
+    /// `ready`, or `limited`: something that it asks for is not granted. One that cannot be loaded is an error of the set-up, and how calls
+    /// go is told by the gateway that makes them (`GET /api/v1/plugins`).
+    state: &'static str,
     /// `program`, `package` or `folder`.
     from: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,16 +58,18 @@ fn row(home: &Home, said: &Plugin, file: &PluginFile) -> Result<Row, Failure> {
         }
         None => None,
     };
+    let asks_for = home::wishes(manifest, &file.grant);
     Ok(Row {
         id: file.name.clone(),
         plugin: manifest.id.clone(),
         version: manifest.version.to_string(),
         sha256: file.sha256.clone(),
         capabilities: manifest.capabilities.iter().map(|capability| capability.name()).collect(),
+        state: if asks_for.iter().all(|wish| wish.granted) { "ready" } else { "limited" },
         from,
         path,
         signed_by,
-        asks_for: home::wishes(manifest, &file.grant),
+        asks_for,
     })
 }
 

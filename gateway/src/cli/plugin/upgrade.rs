@@ -5,7 +5,6 @@ use super::super::layout::count;
 use super::super::out::Out;
 use super::home::{self, Answer};
 use super::load;
-use super::sign::file_name;
 use super::test;
 use clap::Args;
 use serde::Serialize;
@@ -140,14 +139,14 @@ impl Upgrade {
         }
         let mut written = Vec::new();
         if reason.is_none() {
-            let path = format!("plugins/{}", file_name(&package));
             let bytes = package.write().map_err(|error| load::wrong(&self.package, &error))?;
+            let path = home.package_file(&package, &bytes, out)?;
             let mut new = vec![(path.clone(), bytes)];
             let mut fields = home::fields([("package", json!(path))]);
             // `null` takes a key out.
             fields.insert("folder".to_owned(), serde_json::Value::Null);
             if self.grant.is_some() {
-                let name = said.grant.as_ref().map_or_else(|| home::grant_file(id), ToString::to_string);
+                let name = home.own_grant(id)?;
                 fields.insert("grant".to_owned(), json!(name));
                 new.push((name, grant.to_toml().into_bytes()));
             }
