@@ -278,36 +278,3 @@ impl Who {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::{Value, json};
-
-    #[test]
-    fn what_else_costs_is_told_with_the_price_of_energy() {
-        let slice = |price: &str, per: Option<&str>| {
-            let mut slice = json!({ "from": "2026-06-01T00:00:00+02:00", "to": "2026-06-02T00:00:00+02:00", "price": price });
-            per.into_iter().for_each(|per| slice["per"] = per.into());
-            slice
-        };
-        let term = |label: &str, after: Value, slices: Value, tiers: Value| json!({ "charge": "x", "label": label, "after": after, "slices": slices, "tiers": tiers });
-        let shown = json!({
-            "currency": "NOK", "slices": [slice("3.37", None)], "tiers": [],
-            "terms": [
-                term("start fee", Value::Null, json!([slice("10.00", Some("session"))]), json!([])),
-                term("idle fee", json!("30 min"), json!([slice("1", Some("min"))]), json!([])),
-                term("time fee", Value::Null, json!([slice("0", Some("min"))]), json!([{ "when": "from 60 min", "slices": [slice("0.5", Some("min"))] }])),
-                term("grid", Value::Null, json!([{ "from": "2026-06-01T00:00:00+02:00", "to": "2026-06-02T00:00:00+02:00", "pending": true }]), json!([])),
-            ],
-        });
-        let (at, _) = time::read("2026-06-01T12:00:00Z", 0).unwrap();
-        assert_eq!(
-            price_text(&shown.to_string(), at).unwrap(),
-            "3.37 NOK/kWh, start fee 10 NOK, idle fee 1 NOK/min after 30 min, time fee 0.5 NOK/min from 60 min"
-        );
-        let plain = json!({ "currency": "NOK", "slices": [slice("3.370", None)] });
-        assert_eq!(price_text(&plain.to_string(), at).unwrap(), "3.37 NOK/kWh");
-        assert_eq!(price_text(&json!({ "currency": "NOK", "unknown": "x" }).to_string(), at), None);
-    }
-}
