@@ -19,7 +19,7 @@ pub use areas::clock_of;
 pub use asked::{Asked, Currencies};
 pub use books::Books;
 pub use folder::{Folder, Taken};
-pub(crate) use intake::{changed, publish};
 pub use intake::{FeedError, Offered, Received, SeriesReceived, receive, receive_asked};
+pub(crate) use intake::{changed, publish};
 pub use late::{Expected, check_late, tell};
 pub use needs::{LoadError, Loaded, Need, Publication, add_to, load, needs};
