@@ -237,6 +237,11 @@ fn caps_over_several_sessions_move_their_counter_once() {
     let lists = [("", &free), ("2025-03-10T11:00:00Z", &next)];
     let document = priced(&lists, SESSION, &standing);
     assert_eq!(rows(&document), ["Energy 3.00", "Energy 4.00 since 12:00"]);
+    // So it does where it charges nothing itself.
+    let nothing = with(energy("0"), |list| cap(list, "20"));
+    let document = priced(&[("", &free), ("2025-03-10T11:00:00Z", &nothing)], SESSION, &standing);
+    assert_eq!(document.total, "3.00");
+    assert_eq!(document.standing.get("driver limit Energy 2025-03"), dec("16"));
 }
 
 #[test]
@@ -372,6 +377,27 @@ fn the_running_cost_goes_over_at_the_change() {
     let ahead = early.ahead(&lists, instant("2025-03-10T12:00:00Z"), Energy(20_000_000)).unwrap();
     assert_eq!((ahead.total, ahead.energy), (800, Energy(20_000_000)));
     assert_eq!(running.now(), Instant(instant("2025-03-10T12:00:00Z").0));
+}
+
+#[test]
+fn the_running_cost_knows_limits_on_the_total() {
+    // 5.00 by the first list; of the next 5.00 a total of 7.00 leaves 2.00.
+    let capped = with(energy("0.50"), |list| total_limit(list, false, "7.00"));
+    assert_eq!(changed(&energy("0.50"), &capped).total, "7.00");
+    let prepared = [energy("0.50").ready(), capped.ready()];
+    let book = PriceBook::default();
+    let pricings = prepared.each_ref().map(|prepared| Pricing::new(prepared, &book).unwrap());
+    let lists = Lists::new(&pricings[0]).then(instant("2025-03-10T11:00:00Z"), &pricings[1]);
+    let session = Session::from_json(SESSION).unwrap();
+    let begin = Begin { plugged_in: session.plugged_in, explicit_states: true, explicit_power: false };
+    let mut running = RunningLists::begin(&lists, &session.facts, &begin, &Standing::default()).unwrap();
+    for state in &session.states {
+        running.state(&lists, *state).unwrap();
+    }
+    for reading in &session.readings {
+        running.readings(&lists, std::slice::from_ref(reading)).unwrap();
+    }
+    assert_eq!(running.so_far(&lists).unwrap().total, 700);
 }
 
 #[test]
