@@ -364,7 +364,7 @@ impl Reader {
             return Ok(Some(exact));
         }
         let sql = format!(
-            "SELECT {} FROM charger WHERE org = $1 AND lower(id) = lower($2) ORDER BY id LIMIT 1",
+            "SELECT {} FROM charger WHERE org = $1 AND lower(id) = lower($2) ORDER BY lower(id), id LIMIT 1",
             Charger::COLUMNS
         );
         one(self.row(org, &sql, args![key(name)]).await?.as_ref())

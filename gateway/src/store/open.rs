@@ -27,6 +27,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "runs", include_str!("../../migrations/0010_runs.sql")),
     (12, "cost", include_str!("../../migrations/0012_cost.sql")),
     (13, "current", include_str!("../../migrations/0013_current.sql")),
+    (14, "called", include_str!("../../migrations/0014_called.sql")),
 ];
 
 /// The version of the schema that this program writes.
