@@ -19,7 +19,7 @@ use takst_gateway::hub::Hub;
 use takst_gateway::link::{Desk as _, Link, Received, Reply};
 use takst_gateway::live::{self, Live};
 use takst_gateway::ocpp::{Dialect, Habits};
-use takst_gateway::receipts::{About, json_about};
+use takst_gateway::receipts::{About, Form, json_about};
 use takst_gateway::sessions::Touched;
 use takst_gateway::store::*;
 
@@ -302,13 +302,13 @@ async fn a_running_session_goes_over(place: Place) {
     assert_eq!(scene.bills.verify(&org(), &bill.id).await.unwrap(), Verdict::Same);
     let again = scene.bills.reprice(&org(), &session.id, None, decision("a look"), t(130)).await.unwrap();
     assert_eq!(again, Outcome::Unchanged);
-    let text = scene.house.receipt(&bill, false).unwrap();
+    let text = scene.house.receipt(&bill, Form::Text).unwrap();
     assert!(
         text.contains("since 10.03.2025 11:00: Dear") || text.contains("since 2025-03-10 11:00: Dear"),
         "{text}"
     );
     assert!(text.contains("Energy, since "), "{text}");
-    let page = scene.house.receipt(&bill, true).unwrap();
+    let page = scene.house.receipt(&bill, Form::Page).unwrap();
     let digest = &change.version["sha256:".len()..][..12];
     assert!(page.contains(digest) && page.contains("0.50 EUR/kWh"), "{page}");
     let json: Value = serde_json::from_str(&json_about(&bill, About::default()).unwrap()).unwrap();
