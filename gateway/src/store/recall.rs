@@ -47,6 +47,8 @@ impl Recall {
     /// How far a session has come is going to be written.
     pub fn progressed(&mut self, org: &OrgId, session: &str, progress: &Progress) {
         let Some((session, progressed)) = self.found.get_mut(&(org.clone(), session.to_owned())) else {
+            // Found in another way: what is remembered of it is not true any more.
+            self.session_changed(org, session);
             return;
         };
         let Progress { energy, last_reading_at, flags, document, at } = progress.clone();
@@ -179,5 +181,18 @@ mod tests {
         recall.committed();
         assert_eq!(recall.take(&org, "c", "1"), None);
         assert_eq!(recall.take(&org, "c", "2"), None);
+    }
+
+    #[test]
+    fn progress_of_a_session_that_was_found_in_another_way_is_not_missed() {
+        let org = OrgId::new("home");
+        let mut recall = Recall::default();
+        recall.found(&org, &session("s1", "c", "1"));
+        recall.progressed(&org, "s1", &progress("{}"));
+        recall.committed();
+        // A status of the connector: the session is looked up by its charger.
+        recall.progressed(&org, "s1", &progress("{\"n\":2}"));
+        recall.committed();
+        assert_eq!(recall.take(&org, "c", "1"), None);
     }
 }

@@ -183,7 +183,15 @@ async fn step(tx: &mut Tx, sessions: &[Session], seed: u64) -> Result<String, Er
             let met = tx.session_progress(&org, &own.id, &progress(i64::from(random.u8(..100)))).await;
             format!("{met:?}")
         }
-        6 => format!("{:?}", tx.running_sessions(&org, &charger, None).await?),
+        6 => {
+            let running = tx.running_sessions(&org, &charger, None).await?;
+            let shown = format!("{running:?}");
+            // As with a status of a connector.
+            if let Some(first) = running.first().filter(|_| random.bool()) {
+                tx.session_progress(&org, &first.id, &progress(i64::from(random.u8(..100)))).await?;
+            }
+            shown
+        }
         7 => format!("{:?}", tx.session(&org, &own.id).await?),
         8 => format!("{:?}", tx.session_parts(&org, &own.id).await?),
         9 => {
@@ -266,7 +274,7 @@ async fn all_there_is(store: &Store, sessions: &[Session]) -> String {
 }
 
 async fn a_group_is_what_its_units_are_alone(place: Place) {
-    let rounds = if place.is_sqlite() { 40 } else { 15 };
+    let rounds = if place.is_sqlite() { 100 } else { 15 };
     let sessions: Vec<Session> = (0..8)
         .map(|number| Session {
             id: format!("S{number}"),
