@@ -1,6 +1,6 @@
 //! The open transaction that a unit of work is given.
 
-use super::about::About;
+use super::about::{About, Kinds};
 use super::error::{Error, Trouble};
 use super::events::NewEvent;
 use super::record::OrgId;
@@ -47,6 +47,14 @@ impl Tx {
     ) -> Result<u64, Error> {
         self.reader.catch_up(org, about, sql).await?;
         self.put_off();
+        if Kinds::of(sql).meet(Kinds::SESSIONS) {
+            // Nobody has to think of it: a row of a session that is written is not what is remembered of it.
+            match about {
+                About::Text => {}
+                About::Charger(charger) => self.reader.charger_changed(org, charger),
+                About::Session(session) => self.reader.session_changed(org, session),
+            }
+        }
         self.reader.execute(org, sql, values).await
     }
 
