@@ -67,6 +67,13 @@ fn python(scratch: &Path, packages: &[&str]) -> PathBuf {
     let home = scratch.join(format!("peer-{}", packages.join("-").replace("==", "-")));
     let python = home.join("bin/python");
     let done = home.join("done");
+    // Several tests ask for the same one at once, in several programs too.
+    std::fs::create_dir_all(scratch).expect("a folder for what tests need");
+    let lock = std::fs::File::create(
+        scratch.join(format!("{}.lock", home.file_name().expect("a name").to_string_lossy())),
+    );
+    let lock = lock.expect("a lock beside the virtual environment");
+    lock.lock().expect("a file can be locked");
     if !done.exists() {
         let run = |command: &mut Command| {
             let output = command.output();
