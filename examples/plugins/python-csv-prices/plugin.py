@@ -57,5 +57,5 @@ class Prices(exports.Prices):
             return []
         if answer.status != 200:
             fail("server-error", Outcome.NOT_DONE, f"{url} answered {answer.status}")
-        body = json.dumps(feed(answer.body.decode("utf-8-sig"), settings, wanted)).encode()
+        body = json.dumps(feed(answer.body.decode().removeprefix("\ufeff"), settings, wanted)).encode()
         return [Document(body, None, url)]
