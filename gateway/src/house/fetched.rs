@@ -1,7 +1,7 @@
 //! The plugins of the set-up, the feeds that they fetch, and which feeds are asked for at all.
 
 use super::House;
-use crate::feeds::{Currencies, clock_of};
+use crate::feeds::{Currencies, clock_of, needs};
 use crate::setup::{Feed, MeterTimes, Often, PluginFile, TimeOfDay};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -172,7 +172,8 @@ impl House {
         };
         let set_up = &state.loaded.setup.document().feeds;
         let mut tariffs = state.loaded.tariffs.values().map(|file| file.prepared.tariff());
+        // Every tariff knows the spot price; not every one asks for it.
         set_up.iter().any(|known| is(known.name.as_str(), known.area.as_deref()))
-            || tariffs.any(|tariff| tariff.feeds.iter().any(|known| is(&known.name, known.area.as_deref())))
+            || tariffs.any(|tariff| needs(tariff).iter().any(|known| is(&known.feed, known.area.as_deref())))
     }
 }
