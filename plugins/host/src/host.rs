@@ -141,6 +141,7 @@ impl Host {
             limits,
             short,
             totals: crate::plugin::Totals::default(),
+            commits: tokio::sync::Mutex::default(),
         }))
     }
 

@@ -120,7 +120,10 @@ fn kv(linker: &mut Linker<State>) -> Result<()> {
             if state.deck.answer::<()>("kv.delete", &key)?.is_some() {
                 return Ok(());
             }
-            state.meter.outside(state.kv.delete(key.clone())).await.map_err(broken("kv"))?;
+            let delete = state.kv.delete(key.clone(), &state.plugin.limits);
+            let deleted = state.meter.outside(delete).await.map_err(broken("kv"))?;
+            // The interface has no answer for it, and a plugin must not go on as if the name were gone.
+            deleted.map_err(Error::msg)?;
             state.deck.keep("kv.delete", &key, &());
             Ok(())
         })

@@ -122,6 +122,9 @@ impl Buffer {
         if key.is_empty() || key.len() > KEY {
             return Ok(Err(format!("a key has 1 to {KEY} bytes, this one has {}", key.len())));
         }
+        if !self.has_room(&key, limits) {
+            return Ok(Err(full(limits)));
+        }
         let size = self.without(&key).await?.saturating_add(bytes(&key, &value));
         if size > limits.kv.0 {
             return Ok(Err(format!(
@@ -134,13 +137,31 @@ impl Buffer {
         Ok(Ok(()))
     }
 
-    pub(crate) async fn delete(&mut self, key: String) -> Result<(), String> {
+    /// Inner errors are for the plugin, outer ones are the store's.
+    pub(crate) async fn delete(
+        &mut self,
+        key: String,
+        limits: &Limits,
+    ) -> Result<Result<(), String>, String> {
         // What cannot have been set need not be remembered.
-        if key.len() <= KEY && self.get(&key).await?.is_some() {
-            self.size = Some(self.without(&key).await?);
-            self.changes.insert(key, None);
+        if key.len() > KEY || self.get(&key).await?.is_none() {
+            return Ok(Ok(()));
         }
-        Ok(())
+        if !self.has_room(&key, limits) {
+            return Ok(Err(full(limits)));
+        }
+        self.size = Some(self.without(&key).await?);
+        // Of a name that this call alone has set nothing is left to be done.
+        match self.kept.get(&key).await? {
+            Some(_) => drop(self.changes.insert(key, None)),
+            None => drop(self.changes.remove(&key)),
+        }
+        Ok(Ok(()))
+    }
+
+    // Whether the call may change this name too.
+    fn has_room(&self, key: &str, limits: &Limits) -> bool {
+        self.changes.contains_key(key) || self.writes() < limits.writes
     }
 
     // Bytes of all but this name.
@@ -179,8 +200,20 @@ impl Buffer {
         self.size
     }
 
+    /// Names that the call changes.
+    pub(crate) fn writes(&self) -> u32 {
+        u32::try_from(self.changes.len()).unwrap_or(u32::MAX)
+    }
+
     /// Keeps what the call wrote.
     pub(crate) async fn commit(&self) -> Result<(), String> {
         if self.changes.is_empty() { Ok(()) } else { self.kept.commit(&self.changes).await }
     }
+}
+
+fn full(limits: &Limits) -> String {
+    format!(
+        "a call sets or deletes {} names at most: spread them over several calls, or ask for more in the manifest ([limits] writes)",
+        limits.writes
+    )
 }

@@ -23,7 +23,6 @@ pub mod model;
 pub mod package;
 pub mod plugin;
 pub mod pool;
-pub mod registry;
 pub mod secrets;
 mod state;
 pub mod tape;

@@ -35,6 +35,8 @@ pub struct Limits {
     pub log: Size,
     /// Bytes of all names and values that the plugin keeps.
     pub kv: Size,
+    /// Names that the call sets or deletes: each is a statement in the store that chargers wait for too.
+    pub writes: u32,
 }
 
 impl Default for Limits {
@@ -51,6 +53,7 @@ impl Default for Limits {
             answers: Size::mib(4),
             log: Size::kib(64),
             kv: Size::mib(1),
+            writes: 200,
         }
     }
 }
@@ -80,6 +83,8 @@ pub struct Wishes {
     pub log: Option<Size>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kv: Option<Size>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub writes: Option<u32>,
 }
 
 // Nobody may ask for more than this, whatever is granted: one call must not take the machine.
@@ -94,6 +99,7 @@ const CEILING: Limits = Limits {
     answers: Size::mib(256),
     log: Size::mib(4),
     kv: Size::mib(256),
+    writes: 2_000,
 };
 
 impl Limits {
@@ -113,7 +119,7 @@ impl Limits {
                 wanted.min(allowed)
             }),* } };
         }
-        (each!(memory fuel cpu wall input output requests answers log kv), missing)
+        (each!(memory fuel cpu wall input output requests answers log kv writes), missing)
     }
 }
 
@@ -143,6 +149,8 @@ pub struct Usage {
     pub log: u64,
     /// Bytes that the plugin would keep after this call; 0 if it did not write.
     pub kv: u64,
+    /// Names that it set or deleted.
+    pub writes: u32,
 }
 
 impl Usage {
@@ -155,6 +163,9 @@ impl Usage {
         let micros = |span: Span| u64::try_from(span.0.as_micros()).unwrap_or(u64::MAX);
         let of_size =
             |name, used: u64, limit: Size| (name, size(used), limit.to_string(), share(used, limit.0));
+        let of_count = |name, used: u32, limit: u32| {
+            (name, used.to_string(), limit.to_string(), share(used.into(), limit.into()))
+        };
         let of_time =
             |name, used: u64, limit: Span| (name, time(used), limit.to_string(), share(used, micros(limit)));
         vec![
@@ -164,15 +175,11 @@ impl Usage {
             of_time("wall", self.wall_us, limits.wall),
             of_size("input", self.input, limits.input),
             of_size("output", self.output, limits.output),
-            (
-                "requests",
-                self.requests.to_string(),
-                limits.requests.to_string(),
-                share(self.requests.into(), limits.requests.into()),
-            ),
+            of_count("requests", self.requests, limits.requests),
             of_size("answers", self.answers, limits.answers),
             of_size("log", self.log, limits.log),
             of_size("kv", self.kv, limits.kv),
+            of_count("writes", self.writes, limits.writes),
         ]
     }
 }

@@ -50,6 +50,8 @@ pub(crate) struct Inner {
     pub(crate) limits: Limits,
     pub(crate) short: Vec<String>,
     pub(crate) totals: Totals,
+    // Held by the call whose writes are being kept.
+    pub(crate) commits: tokio::sync::Mutex<()>,
 }
 
 /// What a call is given besides its arguments.

@@ -1,5 +1,5 @@
 //! Which call runs when: so many at once, taken from the plugins in turn, so that one plugin's thousand calls delay another's one call by
-//! one call. Calls run on threads of their own, beside those that serve chargers.
+//! one call; and of no plugin more than half of what the others leave, so that however long some take there is a place for the next. Calls run on threads of their own, beside those that serve chargers.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,7 +51,7 @@ pub(crate) struct Pool {
 struct Queue {
     running: usize,
     plugins: BTreeMap<String, One>,
-    // Plugins with calls that wait and may run, in the order of their turns.
+    // Plugins with calls that wait, in the order of their turns.
     turns: VecDeque<String>,
 }
 
@@ -70,11 +70,21 @@ pub(crate) struct Permit {
     queue: Arc<Mutex<Queue>>,
 }
 
+// Where guests want more than the processor has, whoever serves chargers goes first. On Linux a priority is of the thread that asks.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    {
+        // Never refused: it is a step down.
+        let _ = rustix::process::nice(10);
+    }
+}
+
 impl Pool {
     pub(crate) fn new(bounds: Bounds) -> std::io::Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(bounds.threads.max(1))
             .thread_name("plugins")
+            .on_thread_start(give_way)
             .enable_all()
             .build()?;
         Ok(Self { bounds, queue: Arc::default(), runtime: Some(runtime) })
@@ -120,12 +130,21 @@ impl Drop for Pool {
 }
 
 impl Queue {
+    // Whether one more call of a plugin with so many may run.
+    fn has_room(&self, running: usize, bounds: Bounds) -> bool {
+        let others = self.running.saturating_sub(running);
+        let share = bounds.running.saturating_sub(others).div_ceil(2).max(1);
+        running < bounds.running_of_one.min(share)
+    }
+
     // Gives a plugin a turn, if it has a call that waits and may run.
     fn list(&mut self, plugin: &str, bounds: Bounds) {
+        let running = self.plugins.get(plugin).map_or(0, |one| one.running);
+        let has_room = self.has_room(running, bounds);
         if let Some(one) = self.plugins.get_mut(plugin)
             && !one.listed
             && !one.waiting.is_empty()
-            && one.running < bounds.running_of_one
+            && has_room
         {
             one.listed = true;
             self.turns.push_back(plugin.to_owned());
@@ -142,8 +161,14 @@ fn next(queue: &Arc<Mutex<Queue>>, bounds: Bounds) {
                 return;
             }
             let Some(plugin) = inner.turns.pop_front() else { return };
+            let running = inner.plugins.get(&plugin).map_or(0, |one| one.running);
+            // Others may have taken what was free when it was listed; it is again when one of them gives a place back.
+            let has_room = inner.has_room(running, bounds);
             let Some(one) = inner.plugins.get_mut(&plugin) else { continue };
             one.listed = false;
+            if !has_room {
+                continue;
+            }
             let Some(sender) = one.waiting.pop_front() else { continue };
             one.running += 1;
             inner.running += 1;
@@ -169,6 +194,11 @@ impl Drop for Permit {
             } else {
                 queue.list(&self.plugin, self.bounds);
             }
+            // What it gives back is a share of others too.
+            let waiting: Vec<String> = queue.plugins.keys().cloned().collect();
+            for plugin in waiting {
+                queue.list(&plugin, self.bounds);
+            }
         }
         next(&self.queue, self.bounds);
     }
@@ -186,6 +216,16 @@ mod tests {
         for _ in 0..50 {
             tokio::task::yield_now().await;
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn guests_run_behind_everybody_else() {
+        let priority = || rustix::process::getpriority_process(None).unwrap();
+        let (pool, own) = (Pool::new(bounds(1, 1, 1)).unwrap(), priority());
+        let theirs = pool.spawn(async move { priority() }).unwrap().await.unwrap();
+        // 19 is the last there is.
+        assert_eq!((theirs, priority()), ((own + 10).min(19), own));
     }
 
     #[tokio::test]
@@ -212,6 +252,35 @@ mod tests {
         assert_eq!(order, "bcabaaa", "{order}");
         assert_eq!(pool.load(), Load::default());
         assert!(pool.queue.lock().unwrap().plugins.is_empty(), "an idle plugin costs nothing");
+    }
+
+    #[tokio::test]
+    async fn there_is_a_place_for_one_more_plugin() {
+        let pool = Arc::new(Pool::new(bounds(64, 32, 100)).unwrap());
+        let mut held = Vec::new();
+        // Each wants all that it can get, and keeps it.
+        for (plugin, gets) in [("a", 32), ("b", 16), ("c", 8), ("d", 4), ("e", 2), ("f", 1)] {
+            for number in 0..40 {
+                let pool = Arc::clone(&pool);
+                held.push((plugin, tokio::spawn(async move { pool.enter(plugin).await.unwrap() })));
+                settle().await;
+                let load =
+                    |name: &str| held.iter().filter(|(of, task)| *of == name && task.is_finished()).count();
+                assert_eq!(load(plugin), gets.min(number + 1), "{plugin}");
+            }
+        }
+        assert_eq!(pool.load(), Load { running: 63, waiting: 240 - 63 });
+        drop(
+            tokio::time::timeout(std::time::Duration::from_secs(5), pool.enter("g")).await.unwrap().unwrap(),
+        );
+        // What is given back is used: the first has half of all again as soon as there is as much.
+        let (first, others): (Vec<_>, Vec<_>) = held.into_iter().partition(|(plugin, _)| *plugin == "a");
+        for (_, task) in others {
+            task.abort();
+            drop(task.await);
+            settle().await;
+        }
+        assert_eq!((pool.load(), first.len()), (Load { running: 32, waiting: 8 }, 40));
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! Calls from outside: Stripe's webhooks at `/events`, and the page at `/pay`.
 
+use crate::amount::from_stripe;
 use crate::api::name;
 use crate::state::REFERENCE;
 use crate::{Stripe, page};
@@ -18,7 +19,7 @@ impl Guest for Stripe {
         match (call.method.as_str(), path) {
             ("POST", "" | "/events") => {
                 check(settings, &call)?;
-                let events = event(&call.body)?.into_iter().collect();
+                let events = events(&call.body)?;
                 Ok(Answer { status: 200, headers: Vec::new(), body: Vec::new(), events })
             }
             ("GET" | "HEAD", "/pay") => page::show(settings, &call.query),
@@ -71,10 +72,42 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
 }
 
-/// What happened. Nothing for what is of no matter here.
-fn event(body: &[u8]) -> Result<Option<Event>, Error> {
+/// What happened. Nothing for what is of no matter here; of a dispute also what is disputed.
+fn events(body: &[u8]) -> Result<Vec<Event>, Error> {
     let body: Value = serde_json::from_slice(body)
         .map_err(|e| Error::refused("no-event", format!("the webhook is no JSON: {e}")))?;
+    let Some(event) = event(&body)? else { return Ok(Vec::new()) };
+    let dispute = dispute(&body, &event);
+    Ok([event].into_iter().chain(dispute).collect())
+}
+
+/// The states of a dispute in which the seller keeps the money. `warning_closed`: the bank only asked.
+const WON: [&str; 3] = ["won", "warning_closed", "prevented"];
+
+/// A payer's bank wants money back. Stripe takes it from the balance, and the payment stays as it is: nobody learns of it by asking for that.
+fn dispute(body: &Value, about: &Event) -> Option<Event> {
+    let of = |name: &str| body.pointer(&format!("/data/object/{name}"));
+    let text = |name: &str| of(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    if !body.pointer("/type").and_then(Value::as_str)?.starts_with("charge.dispute.") {
+        return None;
+    }
+    let (currency, status) = (text("currency"), text("status"));
+    let amount = from_stripe(of("amount").and_then(Value::as_i64)?, &currency);
+    let mut more = vec![
+        ("dispute".to_owned(), text("id")),
+        ("amount".to_owned(), amount.minor.to_string()),
+        ("currency".to_owned(), amount.currency),
+        ("reason".to_owned(), text("reason")),
+        ("status".to_owned(), status.clone()),
+    ];
+    if WON.contains(&status.as_str()) {
+        more.push(("outcome".to_owned(), "won".to_owned()));
+    }
+    Some(Event { kind: "dispute".to_owned(), subject: about.subject.clone(), id: about.id.clone(), more })
+}
+
+/// What it is about.
+fn event(body: &Value) -> Result<Option<Event>, Error> {
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (id, kind, object) = (text("/id"), text("/type"), text("/data/object/id"));
     // What is about a payment without being one names it: a charge, a refund, a dispute.
@@ -171,7 +204,8 @@ mod tests {
     fn what_a_webhook_is_about() {
         let about = |kind: &str, object: &str| {
             let body = format!(r#"{{"id":"evt_1","type":"{kind}","data":{{"object":{object}}}}}"#);
-            event(body.as_bytes()).map(|event| event.map(|event| (event.kind, event.subject)))
+            event(&serde_json::from_str(&body).unwrap())
+                .map(|event| event.map(|event| (event.kind, event.subject)))
         };
         let is = |kind: &str, subject: &str| Ok(Some((kind.to_owned(), subject.to_owned())));
         testing::reset();
@@ -189,5 +223,39 @@ mod tests {
         assert_eq!(about("customer.created", r#"{"id":"cus_1"}"#), Ok(None));
         assert!(about("payment_intent.succeeded", r#"{"id":"pi_1/../x"}"#).is_err());
         assert!(about("payment_intent.succeeded", "{}").is_err());
+    }
+
+    #[test]
+    fn a_dispute_says_what_is_disputed() {
+        testing::reset();
+        let said = |kind: &str, status: &str| {
+            let body = format!(
+                r#"{{"id":"evt_1","type":"{kind}","data":{{"object":{{"id":"du_1","payment_intent":"pi_1","charge":"ch_1","amount":30000,
+                "currency":"isk","reason":"fraudulent","status":"{status}"}}}}}}"#
+            );
+            events(body.as_bytes()).unwrap()
+        };
+        let [payment, dispute] = &said("charge.dispute.created", "needs_response")[..] else { panic!() };
+        assert_eq!((payment.kind.as_str(), payment.subject.as_str()), ("payment", "pi_1"));
+        assert_eq!(
+            (dispute.kind.as_str(), dispute.subject.as_str(), dispute.id.as_str()),
+            ("dispute", "pi_1", "evt_1")
+        );
+        let told = [
+            ("dispute", "du_1"),
+            ("amount", "300"),
+            ("currency", "ISK"),
+            ("reason", "fraudulent"),
+            ("status", "needs_response"),
+        ];
+        assert_eq!(dispute.more, testing::options(&told));
+        for (status, won) in
+            [("lost", false), ("won", true), ("warning_closed", true), ("under_review", false)]
+        {
+            let [_, dispute] = &said("charge.dispute.closed", status)[..] else { panic!() };
+            assert_eq!(dispute.more.contains(&("outcome".to_owned(), "won".to_owned())), won, "{status}");
+        }
+        // A refund is none.
+        assert_eq!(said("charge.refunded", "succeeded").len(), 1);
     }
 }

@@ -51,9 +51,13 @@ impl Bound {
         let here = |spec: &SecretSpec| {
             spec.hosts.iter().any(|host| match host {
                 HostName::Exact(name) => *name == allowed.host,
-                HostName::Setting(_) => host
-                    .resolve(None, settings)
-                    .is_some_and(|target| target.host == allowed.host && target.port == allowed.port),
+                // At the port of a rule that names it: a rule may have a port of its own.
+                HostName::Setting(_) => {
+                    let rules = manifest.http.iter().filter(|rule| rule.host == *host);
+                    rules.filter_map(|rule| rule.host.resolve(rule.port, settings)).any(|target| {
+                        (target.host.as_str(), target.port) == (allowed.host.as_str(), allowed.port)
+                    })
+                }
             })
         };
         for (name, spec) in &manifest.secrets {

@@ -61,9 +61,9 @@ impl Policy {
         let port = url.port_or_known_default().unwrap_or_default();
         let path = url.path();
         let here = |target: &Target| target.host == host && target.port == port;
-        let asked =
-            self.asked.iter().find(|(target, rule)| here(target) && rule.covers(target, method, path));
-        let Some((_, rule)) = asked else {
+        let mut asked =
+            self.asked.iter().filter(|(target, rule)| here(target) && rule.covers(target, method, path));
+        let Some((_, rule)) = asked.next() else {
             return Err(format!(
                 "{method} {host}:{port}{path} is not in the manifest of {}; for plugin.toml:\n{}",
                 self.plugin,
@@ -94,7 +94,10 @@ impl Policy {
             ));
         }
         let reach = Reach { addresses: grant.addresses.clone(), root: grant.root.as_deref().map(Arc::from) };
-        Ok(Allowed { host, port, reach, idempotency: rule.idempotency.clone(), url })
+        // A wide rule beside the one that names the header does not take it away.
+        let idempotency =
+            rule.idempotency.clone().or_else(|| asked.find_map(|(_, rule)| rule.idempotency.clone()));
+        Ok(Allowed { host, port, reach, idempotency, url })
     }
 }
 
@@ -190,6 +193,21 @@ mod tests {
             ("POST", "https://sms.example.net:8443/api/send"),
         ] {
             policy().check(method, address).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_header_that_makes_it_once_is_found_in_any_rule() {
+        let wide = "[[http]]\nhost = \"a.example\"\nmethods = [\"GET\", \"POST\"]\npaths = [\"/\"]\n";
+        let narrow = "[[http]]\nhost = \"a.example\"\nmethods = [\"POST\"]\npaths = [\"/pay\"]\nidempotency = \"Once\"\n";
+        let head = "id = \"shop\"\nversion = \"1.0.0\"\ninterface = \"1.0.0\"\ndescription = \"x\"\nauthor = \"x\"\n\
+                    capabilities = [\"notifier\"]\n";
+        for rules in [[wide, narrow], [narrow, wide]] {
+            let manifest = Manifest::read("plugin.toml", &format!("{head}{}", rules.concat())).unwrap();
+            let policy = Policy::new(&manifest, &Grant::all(&manifest), &[]);
+            let header = |address: &str| policy.check("POST", address).unwrap().idempotency;
+            assert_eq!(header("https://a.example/pay").as_deref(), Some("Once"), "{rules:?}");
+            assert_eq!(header("https://a.example/other"), None, "{rules:?}");
         }
     }
 

@@ -187,6 +187,7 @@ where
         wall_us: micros(began.elapsed()),
         input,
         kv: state.kv.size().unwrap_or(0),
+        writes: state.kv.writes(),
         ..state.usage
     };
     plugin.totals.add(&result, &usage);
@@ -281,7 +282,12 @@ async fn finish<A: Answer>(
         return Err(Failed::Stopped(Ended::Error(left.to_string(), Kind::Tape).stop(plugin, state)));
     }
     if !replayed {
-        match tokio::time::timeout(COMMIT, state.kv.commit()).await {
+        let commit = async {
+            // One call of a plugin after the other: its many calls at once would else fill one group of the store's writer.
+            let _turn = plugin.commits.lock().await;
+            state.kv.commit().await
+        };
+        match tokio::time::timeout(COMMIT, commit).await {
             Ok(Ok(())) => {}
             // What the plugin did, it did: its answer stays true.
             Ok(Err(error)) => warnings.push(format!("what the plugin wrote was not kept: {error}")),

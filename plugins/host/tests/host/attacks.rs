@@ -1,8 +1,8 @@
 //! What a guest might do to the host, to other guests, and to the world.
 
 use crate::support::{
-    Fake, act, actor, actor_with, code, echo, guest, host, installation, limited, limited_in, message,
-    refused, said, say, stopped,
+    Fake, act, actor, actor_code, actor_with, code, echo, guest, host, installation, limited, limited_in,
+    message, refused, said, say, stopped,
 };
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -178,6 +178,85 @@ async fn the_log_is_bounded() {
     assert_eq!(done.log[0].text, "one\\n2026-11-22 ERROR gateway: forged\\u{1b}[2J");
     let done = act(&actor(), "log", "", &"ø".repeat(2_000)).await;
     assert!(done.log[0].text.ends_with("ø…") && done.log[0].text.len() <= 1024);
+}
+
+// A space that counts what is written at once.
+#[derive(Clone, Default)]
+struct Counting {
+    space: kv::Memory,
+    most: Arc<AtomicU32>,
+    now: Arc<AtomicU32>,
+    together: Arc<AtomicU32>,
+}
+
+impl kv::Kv for Counting {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, String>> {
+        self.space.get(key)
+    }
+
+    fn names<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        self.space.names(prefix, after, most)
+    }
+
+    fn size(&self) -> BoxFuture<'_, Result<u64, String>> {
+        self.space.size()
+    }
+
+    fn commit<'a>(&'a self, changes: &'a kv::Changes) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async move {
+            self.most.fetch_max(changes.len().try_into().unwrap(), Ordering::SeqCst);
+            let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+            self.together.fetch_max(now, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            self.now.fetch_sub(1, Ordering::SeqCst);
+            self.space.commit(changes).await
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_call_changes_few_names_and_calls_keep_them_one_after_the_other() {
+    let space = Counting::default();
+    let with = |limits: &str| {
+        let code = actor_code(host(), &format!("[limits]\n{limits}"));
+        let mut installation = installation(&code.manifest);
+        installation.kv = Arc::new(space.clone());
+        host().plugin(&code, installation)
+    };
+    let plugin = with("cpu = \"10 s\"");
+    let done = act(&plugin, "kv-many", "", "").await;
+    assert_eq!(done.usage.writes, 200);
+    let text = said(done);
+    assert!(text.starts_with("200 ") && text.contains("[limits] writes"), "{text}");
+    assert_eq!((space.space.all().len(), space.most.load(Ordering::SeqCst)), (200, 200));
+    // What comes and goes within a call leaves nothing to be written.
+    let done = act(&plugin, "kv-churn", "", "").await;
+    assert_eq!(done.usage.writes, 1);
+    said(done);
+    assert_eq!(space.space.all().len(), 201);
+    // One name more than it may change; there is no answer to a deletion, so the call ends and nothing of it is kept.
+    let stop = act(&plugin, "kv-clear", "", "").await;
+    let stop = stopped(&stop, Kind::Trap);
+    assert!(stop.detail.contains("200 names") && stop.detail.contains("[limits] writes"), "{}", stop.detail);
+    assert_eq!(space.space.all().len(), 201);
+    // Many calls at once come to the store one by one.
+    let calls = (0..8).map(|number| {
+        let plugin = plugin.clone();
+        async move { said(act(&plugin, "kv-set", &format!("k{number}"), "x").await) }
+    });
+    futures_util::future::join_all(calls).await;
+    assert_eq!(space.together.load(Ordering::SeqCst), 1);
+    // With more granted it may.
+    let plugin = with("cpu = \"10 s\"\nwrites = 500");
+    let text = said(act(&plugin, "kv-many", "", "").await);
+    assert!(text.starts_with("500 "), "{text}");
+    said(act(&with("cpu = \"10 s\"\nwrites = 5000"), "kv-clear", "", "").await);
+    assert!(space.space.all().is_empty());
 }
 
 #[tokio::test]
@@ -467,4 +546,13 @@ async fn a_secret_in_a_body_is_coded_for_it() {
     // With another setting the same address is somebody else's.
     let (code, _) = refused(say(&gated("https://other.example.net/"), body("text/plain", "x")).await);
     assert_eq!(code, "Failure::Denied");
+    // A rule with a port of its own has its secrets at that port, and nowhere else.
+    let text = text.replace("host = \"{{setting:gate}}\"", "host = \"{{setting:gate}}\"\nport = 8443");
+    let code = host.code(&crate::support::manifest(&text), crate::support::guest("actor")).unwrap();
+    let mut installation = installation(&code.manifest);
+    installation.settings = vec![("gate".to_owned(), "https://sms.example.net/api".to_owned())];
+    installation.secrets = Arc::new(takst_plugins::secrets::Memory::new([("api_key", "p\"ss&wörd 1")]));
+    let plugin = host.plugin(&code, installation);
+    said(say(&plugin, body("text/plain", "{{secret:api_key}}")).await);
+    assert!(seen.lock().unwrap().ends_with("p\"ss&wörd 1"), "{}", seen.lock().unwrap());
 }

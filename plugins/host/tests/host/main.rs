@@ -15,7 +15,6 @@ mod crowd;
 mod interface;
 mod manifest;
 mod package;
-mod registry;
 mod server;
 mod shipped;
 mod support;

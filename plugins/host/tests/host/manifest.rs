@@ -193,7 +193,7 @@ fn the_manual_says_the_limits_as_they_are() {
     let chapter = include_str!("../../../MANIFEST.md");
     let usual = Limits::default();
     // Who asks for everything and is granted everything has the most.
-    let all = "memory = \"9999 GiB\"\nfuel = 9000000000000000\ncpu = \"9999 min\"\nwall = \"9999 min\"\ninput = \"9999 GiB\"\noutput = \"9999 GiB\"\nrequests = 4000000000\nanswers = \"9999 GiB\"\nlog = \"9999 GiB\"\nkv = \"9999 GiB\"\n";
+    let all = "memory = \"9999 GiB\"\nfuel = 9000000000000000\ncpu = \"9999 min\"\nwall = \"9999 min\"\ninput = \"9999 GiB\"\noutput = \"9999 GiB\"\nrequests = 4000000000\nanswers = \"9999 GiB\"\nlog = \"9999 GiB\"\nkv = \"9999 GiB\"\nwrites = 4000000000\n";
     let wishes: Wishes = toml::from_str(all).unwrap();
     let (most, missing) = Limits::effective(&wishes, &wishes);
     assert!(missing.is_empty(), "{missing:?}");
@@ -204,7 +204,7 @@ fn the_manual_says_the_limits_as_they_are() {
     macro_rules! lines {
         ($($field:ident)*) => { vec![$([stringify!($field).to_owned(), usual.$field.to_string(), most.$field.to_string()]),*] };
     }
-    let mut known = lines!(memory fuel cpu wall input output requests answers log kv);
+    let mut known = lines!(memory fuel cpu wall input output requests answers log kv writes);
     known.sort();
     assert_eq!(told, known);
 }

@@ -127,7 +127,7 @@ async fn a_script_answers_in_its_order() {
         takst_plugins::testing::plugin(&host, &code, None, vec![], takst_plugins::secrets::Memory::default());
     let done = crate::support::act(&plugin, "http", "https://api.example.com/a?x=1", "hello").await;
     let table = report(&done);
-    assert!(table.contains("requests") && table.lines().count() == 10, "{table}");
+    assert!(table.contains("requests") && table.lines().count() == 11, "{table}");
     assert_eq!(crate::support::said(done), "201\n\n\nmade");
     assert_eq!(script.wrong(), ["POST https://api.example.com/b was not asked for"]);
     crate::support::refused(crate::support::act(&plugin, "http", "https://api.example.com/c", "").await);

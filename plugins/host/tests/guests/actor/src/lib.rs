@@ -74,6 +74,35 @@ fn deed(m: &messages::Message) -> Result<String, Error> {
                 }
             }
         }
+        // Many small names; how many were taken.
+        "kv-many" => {
+            let mut kept = 0;
+            let refused = (0..5_000).find_map(|number| match kv::set(&format!("n{number}"), b"") {
+                Ok(()) => {
+                    kept += 1;
+                    None
+                }
+                Err(text) => Some(text),
+            });
+            Ok(format!("{kept} {}", refused.unwrap_or_default()))
+        }
+        // Names that come and go, and one that stays.
+        "kv-churn" => {
+            for number in 0..1_000 {
+                let name = format!("c{number}");
+                kv::set(&name, b"x").map_err(|e| error("kv", e))?;
+                kv::delete(&name);
+            }
+            kv::set("stays", b"x").map_err(|e| error("kv", e))?;
+            Ok(String::new())
+        }
+        "kv-clear" => loop {
+            let names = kv::names("");
+            if names.is_empty() {
+                break Ok(String::new());
+            }
+            names.iter().for_each(|name| kv::delete(name));
+        },
         "http" => send(m),
         "http-panic" => {
             let answer = send(m);

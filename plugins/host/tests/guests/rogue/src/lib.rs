@@ -39,6 +39,21 @@ impl calls::Guest for Rogue {
                 }
                 Ok(answer(200, b"flooded"))
             }
+            // Comes back too, since only what a call that returned has written is kept.
+            "kv-flood" => {
+                let kept = (0..50_000).take_while(|number| kv::set(&format!("{number:x}"), b"").is_ok()).count();
+                Ok(answer(200, kept.to_string().as_bytes()))
+            }
+            "kv-churn" => {
+                for number in 0..500 {
+                    let name = format!("{number:x}");
+                    if kv::set(&name, b"").is_err() {
+                        break;
+                    }
+                    kv::delete(&name);
+                }
+                Ok(answer(200, b"churned"))
+            }
             "memory" => {
                 let mut all = Vec::new();
                 loop {
