@@ -245,6 +245,7 @@ fn show(report: &Report, missed: &[String], out: &mut Out) -> Result<(), Failure
         out.line(&row(messages.action, messages.answered, &rest))?;
     }
     out.line(&row("all messages", report.all, ""))?;
+    out.line(&row("before all sessions were ended", report.in_time, ""))?;
     let mut lines = Vec::new();
     let number = |what: &str, number: u64| (number > 0).then(|| format!("{what}: {number}"));
     lines.extend(number("connections lost", report.disconnected));

@@ -45,6 +45,7 @@ struct Counts {
     answers: u64,
     /// Until the chargers were told to leave.
     answers_in_time: Option<u64>,
+    took_in_time: Option<Latency>,
 }
 
 #[derive(Debug)]
@@ -113,6 +114,8 @@ pub struct Report {
     pub messages: Vec<Messages>,
     /// All messages together.
     pub all: Latency,
+    /// Those that were answered before the chargers were told to leave: then all sessions end at once.
+    pub in_time: Latency,
     /// Answers a second, over the whole time.
     pub answers_per_second: u64,
     /// Refusals of messages, and how often.
@@ -195,6 +198,16 @@ impl Counts {
         })
     }
 
+    // How long all messages took.
+    fn all(&self) -> Histogram<u64> {
+        let mut all = histogram();
+        for message in self.messages.values() {
+            // All have the same bounds.
+            let _ = all.add(&message.took);
+        }
+        all
+    }
+
     fn took(&mut self, action: &'static str, took: Option<Duration>) {
         self.answers += 1;
         if let Some(took) = took {
@@ -229,6 +242,7 @@ impl Stats {
             lost: 0,
             answers: 0,
             answers_in_time: None,
+            took_in_time: None,
         };
         Self { began: Moment::now(), chargers, inner: Mutex::new(counts) }
     }
@@ -254,6 +268,7 @@ impl Stats {
         }
         counts.all_after.get_or_insert(Duration::MAX);
         counts.answers_in_time = Some(counts.answers);
+        counts.took_in_time = Some(latency(&counts.all()));
         played
     }
 }
@@ -263,11 +278,7 @@ impl Stats {
     #[must_use]
     pub fn report(&self, played: Duration, unacknowledged: usize) -> Report {
         let counts = &*self.counts();
-        let mut all = histogram();
-        for message in counts.messages.values() {
-            // All have the same bounds.
-            let _ = all.add(&message.took);
-        }
+        let all = latency(&counts.all());
         let ms = millis(played);
         Report {
             chargers: self.chargers,
@@ -288,7 +299,8 @@ impl Stats {
                     unanswered: message.unanswered,
                 })
                 .collect(),
-            all: latency(&all),
+            all,
+            in_time: counts.took_in_time.unwrap_or(all),
             answers_per_second: counts.answers_in_time.unwrap_or(counts.answers).saturating_mul(1_000)
                 / ms.max(1),
             refusals: counts.refusals.clone(),
