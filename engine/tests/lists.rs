@@ -98,6 +98,12 @@ fn changed(first: &List, next: &List) -> Document {
     priced(&[("", first), ("2025-03-10T11:00:00Z", next)], SESSION, &Standing::default())
 }
 
+// A session of which nothing was heard yet but that it tells its states.
+fn begun(lists: &Lists<'_>, session: &Session) -> RunningLists {
+    let begin = Begin { plugged_in: session.plugged_in, explicit_states: true, explicit_power: false };
+    RunningLists::begin(lists, &session.facts, &begin, &Standing::default()).unwrap()
+}
+
 #[test]
 fn energy_before_and_after() {
     // 10 kWh at 0.30, then 10 kWh at 0.50.
@@ -351,8 +357,7 @@ fn the_running_cost_goes_over_at_the_change() {
     let pricings = prepared.each_ref().map(|prepared| Pricing::new(prepared, &book).unwrap());
     let lists = Lists::new(&pricings[0]).then(instant("2025-03-10T11:00:00Z"), &pricings[1]);
     let session = Session::from_json(SESSION).unwrap();
-    let begin = Begin { plugged_in: session.plugged_in, explicit_states: true, explicit_power: false };
-    let mut running = RunningLists::begin(&lists, &session.facts, &begin, &Standing::default()).unwrap();
+    let mut running = begun(&lists, &session);
     for state in &session.states {
         running.state(&lists, *state).unwrap();
     }
@@ -372,7 +377,7 @@ fn the_running_cost_goes_over_at_the_change() {
     assert_eq!(at("2025-03-10T11:30:00Z", 115), 300 + 250);
     assert_eq!(at("2025-03-10T12:00:00Z", 120), 300 + 500);
     // What is foreseen counts the change too.
-    let mut early = RunningLists::begin(&lists, &session.facts, &begin, &Standing::default()).unwrap();
+    let mut early = begun(&lists, &session);
     early.readings(&lists, &session.readings[..1]).unwrap();
     let ahead = early.ahead(&lists, instant("2025-03-10T12:00:00Z"), Energy(20_000_000)).unwrap();
     assert_eq!((ahead.total, ahead.energy), (800, Energy(20_000_000)));
@@ -389,8 +394,7 @@ fn the_running_cost_knows_limits_on_the_total() {
     let pricings = prepared.each_ref().map(|prepared| Pricing::new(prepared, &book).unwrap());
     let lists = Lists::new(&pricings[0]).then(instant("2025-03-10T11:00:00Z"), &pricings[1]);
     let session = Session::from_json(SESSION).unwrap();
-    let begin = Begin { plugged_in: session.plugged_in, explicit_states: true, explicit_power: false };
-    let mut running = RunningLists::begin(&lists, &session.facts, &begin, &Standing::default()).unwrap();
+    let mut running = begun(&lists, &session);
     for state in &session.states {
         running.state(&lists, *state).unwrap();
     }

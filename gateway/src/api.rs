@@ -27,6 +27,7 @@ mod problem;
 mod reminders;
 mod sessions;
 mod setup;
+mod signed_in;
 mod tariffs;
 pub mod words;
 
@@ -36,6 +37,7 @@ pub use prices::{Taken, Unused};
 use problem::Named;
 pub use problem::{Body, Finding, Params, Problem, Text};
 pub use setup::{Changed, Wanted};
+pub(crate) use signed_in::LASTS;
 
 use crate::desk::Order;
 use crate::setup::Thing;
@@ -318,6 +320,7 @@ pub fn router(api: Api) -> Router {
         .route("/payments/{id}", get(payments::one))
         .route("/payments/{id}/cancel", post(payments::cancel))
         .route("/payments/{id}/returned", post(invoices::returned))
+        .route("/payments/{id}/charged-back", post(payments::charged_back))
         .route("/drivers/{id}/instruments", get(payments::instruments).post(payments::save))
         .route("/invoices", get(invoices::list))
         .route("/invoices/{id}", get(invoices::one))
@@ -333,6 +336,7 @@ pub fn router(api: Api) -> Router {
         .route("/outbox/{id}/retry", post(outbox::retry))
         .route("/outbox/{id}/give-up", post(outbox::give_up))
         .route("/outbox-plugins", get(outbox::plugins))
+        .route("/outbox-resume", post(outbox::resume))
         .route("/plugins", get(plugins::list))
         .route("/ledger/accounts", get(ledger::accounts))
         .route("/ledger/entries", get(ledger::entries).post(ledger::add))

@@ -65,6 +65,11 @@ pub trait Tariffs: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Whether a list lets a value of this feed count until the next one.
+    fn holds(&self, _org: &OrgId, _feed: &str) -> bool {
+        false
+    }
+
     /// How many cars can charge at a site at once; none where nobody knows.
     fn places(&self, _org: &OrgId, _site: &str) -> Option<u32> {
         None
@@ -114,10 +119,18 @@ pub struct Seller {
 }
 
 /// How bills are made.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
     /// Corrections are issued without anybody being asked, unless money has been given back before.
     pub correct_automatically: bool,
+    /// Most bills in one list of an alert about changed prices; what is beyond them is listed once these are corrected.
+    pub most_listed: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { correct_automatically: false, most_listed: 10_000 }
+    }
 }
 
 /// What became of a session.
@@ -262,7 +275,7 @@ impl Billing {
                 .inner
                 .store
                 .write(lane, async move |tx| {
-                    first::hold(tx, &job, &format!("it could not be billed: {reason}")).await
+                    first::put_aside(tx, &job, &format!("it could not be billed: {reason}")).await
                 })
                 .await;
         }

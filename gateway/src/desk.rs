@@ -13,6 +13,7 @@ mod begin;
 mod certificates;
 mod commands;
 mod dedupe;
+mod limits;
 pub mod rules;
 mod station;
 mod sweep;

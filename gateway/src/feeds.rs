@@ -16,10 +16,10 @@ mod late;
 mod needs;
 
 pub use areas::clock_of;
-pub use asked::{Asked, Currencies};
+pub use asked::{Asked, Currencies, Holds};
 pub use books::Books;
 pub use folder::{Folder, Taken};
 pub use intake::{FeedError, Offered, Received, SeriesReceived, receive, receive_asked};
 pub(crate) use intake::{changed, publish};
 pub use late::{Expected, check_late, tell};
-pub use needs::{LoadError, Loaded, Need, Publication, add_to, load, needs};
+pub use needs::{LoadError, Loaded, Need, Publication, add_to, is_in_use, load, needs};

@@ -211,11 +211,11 @@ impl Plan {
         tasks.push(metering(MeterFetcher::new(meters, pace), sender, pace));
         tasks.push(draining(Arc::clone(&plugins), store.clone(), org.clone()));
         let reminding = Reminding::new(store.clone(), Arc::clone(&house), Arc::clone(&plugins));
-        tasks.push(Task::new("reminders", move |stop| reminding.run(stop)));
+        tasks.push(when_released("reminders", &store, &org, move |stop| reminding.run(stop)));
         let fetcher = Fetcher::new(plugins, Arc::clone(&house), store.clone(), pace);
         let (live, billing) = (live.clone(), billing.clone());
         tasks.push(fetching(fetcher, pace, org.clone(), live, billing));
-        tasks.push(Task::new("outbox", move |stop| outbox.run(stop)));
+        tasks.push(when_released("outbox", &store, &org, move |stop| outbox.run(stop)));
         let checker = Checker::new(store.clone(), org.clone());
         tasks.push(Task::new("ledger", move |stop| checker.run(stop)));
         let campaigns = Campaigns::new(store.clone(), org.clone(), Arc::clone(&clerk), house.clone());
@@ -387,6 +387,20 @@ fn told(reloaded: Result<Option<Taken>, SetupError>) -> Result<String, String> {
     }
 }
 
+// What asks others for something, or issues what cannot be taken back: not before a person says so after a backup was restored.
+fn when_released<F, Done>(name: &'static str, store: &Store, org: &OrgId, run: F) -> Task
+where
+    F: FnOnce(Stop) -> Done + Send + 'static,
+    Done: Future<Output = ()> + Send + 'static,
+{
+    let (store, org) = (store.clone(), org.clone());
+    Task::new(name, move |mut stop: Stop| async move {
+        if outbox::released(&store, &org, &mut stop).await {
+            run(stop).await;
+        }
+    })
+}
+
 fn tasks(
     store: &Store,
     house: &Arc<House>,
@@ -404,7 +418,9 @@ fn tasks(
     vec![
         Task::new("desk", move |mut stop: Stop| async move { desk.run(stop.stopped()).await }),
         Task::new("live", move |mut stop: Stop| async move { watched.run(stop.stopped()).await }),
-        Task::new("billing", move |mut stop: Stop| async move { bills.run(stop.stopped()).await }),
+        when_released("billing", &store, &house.org().clone(), move |mut stop: Stop| async move {
+            bills.run(stop.stopped()).await;
+        }),
         Task::new("set-up", move |mut stop: Stop| async move {
             // What is wrong is told once, not at every look.
             let mut wrong = None;
@@ -481,7 +497,8 @@ async fn look_at_feeds(
     folders.retain(|(path, _)| wanted.iter().any(|(wanted, _)| wanted == path));
     for (path, currency) in wanted {
         if !folders.iter().any(|(known, _)| *known == path) {
-            let folder = Folder::new(path.clone(), currency).asking(house.currencies_asked());
+            let folder =
+                Folder::new(path.clone(), currency).asking(house.currencies_asked(), house.feeds_held());
             folders.push((path, folder));
         }
     }

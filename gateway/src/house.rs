@@ -607,6 +607,10 @@ impl Tariffs for House {
         if *org == self.org { self.lists_to_come(session, until) } else { Vec::new() }
     }
 
+    fn holds(&self, org: &OrgId, feed: &str) -> bool {
+        *org == self.org && self.holds_feed(feed)
+    }
+
     fn places(&self, org: &OrgId, site: &str) -> Option<u32> {
         let state = self.state();
         let site = state.loaded.setup.site(site).filter(|_| *org == self.org)?;

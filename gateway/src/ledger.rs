@@ -12,7 +12,9 @@ mod check;
 mod posting;
 mod record;
 
-pub use book::{BANK, Settled, bill, captured, debtor, paid_back, payout, reversal, settlement};
+pub use book::{
+    BANK, Settled, bill, captured, charged_back, debtor, paid_back, payout, reversal, settlement,
+};
 pub use check::{Checked, Checker};
 pub use posting::{Account, Head, Line, NotBalanced, Posting};
 pub use record::{back_fill, book_bill, post, record, reverse};

@@ -146,6 +146,8 @@ struct Inner {
     // Sessions whose price depends on how full their site is.
     asking: Mutex<HashMap<(OrgId, String), BTreeSet<String>>>,
     ready: Mutex<HashMap<String, Arc<Ready>>>,
+    // When which session has a notice coming.
+    due: Mutex<BTreeSet<(Instant, OrgId, String)>>,
     // What is being logged while nobody waits for it.
     logging: Arc<Semaphore>,
 }
@@ -178,7 +180,8 @@ impl Live {
     ) -> Self {
         let (sessions, asking, ready) = (RwLock::default(), Mutex::default(), Mutex::default());
         let logging = Arc::new(Semaphore::new(256));
-        let inner = Inner { store, tariffs, books, chargers, options, sessions, asking, ready, logging };
+        let due = Mutex::default();
+        let inner = Inner { store, tariffs, books, chargers, options, sessions, asking, ready, due, logging };
         Self { inner: Arc::new(inner) }
     }
 
@@ -192,7 +195,7 @@ impl Live {
         for org in &orgs {
             let sessions = self.inner.store.read().await?.unfinished_sessions(org).await?;
             let earliest = sessions.iter().map(|session| session.plugged_in).min();
-            self.inner.books.refresh(&self.inner.store, org, now, earliest).await?;
+            self.refresh_prices(org, now, earliest).await?;
             count += sessions.len();
             // Each is read by itself: several at a time, or chargers would wait for thousands of look-ups one after the other.
             let each = sessions.iter().map(|session| {
@@ -295,7 +298,7 @@ impl Live {
     pub async fn prices_changed(&self, org: &OrgId, now: Instant) -> Result<(), store::Error> {
         let sessions = self.inner.store.read().await?.unfinished_sessions(org).await?;
         let earliest = sessions.iter().map(|session| session.plugged_in).min();
-        self.inner.books.refresh(&self.inner.store, org, now, earliest).await?;
+        self.refresh_prices(org, now, earliest).await?;
         let followed: Vec<String> = {
             let sessions = self.inner.sessions.read().unwrap_or_else(PoisonError::into_inner);
             let slots = sessions.get(org).into_iter().flatten();
@@ -308,6 +311,16 @@ impl Live {
             self.touch(org, &session, Touched { rebuilt: true, late: true, ..Touched::default() }, now).await;
         }
         Ok(())
+    }
+
+    async fn refresh_prices(
+        &self,
+        org: &OrgId,
+        now: Instant,
+        earliest: Option<Instant>,
+    ) -> Result<(), store::Error> {
+        let holds = |feed: &str| self.inner.tariffs.holds(org, feed);
+        self.inner.books.refresh(&self.inner.store, org, now, earliest, holds).await.map(drop)
     }
 
     /// Looks at the clock: costs that grow by time, notices that are due, ceilings that come near.
@@ -352,14 +365,48 @@ impl Live {
         }
     }
 
-    /// Looks at the clock from time to time, until `stop`.
+    /// When the next notice to a driver is due, by our clock.
+    #[must_use]
+    pub fn next_notice(&self) -> Option<Instant> {
+        let due = self.inner.due.lock().unwrap_or_else(PoisonError::into_inner);
+        due.first().map(|(at, ..)| *at)
+    }
+
+    /// Gives the notices that are due by `now`. What of a session cannot be looked at in this moment is left to [`Self::tick`].
+    pub async fn give_notices(&self, now: Instant) {
+        let due: Vec<(OrgId, String)> = {
+            let mut due = self.inner.due.lock().unwrap_or_else(PoisonError::into_inner);
+            let later = due.split_off(&(Instant(now.0.saturating_add(1)), OrgId::new(""), String::new()));
+            std::mem::replace(&mut *due, later).into_iter().map(|(_, org, session)| (org, session)).collect()
+        };
+        for (org, session) in due {
+            let slot = {
+                let sessions = self.inner.sessions.read().unwrap_or_else(PoisonError::into_inner);
+                sessions.get(&org).and_then(|slots| slots.get(&session)).cloned()
+            };
+            let Some(slot) = slot else { continue };
+            let Ok(mut held) = slot.held.try_lock() else { continue };
+            if let Some(held) = held.as_mut() {
+                held.look.next = None;
+                self.look(&org, &slot, held, now, false).await;
+            }
+        }
+    }
+
+    /// Looks at the clock from time to time, and when a notice is due, until `stop`.
     pub async fn run(&self, stop: impl Future<Output = ()> + Send) {
+        // Whoever is told within a second is told in time.
+        const SECOND: Duration = Duration::from_secs(1);
         let work = async {
             let mut every = tokio::time::interval(Duration::from_millis(self.inner.options.tick_ms.max(100)));
             every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            let mut notices = tokio::time::interval(SECOND);
+            notices.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
-                every.tick().await;
-                self.tick(clock::now()).await;
+                tokio::select! {
+                    _ = every.tick() => self.tick(clock::now()).await,
+                    _ = notices.tick() => self.give_notices(clock::now()).await,
+                }
             }
         };
         tokio::select! {

@@ -14,29 +14,36 @@
 //! or decided by a person.
 
 mod account;
+mod answer;
 mod apply;
 mod backoff;
 mod breaker;
 mod call;
 mod decide;
+mod disputed;
+mod hold;
 mod intent;
 pub mod machine;
 mod owed;
 mod plan;
 pub mod provider;
 mod received;
+mod returns;
 mod run;
 mod said;
 
 pub use backoff::Backoff;
 pub use breaker::{Breaker, Gate, Limits};
 pub use decide::{Decision, Refused, Saving};
+pub use disputed::{Dispute, Outcome};
+pub use hold::{is_held, released};
 pub use intent::{RecallRequest, RefundRequest, Request, Wanted, new};
 pub use machine::Rules;
 pub use owed::{Owed, is_open, message};
 pub use plan::{Terms, issued};
 pub use provider::{NoProviders, PaymentProvider, Pin, Providers};
 pub use received::Received;
+pub use returns::{OnItsWay, Returns};
 pub use run::PluginState;
 pub use said::{Asked, Meaning, meaning};
 

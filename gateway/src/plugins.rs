@@ -11,6 +11,7 @@
 mod door;
 mod fetch;
 mod kept;
+mod number;
 mod plan;
 mod providers;
 mod room;

@@ -31,8 +31,8 @@ const EVERY: Duration = Duration::from_secs(600);
 const HOURS: Range<u32> = 9..18;
 /// A bill that is overdue for longer was not reminded of in its time, because nothing was set up or nothing ran: a person decides.
 const LATEST_DAYS: u64 = 14;
-/// A later look goes back so far: a payment that was under way may have failed.
-const BACK_MS: i64 = 3 * DAY_MS;
+/// A later look goes back so far: a payment that was under way may have failed, or was given up after a week since its payer never finished it.
+const BACK_MS: i64 = 10 * DAY_MS;
 /// Of an invoice that goes out more than so many days after its bill a person reminds.
 const LATE_DAYS: i64 = 60;
 /// An invoice that stands so has reached its payer, or is on its way to him.

@@ -39,6 +39,10 @@ const BACKLOG: u32 = 4_096;
 /// Open files for the database, logs, tariffs and the like.
 const OTHER_FILES: usize = 256;
 
+/// Of a request: whether it came over TLS, to this program or to a trusted proxy before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Encrypted(pub bool);
+
 /// How a server listens.
 #[derive(Clone, Debug)]
 pub struct Options {

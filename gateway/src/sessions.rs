@@ -30,6 +30,8 @@
 //! | `missing-reports` | numbers are missing between the reports; they are waited for ([`Waits::missing_ms`]), then it goes on | no |
 //! | `repeated-number` | two different reports have one number | no |
 //! | `overlap` | it lasted into the next one of the same EVSE | yes |
+//! | `left-unseen` | the car left while its charger could not be heard: what nobody saw of its standing is not counted | no |
+//! | `never-left` | the car stood on for longer than anybody waits ([`Waits::unplug_ms`]) | yes |
 //! | `too-long` | it lasted longer than anything that is priced | yes |
 //! | `too-many-reports` | there are more reports than are followed | yes |
 //!
@@ -49,7 +51,7 @@ pub use engine::{facts, to_engine};
 pub use flags::{Flag, Flags, Suspect};
 pub use point::{Kept, OverWhy, Said};
 pub use states::Doing;
-pub use track::{Act, Begin, Built, Next, OutOfOrder, Rows, Summary, Tracked, build};
+pub use track::{Act, Begin, Builder, Built, Next, OutOfOrder, Rows, Summary, Tracked, build};
 
 use crate::store;
 use serde::{Deserialize, Serialize};
@@ -68,6 +70,8 @@ pub struct Touched {
     pub places: Option<String>,
     /// What was written before has changed or is gone, or it is another driver, tariff or time of start: all has to be read again.
     pub rebuilt: bool,
+    /// The transaction has stopped; the car may still be there.
+    pub stopped: bool,
     /// Nothing more is to come.
     pub ended: bool,
     /// It happened long before it was received: it is no news for a display.
@@ -90,7 +94,7 @@ pub struct Waits {
     pub no_power_ms: i64,
     /// The same where only the register tells.
     pub standstill_ms: i64,
-    /// A session of which nothing was heard for so long has ended.
+    /// A session of which nothing was heard for so long has ended, when nothing was heard of its charger either.
     pub silent_ms: i64,
     /// What took longer to arrive is late.
     pub late_ms: i64,

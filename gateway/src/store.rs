@@ -72,7 +72,7 @@ pub use prices::*;
 pub use readings::*;
 pub use record::{OrgId, new_id};
 pub use reminders::*;
-pub use restore::restore;
+pub use restore::{Since, restore};
 pub use retention::*;
 pub use sessions::*;
 pub use sql::Reader;

@@ -307,14 +307,16 @@ fn short(name: &str) -> String {
 
 // The same number, however it was written down: with its country, as in +47 or 0047. One without it could be of any country, and is nobody's.
 fn is_number(written: &str, sender: &str) -> bool {
-    fn digits(text: &str) -> Option<String> {
-        let text = text.trim();
-        let rest = text.strip_prefix('+').or_else(|| text.strip_prefix("00"))?;
-        let fine = rest.chars().all(|c| c.is_ascii_digit() || " -()./".contains(c));
-        let digits: String = rest.chars().filter(char::is_ascii_digit).collect();
-        (fine && digits.len() >= 6).then_some(digits)
-    }
     digits(written).is_some_and(|known| digits(sender).as_deref() == Some(&known))
+}
+
+/// The digits of a telephone number that is written with its country, which stands first.
+pub(crate) fn digits(text: &str) -> Option<String> {
+    let text = text.trim();
+    let rest = text.strip_prefix('+').or_else(|| text.strip_prefix("00"))?;
+    let fine = rest.chars().all(|c| c.is_ascii_digit() || " -()./".contains(c));
+    let digits: String = rest.chars().filter(char::is_ascii_digit).collect();
+    (fine && digits.len() >= 6).then_some(digits)
 }
 
 #[cfg(test)]

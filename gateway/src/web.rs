@@ -3,18 +3,19 @@
 mod page;
 mod parts;
 
-use crate::api::access::Wish;
-use crate::api::{Api, Caller, Problem};
+use crate::api::access::{Wish, token};
+use crate::api::{Api, Caller, LASTS, Problem};
 use crate::clock::now;
+use crate::serve::Encrypted;
 use crate::store::{
     Bill, BillFilter, Charger, ConnectorState, Incident, Session, SessionFilter, SessionStatus,
 };
-use axum::Router;
 use axum::extract::{Form, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use serde::Deserialize;
 use std::collections::HashSet;
 use takst_engine::units::Instant;
@@ -164,7 +165,10 @@ async fn view(api: &Api, caller: &Caller) -> Result<View, Problem> {
 async fn home(State(api): State<Api>, caller: Result<Caller, Problem>) -> Response {
     let caller = match caller {
         Ok(caller) => caller,
-        Err(_) => return (StatusCode::SEE_OTHER, [(LOCATION, "/login")]).into_response(),
+        Err(problem) if problem.status == StatusCode::UNAUTHORIZED.as_u16() => {
+            return (StatusCode::SEE_OTHER, [(LOCATION, "/login")]).into_response();
+        }
+        Err(problem) => return problem.into_response(),
     };
     match view(&api, &caller).await {
         Ok(view) => fresh(page::home(&view).into_string()),
@@ -190,23 +194,40 @@ struct Entry {
     key: String,
 }
 
-// The key itself is the cookie: out of reach of scripts and of other sites' pages.
-async fn enter(State(api): State<Api>, Form(entry): Form<Entry>) -> Response {
-    let key = entry.key.trim();
-    match api.access.check(&api.store, key).await {
-        Ok(_) => cookie(&format!("takst={key}; Path=/; HttpOnly; SameSite=Strict; Max-Age=43200")),
+// The key comes in once: what the browser shows from then on is good here alone, for half a day, out of reach of scripts and of
+// other sites' pages, and over TLS it goes over nothing else any more.
+async fn enter(
+    State(api): State<Api>,
+    encrypted: Option<Extension<Encrypted>>,
+    Form(entry): Form<Entry>,
+) -> Response {
+    match api.access.sign_in(&api.store, entry.key.trim()).await {
+        Ok(token) => cookie(&token, LASTS.as_secs(), is(encrypted)),
         Err(problem) => {
             (StatusCode::UNAUTHORIZED, Html(page::login(Some(&problem.title)).into_string())).into_response()
         }
     }
 }
 
-async fn leave() -> Response {
-    cookie("takst=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0")
+async fn leave(
+    State(api): State<Api>,
+    encrypted: Option<Extension<Encrypted>>,
+    headers: HeaderMap,
+) -> Response {
+    if let Some(token) = token(&headers) {
+        api.access.sign_out(token);
+    }
+    cookie("", 0, is(encrypted))
 }
 
-fn cookie(text: &str) -> Response {
-    let value = HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("takst=; Max-Age=0"));
+fn is(encrypted: Option<Extension<Encrypted>>) -> bool {
+    encrypted.is_some_and(|Extension(Encrypted(encrypted))| encrypted)
+}
+
+fn cookie(token: &str, seconds: u64, encrypted: bool) -> Response {
+    let secure = if encrypted { "; Secure" } else { "" };
+    let text = format!("takst={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
+    let value = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("takst=; Max-Age=0"));
     let headers: [(HeaderName, HeaderValue); 2] =
         [(SET_COOKIE, value), (LOCATION, HeaderValue::from_static("/"))];
     (StatusCode::SEE_OTHER, headers).into_response()

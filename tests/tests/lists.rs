@@ -10,7 +10,7 @@ use takst_engine::exact::Num;
 use takst_engine::lists::{Lists, RunningLists, fits, price_lists};
 use takst_engine::tariff::{Rebate, Span, Tariff};
 use takst_engine::units::Instant;
-use takst_engine::{Begin, Prepared, PriceBook, Pricing, Session, Standing, price};
+use takst_engine::{Begin, Prepared, PriceBook, PriceError, Pricing, Session, Standing, price};
 use takst_tests::oracle::lists::{Change, printed};
 use takst_tests::oracle::number::Dec;
 use takst_tests::random::tariff::tariff as random_tariff;
@@ -157,6 +157,7 @@ fn by_charge(document: &Document) -> BTreeMap<(&str, &str), (Decimal, Decimal)> 
 #[test]
 fn a_change_to_a_list_that_says_the_same_changes_nothing() {
     let (mut tried, mut exact, mut shared) = (0, 0, 0);
+    let (mut waiting, mut apart, mut summed) = (0, 0, 0);
     for seed in 0..PAIRS {
         let Some(ready) = ready(seed) else { continue };
         let first = Prepared::new(ready.tariff.clone()).unwrap();
@@ -175,7 +176,10 @@ fn a_change_to_a_list_that_says_the_same_changes_nothing() {
             tried += 1;
             assert_eq!(both.energy_kwh, alone.energy_kwh, "{}", text());
             let rebates = !ready.tariff.discounts.is_empty() || !ready.session.facts.coupons.is_empty();
-            if both.status != alone.status || !alone.pending.is_empty() {
+            assert_eq!(both.status, alone.status, "{}", text());
+            assert_eq!(both.pending.is_empty(), alone.pending.is_empty(), "{}", text());
+            if !alone.pending.is_empty() {
+                waiting += 1;
                 continue;
             }
             // What a share or free energy is worth is rounded, and bounded by what is left, for each list by itself.
@@ -196,8 +200,11 @@ fn a_change_to_a_list_that_says_the_same_changes_nothing() {
                 .filter(|line| line.quantity.is_some())
                 .any(|line| line.amount.starts_with('-') && dec(&line.amount) != Decimal::ZERO);
             if rebates && (by_period || earns(&both)) || limited && credits {
+                apart += 1;
                 continue;
             }
+            // The printed total is shared over days or months to the cent.
+            let none_given = !rebates && !by_period;
             let rebates = rebates
                 && (ready.tariff.discounts.iter().map(|one| &one.rebate))
                     .chain(ready.tariff.coupons.iter().map(|one| &one.rebate))
@@ -217,6 +224,20 @@ fn a_change_to_a_list_that_says_the_same_changes_nothing() {
                     .collect::<BTreeMap<_, _>>()
             };
             assert_eq!(charged(&both), charged(&alone), "{}", text());
+            if none_given {
+                // Each line is printed with twelve decimals: so much for each of them.
+                let lines = |document: &Document| document.lines.len() + document.payout_lines.len();
+                let least = Decimal::new(i64::try_from(lines(&both) + lines(&alone)).unwrap(), 12);
+                let (ours, theirs) = (by_charge(&both), by_charge(&alone));
+                for key in ours.keys().chain(theirs.keys()) {
+                    let sum = |all: &BTreeMap<(&str, &str), (Decimal, Decimal)>| {
+                        all.get(key).map_or(Decimal::ZERO, |(sum, _)| *sum)
+                    };
+                    let apart = (sum(&ours) - sum(&theirs)).abs();
+                    assert!(apart <= least, "{key:?}: {apart}\n{}", text());
+                }
+                summed += 1;
+            }
             if rebates {
                 shared += 1;
             } else {
@@ -237,15 +258,17 @@ fn a_change_to_a_list_that_says_the_same_changes_nothing() {
             }
         }
     }
-    assert!(
-        tried > PAIRS && exact > tried / 3 && shared > 100,
-        "{tried} changes, {exact} exact, {shared} shared"
+    let counts = format!(
+        "{tried} changes: {exact} with the same total, {summed} with the same exact sums, {shared} shared, {waiting} pending, {apart} by list"
     );
+    println!("{counts}");
+    assert!(tried > PAIRS && exact > tried / 3 && summed > tried / 3 && shared > 100, "{counts}");
+    assert!(waiting < tried / 3 && apart < tried / 5, "{counts}");
 }
 
 #[test]
 fn reading_by_reading_is_the_same_as_at_once() {
-    let mut tried = 0;
+    let (mut tried, mut errors, mut unfit) = (0, 0, 0);
     for seed in 0..PAIRS {
         let (Some(one), Some(other)) = (ready(seed), compiled(&pair(seed + 1_000_000))) else { continue };
         // Another random list, made to fit.
@@ -257,17 +280,27 @@ fn reading_by_reading_is_the_same_as_at_once() {
             ..other
         };
         if fits(&one.tariff, &other).is_err() {
+            unfit += 1;
             continue;
         }
-        let (Ok(first), Ok(next)) = (Prepared::new(one.tariff.clone()), Prepared::new(other)) else {
-            continue;
-        };
+        let (first, next) = (Prepared::new(one.tariff.clone()).unwrap(), Prepared::new(other).unwrap());
         let (Ok(first), Ok(next)) = (Pricing::new(&first, &one.book), Pricing::new(&next, &one.book)) else {
+            // Prices in the units of the first list only.
+            unfit += 1;
             continue;
         };
         for at in instants(&one, seed) {
             let lists = Lists::new(&first).then(at, &next);
-            let Ok(whole) = price_lists(&lists, &one.session, &one.standing) else { continue };
+            let whole = match price_lists(&lists, &one.session, &one.standing) {
+                Ok(whole) => whole,
+                Err(error) => {
+                    // The other list can ask for a fact that this session does not have.
+                    let fact = matches!(error, PriceError::MissingFact { .. });
+                    assert!(fact, "seed {seed} at {}: {error}", at.0);
+                    errors += 1;
+                    continue;
+                }
+            };
             let session = &one.session;
             let begin = Begin {
                 plugged_in: session.plugged_in,
@@ -291,5 +324,7 @@ fn reading_by_reading_is_the_same_as_at_once() {
             tried += 1;
         }
     }
-    assert!(tried > 300, "{tried} sessions");
+    println!("{tried} sessions, {errors} without a fact, {unfit} lists that do not fit");
+    // About one list in two fits, and one session in thirty lacks a fact.
+    assert!(tried > 1_000 && errors * 10 < tried && unfit < PAIRS / 2, "{tried}, {errors}, {unfit}");
 }

@@ -1,5 +1,6 @@
 //! Who may ask what: keys with roles. A key is `takst_ID_SECRET`; of the secret only its argon2 hash is kept.
 
+use super::signed_in::SignedIn;
 use super::{Api, Problem};
 use crate::clock::now;
 use crate::serve::limits::Buckets;
@@ -7,9 +8,9 @@ use crate::store::{ApiKey, Lane, OrgId, Store, new_id};
 use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
 use argon2::{Argon2, Params};
 use axum::extract::FromRequestParts;
-use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
@@ -38,6 +39,8 @@ pub enum Role {
 pub enum Wish {
     /// Read about chargers.
     SeeChargers,
+    /// Read what is wrong with the gateway besides: feeds, bills, payments, plugins.
+    SeeTroubles,
     /// Read about sessions, bills, prices, set-up.
     SeeSessions,
     /// Read who drivers are.
@@ -57,7 +60,7 @@ impl Role {
         match (self, wish) {
             (Role::Owner, _) | (_, Wish::SeeChargers) => true,
             (Role::Vendor, _) | (_, Wish::Own) => false,
-            (_, Wish::SeeSessions) => true,
+            (_, Wish::SeeSessions | Wish::SeeTroubles) => true,
             (Role::SiteManager, Wish::SeePeople | Wish::Command | Wish::Decide)
             | (Role::Support, Wish::SeePeople | Wish::Command) => true,
             (Role::Support, Wish::Decide)
@@ -111,7 +114,7 @@ impl Caller {
     }
 }
 
-/// How long a key that was found right is not worked out again: argon2 is slow on purpose.
+/// How long a key that was found right is not worked out again: argon2 is slow on purpose. Whether it still counts is looked up each time.
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// Keys remembered at once.
 const MOST_REMEMBERED: usize = 1_000;
@@ -125,6 +128,7 @@ pub struct Access {
     known: Mutex<HashMap<[u8; 32], (Caller, Instant)>>,
     work: tokio::sync::Semaphore,
     asked: Buckets<String>,
+    pages: SignedIn,
 }
 
 /// Requests of one key a minute, when nothing else is said.
@@ -135,9 +139,8 @@ impl Access {
     #[must_use]
     pub fn by_key() -> Self {
         let work = tokio::sync::Semaphore::new(AT_ONCE);
-        let access =
-            Self { open: None, known: Mutex::default(), work, asked: Buckets::new(1, Duration::ZERO) };
-        access.at_most(USUAL_REQUESTS)
+        let (known, asked) = (Mutex::default(), Buckets::new(1, Duration::ZERO));
+        Self { open: None, known, work, asked, pages: SignedIn::default() }.at_most(USUAL_REQUESTS)
     }
 
     /// With so many requests of one key a minute.
@@ -173,13 +176,10 @@ impl Access {
     /// 401 when it is nobody's.
     pub async fn check(&self, store: &Store, key: &str) -> Result<Caller, Problem> {
         let hash: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-        if let Ok(known) = self.known.lock()
-            && let Some((caller, since)) = known.get(&hash)
-            && since.elapsed() < REMEMBERED
-        {
-            return Ok(caller.clone());
-        }
         let wrong = || Problem::new(StatusCode::UNAUTHORIZED, "this key opens nothing");
+        if let Some(caller) = self.remembered(&hash) {
+            return if self.stands(store, &caller).await? { Ok(caller) } else { Err(wrong()) };
+        }
         let mut parts = key.splitn(3, '_');
         let (Some("takst"), Some(id), Some(secret)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(wrong().help("a key looks like takst_ID_SECRET"));
@@ -220,11 +220,41 @@ impl Access {
         Ok(caller)
     }
 
-    /// Forgets who was found right: after a key was revoked.
-    pub fn forget(&self) {
-        if let Ok(mut known) = self.known.lock() {
-            known.clear();
+    fn remembered(&self, hash: &[u8; 32]) -> Option<Caller> {
+        let known = self.known.lock().ok()?;
+        let (caller, since) = known.get(hash)?;
+        (since.elapsed() < REMEMBERED).then(|| caller.clone())
+    }
+
+    /// Whether somebody who came in once may still: another program on the same database may have revoked his key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn stands(&self, store: &Store, caller: &Caller) -> Result<bool, Problem> {
+        if self.open.as_ref() == Some(caller) {
+            return Ok(true);
         }
+        let row = store.read().await?.api_key(&caller.org, &caller.who).await?;
+        Ok(row.is_some_and(|row| row.revoked_at.is_none()))
+    }
+
+    /// Signs a browser in: the token that it shows from now on.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub async fn sign_in(&self, store: &Store, key: &str) -> Result<String, Problem> {
+        Ok(self.pages.begin(self.check(store, key).await?, Instant::now()))
+    }
+
+    /// Signs it out.
+    pub fn sign_out(&self, token: &str) {
+        self.pages.end(token);
+    }
+
+    // Who is signed in with a token.
+    async fn signed_in(&self, store: &Store, token: &str) -> Result<Option<Caller>, Problem> {
+        let Some(caller) = self.pages.who(token, Instant::now()) else { return Ok(None) };
+        Ok(if self.stands(store, &caller).await? { Some(caller) } else { None })
     }
 }
 
@@ -254,20 +284,28 @@ impl FromRequestParts<Api> for Caller {
         let text =
             |name| parts.headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
         let bearer = text(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-        // Pages keep the key in a cookie.
-        let cookie = || text(COOKIE)?.split(';').find_map(|part| part.trim().strip_prefix("takst="));
-        match bearer.or_else(cookie).filter(|key| !key.is_empty()) {
-            Some(key) => {
-                let caller = api.access.check(&api.store, key.trim()).await?;
-                api.access.count(&caller.who)?;
-                Ok(caller)
-            }
-            None => api.access.open.clone().ok_or_else(|| {
-                Problem::new(StatusCode::UNAUTHORIZED, "a key is needed")
-                    .help("send it as `Authorization: Bearer takst_...`; `takst key` makes one")
-            }),
+        let caller = match bearer.filter(|key| !key.is_empty()) {
+            Some(key) => Some(api.access.check(&api.store, key.trim()).await?),
+            None => match token(&parts.headers) {
+                Some(token) => api.access.signed_in(&api.store, token).await?,
+                None => None,
+            },
+        };
+        if let Some(caller) = caller {
+            api.access.count(&caller.who)?;
+            return Ok(caller);
         }
+        api.access.open.clone().ok_or_else(|| {
+            Problem::new(StatusCode::UNAUTHORIZED, "a key is needed")
+                .help("send it as `Authorization: Bearer takst_...`; `takst key` makes one")
+        })
     }
+}
+
+/// What a browser that is signed in shows.
+pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get(COOKIE)?.to_str().ok()?;
+    cookies.split(';').find_map(|part| part.trim().strip_prefix("takst=")).filter(|token| !token.is_empty())
 }
 
 #[cfg(test)]
@@ -278,6 +316,10 @@ mod tests {
     fn a_role_may_what_it_is_for_and_no_more() {
         let wishes =
             [Wish::SeeChargers, Wish::SeeSessions, Wish::SeePeople, Wish::Command, Wish::Decide, Wish::Own];
+        // What is wrong besides chargers is about bills and payments.
+        for role in [Role::Owner, Role::SiteManager, Role::Support, Role::ReadOnly, Role::Vendor] {
+            assert_eq!(role.may(Wish::SeeTroubles), role.may(Wish::SeeSessions));
+        }
         let may = |role: Role| wishes.map(|wish| role.may(wish));
         assert_eq!(may(Role::Owner), [true; 6]);
         assert_eq!(may(Role::SiteManager), [true, true, true, true, true, false]);

@@ -10,7 +10,7 @@ use futures_util::stream::unfold;
 use serde::Deserialize;
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use takst_engine::calendar_time::utc_text;
 use utoipa::IntoParams;
 
@@ -41,15 +41,23 @@ pub(super) async fn stream(
         Some(after) => after,
         None => api.store.read().await?.last_event(&caller.org).await?,
     };
-    let begin = (api.store.changes(), api.store, caller.org, after, VecDeque::new());
-    let events = unfold(begin, async |(mut changes, store, org, mut after, mut waiting)| {
+    let (changes, asked) = (api.store.changes(), Instant::now());
+    let begin = (changes, api, caller, asked, after, VecDeque::new());
+    let events = unfold(begin, async |(mut changes, api, caller, mut asked, mut after, mut waiting)| {
         loop {
             if let Some(event) = waiting.pop_front() {
-                return Some((Ok(event), (changes, store, org, after, waiting)));
+                return Some((Ok(event), (changes, api, caller, asked, after, waiting)));
             }
             changes.borrow_and_update();
-            let found = match store.read().await {
-                Ok(mut reader) => reader.events_after(&org, after, 100).await,
+            // Whose key was revoked meanwhile is told no more, and is refused when he comes again.
+            if asked.elapsed() >= LOOK_AGAIN {
+                if !api.access.stands(&api.store, &caller).await.ok()? {
+                    return None;
+                }
+                asked = Instant::now();
+            }
+            let found = match api.store.read().await {
+                Ok(mut reader) => reader.events_after(&caller.org, after, 100).await,
                 Err(error) => Err(error),
             };
             // When the database does not answer the connection ends; whoever listens comes again with the last number.

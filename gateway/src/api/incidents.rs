@@ -85,6 +85,11 @@ fn about(text: &str) -> Value {
     about
 }
 
+// Whoever sees chargers alone sees what is wrong with them, and nothing of bills, payments and people.
+fn is_shown(row: &Incident, all: bool) -> bool {
+    all || row.charger.is_some()
+}
+
 /// The newest incidents first; with `open=true` those that are not over, the oldest first.
 #[utoipa::path(get, path = "/api/v1/incidents", tag = "chargers", params(Wanted),
     responses((status = 200, body = Vec<IncidentDoc>, headers(("Takst-Next" = Option<String>, description = "what to send as `after` for the next piece; none at the end"))), (status = "4XX", body = Problem)))]
@@ -95,20 +100,27 @@ pub(super) async fn list(
 ) -> Result<Listed<IncidentDoc>, Problem> {
     caller.wants(Wish::SeeChargers)?;
     let charger = api.charger_id(&caller.org, wanted.charger.as_deref()).await?;
+    let all = caller.role.may(Wish::SeeTroubles);
     let mut reader = api.store.read().await?;
     let limit = Limit::of(wanted.limit, 100, 200)?;
     let id = |row: &Incident| row.id.clone();
     if wanted.open == Some(true) {
         let mut open = reader.open_incidents(&caller.org).await?;
-        open.retain(|row| charger.is_none() || row.charger == charger);
+        open.retain(|row| is_shown(row, all) && (charger.is_none() || row.charger == charger));
         return Ok(limit.piece(open, wanted.after.as_deref(), id)?.map(IncidentDoc::from));
     }
     let last = match &wanted.after {
-        Some(after) => Some(reader.incident(&caller.org, after).await?.ok_or_else(|| unknown(after))?),
+        Some(after) => {
+            let last = reader.incident(&caller.org, after).await?.filter(|row| is_shown(row, all));
+            Some(last.ok_or_else(|| unknown(after))?)
+        }
         None => None,
     };
     let after = last.as_ref().map(|last| (last.opened_at, last.id.as_str()));
-    let mut rows = reader.incidents(&caller.org, charger.as_deref(), after, limit.rows()).await?;
+    let mut rows = match all {
+        true => reader.incidents(&caller.org, charger.as_deref(), after, limit.rows()).await?,
+        false => reader.incidents_of_chargers(&caller.org, charger.as_deref(), after, limit.rows()).await?,
+    };
     let next = limit.cut(&mut rows, id);
     Ok(Listed { rows, next }.map(IncidentDoc::from))
 }
@@ -123,7 +135,9 @@ pub(super) async fn one(
 ) -> Result<Json<IncidentDoc>, Problem> {
     caller.wants(Wish::SeeChargers)?;
     let mut reader = api.store.read().await?;
-    let row = reader.incident(&caller.org, &id).await?.ok_or_else(|| Problem::missing("incident", &id))?;
+    let all = caller.role.may(Wish::SeeTroubles);
+    let row = reader.incident(&caller.org, &id).await?.filter(|row| is_shown(row, all));
+    let row = row.ok_or_else(|| Problem::missing("incident", &id))?;
     let mut document = IncidentDoc::from(row);
     for event in reader.incident_events(&caller.org, &id).await? {
         let about = about(&event.document);

@@ -2,7 +2,8 @@
 
 use super::access::Wish;
 use super::ledger::{minor, money};
-use super::payments::{PaymentDoc, cursor, document as payment_document, outbox};
+use super::paging::{Limit, Listed};
+use super::payments::{PaymentDoc, cursor, document as payment_document, outbox, place};
 use super::{Api, Body, Caller, Named, Params, Problem, words};
 use crate::clock::now;
 use crate::invoicing::{self, Letter, NoLetter, letter};
@@ -129,12 +130,12 @@ async fn shown(api: &Api, org: &OrgId, row: Invoice) -> Result<InvoiceDoc, Probl
 
 /// The newest invoices first. Those `to-print` are what a person has to print and post.
 #[utoipa::path(get, path = "/api/v1/invoices", tag = "money", params(Wanted),
-    responses((status = 200, body = Vec<InvoiceDoc>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Vec<InvoiceDoc>, headers(("Takst-Next" = Option<String>, description = "what to send as `after` for the next piece; none at the end"))), (status = "4XX", body = Problem)))]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
     Params(wanted): Params<Wanted>,
-) -> Result<([(&'static str, String); 1], Json<Vec<InvoiceDoc>>), Problem> {
+) -> Result<Listed<InvoiceDoc>, Problem> {
     caller.wants(Wish::SeeSessions)?;
     let status = match wanted.status.as_deref() {
         None => None,
@@ -144,17 +145,16 @@ pub(super) async fn list(
         ),
     };
     let filter = InvoiceFilter { status, debtor: wanted.debtor.clone(), bill: wanted.bill.clone() };
-    let limit = wanted.limit.unwrap_or(50).clamp(1, 200);
+    let limit = Limit::of(wanted.limit, 50, 200)?;
     let after = wanted.after.as_deref().map(cursor).transpose()?;
     let after = after.as_ref().map(|(at, id)| (*at, id.as_str()));
-    let rows = api.store.read().await?.invoices(&caller.org, &filter, after, limit).await?;
-    let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == limit);
-    let next = rows.last().filter(|_| full).map(|last| format!("{}~{}", last.created_at.0, last.id));
+    let mut rows = api.store.read().await?.invoices(&caller.org, &filter, after, limit.rows()).await?;
+    let next = limit.cut(&mut rows, |last| place(last.created_at, &last.id));
     let mut documents = Vec::with_capacity(rows.len());
     for row in rows {
         documents.push(shown(&api, &caller.org, row).await?);
     }
-    Ok(([("takst-next", next.unwrap_or_default())], Json(documents)))
+    Ok(Listed { rows: documents, next })
 }
 
 /// One invoice.

@@ -116,7 +116,6 @@ pub(super) async fn revoke(
         tx.audit(&org, &entry).await
     };
     api.store.write(Lane::org(&caller.org), unit).await?;
-    api.access.forget();
     Ok(StatusCode::NO_CONTENT)
 }
 

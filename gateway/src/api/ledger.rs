@@ -1,12 +1,13 @@
 //! The ledger: accounts with what stands on them, entries with their lines, and what people write into it.
 
 use super::access::Wish;
-use super::{Api, Body, Caller, Params, Problem, words};
+use super::paging::{Limit, Listed};
+use super::{Api, Body, Caller, Named, Params, Problem, words};
 use crate::clock::now;
 use crate::ledger::{Checker, NotBalanced, Settled, payout, record, reverse, settlement};
 use crate::store::{AccountKind, Balance, EntryKind, LedgerEntry, LedgerFilter, LedgerLine, OrgId, Reader};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -47,10 +48,6 @@ impl Wanted {
         };
         let (seller, owner, bill) = (self.seller.clone(), self.owner.clone(), self.bill.clone());
         Ok(LedgerFilter { seller, account, owner, bill })
-    }
-
-    fn limit(&self) -> i64 {
-        self.limit.unwrap_or(50).clamp(1, MOST)
     }
 }
 
@@ -97,22 +94,22 @@ impl From<&Balance> for AccountDoc {
 
 /// All accounts with what stands on them, in the order of their names.
 #[utoipa::path(get, path = "/api/v1/ledger/accounts", tag = "money", params(Wanted),
-    responses((status = 200, body = Vec<AccountDoc>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Vec<AccountDoc>, headers(("Takst-Next" = Option<String>, description = "what to send as `after` for the next piece; none at the end"))), (status = "4XX", body = Problem)))]
 pub(super) async fn accounts(
     State(api): State<Api>,
     caller: Caller,
     Params(wanted): Params<Wanted>,
-) -> Result<([(&'static str, String); 1], Json<Vec<AccountDoc>>), Problem> {
+) -> Result<Listed<AccountDoc>, Problem> {
     caller.wants(Wish::SeeSessions)?;
-    let (filter, limit) = (wanted.filter()?, wanted.limit());
+    let (filter, limit) = (wanted.filter()?, Limit::of(wanted.limit, 50, MOST)?);
     let after = wanted.after.as_deref().map(account_cursor).transpose()?;
-    let rows = api.store.read().await?.balances(&caller.org, &filter, after.as_ref(), limit).await?;
-    let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == limit);
-    let next = rows.last().filter(|_| full).map(|last| {
+    let mut rows =
+        api.store.read().await?.balances(&caller.org, &filter, after.as_ref(), limit.rows()).await?;
+    let next = limit.cut(&mut rows, |last| {
         let Balance { seller, account, owner, currency, .. } = last;
         serde_json::to_string(&(seller, account.as_str(), owner, currency)).unwrap_or_default()
     });
-    Ok(([("takst-next", next.unwrap_or_default())], Json(rows.iter().map(AccountDoc::from).collect())))
+    Ok(Listed { rows: rows.iter().map(AccountDoc::from).collect(), next })
 }
 
 fn account_cursor(text: &str) -> Result<Balance, Problem> {
@@ -200,26 +197,25 @@ fn entry(api: &Api, caller: &Caller, row: LedgerEntry, lines: Vec<LedgerLine>) -
 
 /// The newest entries first.
 #[utoipa::path(get, path = "/api/v1/ledger/entries", tag = "money", params(Wanted),
-    responses((status = 200, body = Vec<EntryDoc>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Vec<EntryDoc>, headers(("Takst-Next" = Option<String>, description = "what to send as `after` for the next piece; none at the end"))), (status = "4XX", body = Problem)))]
 pub(super) async fn entries(
     State(api): State<Api>,
     caller: Caller,
     Params(wanted): Params<Wanted>,
-) -> Result<([(&'static str, String); 1], Json<Vec<EntryDoc>>), Problem> {
+) -> Result<Listed<EntryDoc>, Problem> {
     caller.wants(Wish::SeeSessions)?;
-    let (filter, limit) = (wanted.filter()?, wanted.limit());
+    let (filter, limit) = (wanted.filter()?, Limit::of(wanted.limit, 50, MOST)?);
     let after = wanted.after.as_deref().map(super::payments::cursor).transpose()?;
     let after = after.as_ref().map(|(at, id)| (*at, id.as_str()));
     let mut reader = api.store.read().await?;
-    let rows = reader.ledger_entries(&caller.org, &filter, after, limit).await?;
-    let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == limit);
-    let next = rows.last().filter(|_| full).map(|last| format!("{}~{}", last.at.0, last.id));
+    let mut rows = reader.ledger_entries(&caller.org, &filter, after, limit.rows()).await?;
+    let next = limit.cut(&mut rows, |last| super::payments::place(last.at, &last.id));
     let mut documents = Vec::with_capacity(rows.len());
     for row in rows {
         let lines = reader.ledger_lines(&caller.org, &row.id).await?;
         documents.push(entry(&api, &caller, row, lines));
     }
-    Ok(([("takst-next", next.unwrap_or_default())], Json(documents)))
+    Ok(Listed { rows: documents, next })
 }
 
 /// What a check of the whole ledger found.
@@ -357,7 +353,7 @@ pub(super) async fn add(
 pub(super) async fn take_back(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Body(decision): Body<super::sessions::Decision>,
 ) -> Result<StatusCode, Problem> {
     caller.wants(Wish::Decide)?;

@@ -1,14 +1,16 @@
 //! The outbox: what is asked of others, how far it has come, and what a person decides about it.
 
 use super::access::Wish;
-use super::payments::{cursor, outbox};
+use super::paging::{Limit, Listed};
+use super::payments::{cursor, outbox, place};
 use super::sessions::Decision;
-use super::{Api, Body, Caller, Params, Problem};
+use super::{Api, Body, Caller, Named, Params, Problem};
 use crate::clock::now;
 use crate::outbox::{self, Gate};
 use crate::store::{Intent, IntentKind, IntentState, OrgId};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -115,12 +117,12 @@ fn document(api: &Api, org: &OrgId, row: Intent) -> IntentDoc {
 
 /// The newest intents first.
 #[utoipa::path(get, path = "/api/v1/outbox", tag = "money", params(Wanted),
-    responses((status = 200, body = Vec<IntentDoc>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Vec<IntentDoc>, headers(("Takst-Next" = Option<String>, description = "what to send as `after` for the next piece; none at the end"))), (status = "4XX", body = Problem)))]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
     Params(wanted): Params<Wanted>,
-) -> Result<([(&'static str, String); 1], Json<Vec<IntentDoc>>), Problem> {
+) -> Result<Listed<IntentDoc>, Problem> {
     caller.wants(Wish::SeeSessions)?;
     let state = match wanted.state.as_deref() {
         None => None,
@@ -129,14 +131,13 @@ pub(super) async fn list(
                 .ok_or_else(|| Problem::bad(format!("`{word}` is no state of an intent")))?,
         ),
     };
-    let limit = wanted.limit.unwrap_or(50).clamp(1, 200);
+    let limit = Limit::of(wanted.limit, 50, 200)?;
     let after = wanted.after.as_deref().map(cursor).transpose()?;
     let after = after.as_ref().map(|(at, id)| (*at, id.as_str()));
-    let rows = api.store.read().await?.intents(&caller.org, state, after, limit).await?;
-    let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == limit);
-    let next = rows.last().filter(|_| full).map(|last| format!("{}~{}", last.created_at.0, last.id));
+    let mut rows = api.store.read().await?.intents(&caller.org, state, after, limit.rows()).await?;
+    let next = limit.cut(&mut rows, |last| place(last.created_at, &last.id));
     let documents = rows.into_iter().map(|row| document(&api, &caller.org, row)).collect();
-    Ok(([("takst-next", next.unwrap_or_default())], Json(documents)))
+    Ok(Listed { rows: documents, next })
 }
 
 /// One intent.
@@ -145,7 +146,7 @@ pub(super) async fn list(
 pub(super) async fn one(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Json<IntentDoc>, Problem> {
     caller.wants(Wish::SeeSessions)?;
     let row = api.store.read().await?.intent(&caller.org, &id).await?;
@@ -158,7 +159,7 @@ pub(super) async fn one(
 pub(super) async fn retry(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Body(decision): Body<Decision>,
 ) -> Result<Json<IntentDoc>, Problem> {
     let decision = decided(&caller, decision)?;
@@ -172,12 +173,25 @@ pub(super) async fn retry(
 pub(super) async fn give_up(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Body(decision): Body<Decision>,
 ) -> Result<Json<IntentDoc>, Problem> {
     let decision = decided(&caller, decision)?;
     let row = outbox(&api)?.give_up(&caller.org, &id, decision, now()).await?;
     Ok(Json(document(&api, &caller.org, row)))
+}
+
+/// Lets bills, charges and messages go out again after a backup was restored, when somebody has looked what was done since (the incident `restored`).
+#[utoipa::path(post, path = "/api/v1/outbox-resume", tag = "money", request_body = Decision,
+    responses((status = 204), (status = 409, body = Problem, description = "nothing is held"), (status = "4XX", body = Problem)))]
+pub(super) async fn resume(
+    State(api): State<Api>,
+    caller: Caller,
+    Body(decision): Body<Decision>,
+) -> Result<StatusCode, Problem> {
+    let decision = decided(&caller, decision)?;
+    outbox(&api)?.resume(&caller.org, decision, now()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn decided(caller: &Caller, decision: Decision) -> Result<outbox::Decision, Problem> {

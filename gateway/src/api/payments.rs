@@ -2,14 +2,15 @@
 
 use super::access::Wish;
 use super::ledger::{minor, money};
+use super::paging::{Limit, Listed};
 use super::sessions::Decision;
-use super::{Api, Body, Caller, Params, Problem};
+use super::{Api, Body, Caller, Named, Params, Problem, words};
 use crate::clock::now;
 use crate::outbox::provider::Money;
-use crate::outbox::{self, Outbox, Saving};
+use crate::outbox::{self, Outbox, Received, Saving};
 use crate::store::{Instrument, InstrumentStatus, OrgId, Payment, PaymentFilter, PaymentStatus};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use takst_engine::units::Instant;
@@ -103,14 +104,19 @@ pub(super) fn cursor(text: &str) -> Result<(Instant, String), Problem> {
     parts.ok_or_else(|| Problem::bad("`after` is not what an earlier answer gave"))
 }
 
+/// What [`cursor`] reads.
+pub(super) fn place(at: Instant, id: &str) -> String {
+    format!("{}~{id}", at.0)
+}
+
 /// The newest payments first.
 #[utoipa::path(get, path = "/api/v1/payments", tag = "money", params(Wanted),
-    responses((status = 200, body = Vec<PaymentDoc>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Vec<PaymentDoc>, headers(("Takst-Next" = Option<String>, description = "what to send as `after` for the next piece; none at the end"))), (status = "4XX", body = Problem)))]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
     Params(wanted): Params<Wanted>,
-) -> Result<([(&'static str, String); 1], Json<Vec<PaymentDoc>>), Problem> {
+) -> Result<Listed<PaymentDoc>, Problem> {
     caller.wants(Wish::SeeSessions)?;
     let status = match wanted.status.as_deref() {
         None => None,
@@ -121,14 +127,13 @@ pub(super) async fn list(
     };
     let (bill, session, debtor) = (wanted.bill.clone(), wanted.session.clone(), wanted.debtor.clone());
     let filter = PaymentFilter { bill, session, debtor, status };
-    let limit = wanted.limit.unwrap_or(50).clamp(1, 200);
+    let limit = Limit::of(wanted.limit, 50, 200)?;
     let after = wanted.after.as_deref().map(cursor).transpose()?;
     let after = after.as_ref().map(|(at, id)| (*at, id.as_str()));
-    let rows = api.store.read().await?.payments(&caller.org, &filter, after, limit).await?;
-    let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == limit);
-    let next = rows.last().filter(|_| full).map(|last| format!("{}~{}", last.created_at.0, last.id));
+    let mut rows = api.store.read().await?.payments(&caller.org, &filter, after, limit.rows()).await?;
+    let next = limit.cut(&mut rows, |last| place(last.created_at, &last.id));
     let documents = rows.into_iter().map(|row| document(&api, &caller.org, row)).collect();
-    Ok(([("takst-next", next.unwrap_or_default())], Json(documents)))
+    Ok(Listed { rows: documents, next })
 }
 
 /// One payment.
@@ -137,7 +142,7 @@ pub(super) async fn list(
 pub(super) async fn one(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Json<PaymentDoc>, Problem> {
     caller.wants(Wish::SeeSessions)?;
     let row = api.store.read().await?.payment(&caller.org, &id).await?;
@@ -150,7 +155,7 @@ pub(super) async fn one(
 pub(super) async fn of_bill(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Json<Vec<PaymentDoc>>, Problem> {
     caller.wants(Wish::SeeSessions)?;
     let mut reader = api.store.read().await?;
@@ -181,7 +186,7 @@ pub(super) fn outbox(api: &Api) -> Result<Outbox, Problem> {
 pub(super) async fn pay(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Body(new): Body<NewPayment>,
 ) -> Result<(StatusCode, Json<PaymentDoc>), Problem> {
     caller.wants(Wish::Command)?;
@@ -189,8 +194,25 @@ pub(super) async fn pay(
     let bill = bill.ok_or_else(|| Problem::missing("bill", &id))?;
     let plugin = new.plugin.or_else(|| api.house.paid_through(&caller.org, &bill.seller));
     let plugin = plugin.ok_or_else(|| no_provider(&bill.seller))?;
+    takes(&api, &caller.org, Some(&bill.seller), &plugin)?;
     let begun = outbox(&api)?.pay(&caller.org, &id, &plugin, (new.return_to, &caller.who), now()).await?;
     Ok((StatusCode::CREATED, Json(document(&api, &caller.org, begun))))
+}
+
+// Refuses a plugin that is none of those that take money for a seller: it would go into another one's account, or to nobody.
+fn takes(api: &Api, org: &OrgId, seller: Option<&str>, plugin: &str) -> Result<(), Problem> {
+    let own = seller.and_then(|seller| api.house.paid_through(org, seller));
+    let mut able: Vec<String> = api.house.paying(org, seller).into_iter().map(|(name, _)| name).collect();
+    able.extend(own.filter(|own| !able.contains(own)));
+    if able.iter().any(|name| name == plugin) {
+        return Ok(());
+    }
+    let whose = seller.map_or_else(String::new, |seller| format!(" for the seller `{seller}`"));
+    let help = match able.is_empty() {
+        true => format!("no payment provider is set up{whose}"),
+        false => format!("there are: `{}`", able.join("`, `")),
+    };
+    Err(Problem::new(StatusCode::CONFLICT, format!("`{plugin}` takes no payments{whose}")).help(help))
 }
 
 fn no_provider(seller: &str) -> Problem {
@@ -204,7 +226,7 @@ fn no_provider(seller: &str) -> Problem {
 pub(super) async fn cancel(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Body(decision): Body<Decision>,
 ) -> Result<StatusCode, Problem> {
     caller.wants(Wish::Decide)?;
@@ -212,6 +234,50 @@ pub(super) async fn cancel(
     let decision = outbox::Decision { by: caller.who.clone(), reason: decision.reason };
     outbox(&api)?.cancel(&caller.org, &id, decision, now()).await?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// What became of a dispute about a payment.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewChargeback {
+    /// The provider's name for the dispute: the same is booked once, and its incident is over.
+    pub reference: String,
+    /// As in `20.00`; without it all of the payment that was not given back.
+    pub amount: Option<String>,
+    /// The day it is for (RFC 3339); now when left out.
+    pub at: Option<String>,
+    /// What was booked as gone has come again.
+    #[serde(default)]
+    pub won: bool,
+}
+
+/// Books a chargeback of a payment through a provider: the money is gone, and the bill is open again; with `won` it has come again. 201 when it is new, 200 when
+/// it was booked before.
+#[utoipa::path(post, path = "/api/v1/payments/{id}/charged-back", tag = "money", params(("id" = String, Path)),
+    request_body = NewChargeback, responses((status = 201, body = PaymentDoc), (status = 200, body = PaymentDoc, description = "it was booked before"),
+        (status = 409, body = Problem, description = "less of it is there, or nothing was booked as gone"), (status = "4XX", body = Problem)))]
+pub(super) async fn charged_back(
+    State(api): State<Api>,
+    caller: Caller,
+    Named(id): Named<String>,
+    Body(new): Body<NewChargeback>,
+) -> Result<(StatusCode, Json<PaymentDoc>), Problem> {
+    caller.wants(Wish::Decide)?;
+    let payment = api.store.read().await?.payment(&caller.org, &id).await?;
+    let payment = payment.ok_or_else(|| Problem::missing("payment", &id))?;
+    if new.reference.trim().is_empty() {
+        return Err(Problem::bad("`reference` says which dispute it is"));
+    }
+    let amount = new.amount.as_deref().map(|text| minor(text, &payment.currency)).transpose()?;
+    if amount.is_some_and(|amount| amount <= 0) {
+        return Err(Problem::bad("`amount` is above zero"));
+    }
+    let at = new.at.as_deref().map_or(Ok(now()), |text| words::read_time(text).map_err(Problem::bad))?;
+    let told = Received { amount, reference: new.reference, at, by: caller.who.clone() };
+    let outcome = if new.won { outbox::Outcome::Won } else { outbox::Outcome::Lost };
+    let (payment, is_new) = outbox(&api)?.charged_back(&caller.org, &id, (outcome, told), now()).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(document(&api, &caller.org, payment))))
 }
 
 /// A saved card or agreement.
@@ -258,7 +324,7 @@ fn instrument(api: &Api, org: &OrgId, row: Instrument) -> InstrumentDoc {
 pub(super) async fn instruments(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Json<Vec<InstrumentDoc>>, Problem> {
     caller.wants(Wish::SeeSessions)?;
     let rows = api.store.read().await?.instruments(&caller.org, &format!("driver:{id}")).await?;
@@ -287,13 +353,14 @@ pub struct NewInstrument {
 pub(super) async fn save(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Body(new): Body<NewInstrument>,
 ) -> Result<(StatusCode, Json<InstrumentDoc>), Problem> {
     caller.wants(Wish::Command)?;
     let of_seller = || new.seller.as_deref().and_then(|seller| api.house.paid_through(&caller.org, seller));
     let plugin = new.plugin.clone().or_else(of_seller);
     let plugin = plugin.ok_or_else(|| no_provider(new.seller.as_deref().unwrap_or_default()))?;
+    takes(&api, &caller.org, new.seller.as_deref(), &plugin)?;
     let at_most = match (&new.at_most, &new.currency) {
         (Some(amount), Some(currency)) => {
             Some(Money { minor: minor(amount, currency)?, currency: currency.clone() })

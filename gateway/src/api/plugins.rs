@@ -55,7 +55,7 @@ pub struct PluginErrorDoc {
 /// How much of a limit was used.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PluginUsageDoc {
-    /// `memory`, `fuel`, `cpu`, `wall`, `input`, `output`, `requests`, `answers`, `log`, `kv`.
+    /// `memory`, `fuel`, `cpu`, `wall`, `input`, `output`, `requests`, `answers`, `log`, `kv`, `writes`.
     pub limit: String,
     /// For people.
     pub used: String,

@@ -1,7 +1,8 @@
 //! Reminders: a link to a page where what is owed can be paid, sent to the driver where that can be done.
 
 use super::access::Wish;
-use super::payments::{cursor, outbox};
+use super::paging::{Limit, Listed};
+use super::payments::{cursor, outbox, place};
 use super::sessions::Decision;
 use super::{Api, Body, Caller, Named, Params, Problem};
 use crate::billing::from_json;
@@ -105,25 +106,25 @@ async fn document(api: &Api, org: &OrgId, row: Reminder) -> Result<ReminderDoc, 
 
 /// The newest reminders first.
 #[utoipa::path(get, path = "/api/v1/reminders", tag = "money", params(Wanted),
-    responses((status = 200, body = Vec<ReminderDoc>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Vec<ReminderDoc>, headers(("Takst-Next" = Option<String>, description = "what to send as `after` for the next piece; none at the end"))), (status = "4XX", body = Problem)))]
 pub(super) async fn list(
     State(api): State<Api>,
     caller: Caller,
     Params(wanted): Params<Wanted>,
-) -> Result<([(&'static str, String); 1], Json<Vec<ReminderDoc>>), Problem> {
+) -> Result<Listed<ReminderDoc>, Problem> {
     // Whoever has a link sees and pays what is behind it.
     caller.wants(Wish::SeePeople)?;
-    let limit = wanted.limit.unwrap_or(50).clamp(1, 200);
+    let limit = Limit::of(wanted.limit, 50, 200)?;
     let after = wanted.after.as_deref().map(cursor).transpose()?;
     let after = after.as_ref().map(|(at, id)| (*at, id.as_str()));
-    let rows = api.store.read().await?.reminders(&caller.org, wanted.debtor.as_deref(), after, limit).await?;
-    let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == limit);
-    let next = rows.last().filter(|_| full).map(|last| format!("{}~{}", last.created_at.0, last.id));
+    let mut rows =
+        api.store.read().await?.reminders(&caller.org, wanted.debtor.as_deref(), after, limit.rows()).await?;
+    let next = limit.cut(&mut rows, |last| place(last.created_at, &last.id));
     let mut documents = Vec::with_capacity(rows.len());
     for row in rows {
         documents.push(document(&api, &caller.org, row).await?);
     }
-    Ok(([("takst-next", next.unwrap_or_default())], Json(documents)))
+    Ok(Listed { rows: documents, next })
 }
 
 /// Reminds a debtor of bills. A driver with a telephone number gets the link in a message, where a plugin sends messages and the set-up says

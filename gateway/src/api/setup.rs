@@ -60,11 +60,11 @@ fn may_see(caller: &Caller, section: &str) -> Result<(), Problem> {
     caller.wants(if section == "person" { Wish::SeePeople } else { Wish::SeeSessions })
 }
 
-/// The things of a section in the order of the files, or the one thing of `organisation`, `settings` and `limits`. A password that
+/// The things of a section in the order of the files, or the one thing of `organisation`, `settings`, `limits` and `mail`. A password that
 /// is a hash shows as `{"kept": "hash"}`; sent back it stays as it is. Assignments of tariffs have a `label` by which they are found.
 #[utoipa::path(get, path = "/api/v1/setup/{section}", tag = "set-up",
     params(("section" = String, Path, description = "As in the files: `seller`, `site`, `charger`, `model`, `group`, `plan`, \
-        `driver`, `token`, `person`, `tariff`, `feed`, `organisation`, `settings`, `limits`")),
+        `driver`, `token`, `person`, `tariff`, `feed`, `plugin`, `organisation`, `settings`, `limits`, `mail`")),
     responses((status = 200, body = Vec<Object>, headers(("ETag", description = "changes with the set-up"))),
         (status = "4XX", body = Problem)))]
 pub(super) async fn section(

@@ -1,6 +1,6 @@
 //! A feed has changed prices that bills were made with: which bills, and by how much.
 
-use super::again::{Given, Opened};
+use super::again::{Given, Moved};
 use super::session::span;
 use super::work::{Subject, Trouble, Worked};
 use super::{Billing, Decision, Outcome, from_json};
@@ -14,9 +14,6 @@ use takst_engine::Standing;
 use takst_engine::correction::{CorrectionError, correct};
 use takst_engine::running::LONGEST_SESSION_DAYS;
 use takst_engine::units::{DAY_MS, Instant};
-
-/// Most bills that one alert lists; what is beyond them is found once these are corrected.
-const MOST: usize = 10_000;
 
 /// What is written into an alert: the bills that it concerns.
 const BILLS: &str = "bills";
@@ -57,8 +54,8 @@ impl Billing {
         if self.inner.options.correct_automatically { CORRECTED } else { BILLS }
     }
 
-    /// The bills that an alert about changed prices (`feed.changed`) concerns; writes them into the alert. With corrections that
-    /// are made automatically they are made now. The alert is closed when there is nothing left to decide.
+    /// The bills that an alert about changed prices (`feed.changed`) concerns, at most as many as a list has; writes them into the alert. With
+    /// corrections that are made automatically they are made now, all of them. The alert is closed when there is nothing left to decide.
     ///
     /// # Errors
     /// When there is no such alert, or the storage fails.
@@ -69,45 +66,54 @@ impl Billing {
         now: Instant,
     ) -> Result<Vec<Affected>, store::Error> {
         let (incident, changed) = self.alert(org, incident).await?;
-        let mut found = Vec::new();
+        let automatic = self.inner.options.correct_automatically;
+        let reason = format!("prices of {} have changed", changed.feed);
+        let decision = Decision { by: "gateway".to_owned(), reason };
+        let (mut found, mut failed, mut left) = (Vec::new(), Vec::new(), false);
         let earliest = changed.changed.iter().map(|span| span.0).min();
         let latest = changed.changed.iter().map(|span| span.1).max();
         if let Some((earliest, latest)) = earliest.zip(latest) {
-            // A month's mean changes sessions of the whole month.
+            let series = (changed.feed.as_str(), changed.area.as_str());
+            let next = self.inner.store.read().await?.next_price(org, series, latest).await?;
+            // A month's mean changes sessions of the whole month, and a value that holds all of them up to the next one.
+            let until = next.unwrap_or(now).max(Instant(latest.0.saturating_add(31 * DAY_MS)));
             let filter = SessionFilter {
                 billing: Some(store::Billing::Billed),
                 from: Some(Instant(earliest.0.saturating_sub((LONGEST_SESSION_DAYS + 31) * DAY_MS))),
-                until: Some(Instant(latest.0.saturating_add(31 * DAY_MS))),
+                until: Some(until),
                 ..SessionFilter::default()
             };
             let mut sessions = pin!(self.inner.store.stream_sessions(org, filter));
             while let Some(stored) = sessions.next().await {
-                found.extend(self.affected(org, stored?, &changed).await?);
-                if found.len() >= MOST {
+                let Some(bill) = self.affected(org, stored?, &changed).await? else { continue };
+                left |= !automatic || bill.refunded || bill.trouble.is_some();
+                found.push(bill);
+                if found.len() < self.inner.options.most_listed {
+                    continue;
+                }
+                if !automatic {
                     break;
                 }
+                // Nobody is waited for: one list after the other.
+                self.note(org, &incident, BILLS, &json!(found), now).await?;
+                failed.extend(self.correct_all(org, &found, &decision, now).await?);
+                found.clear();
             }
         }
         self.note(org, &incident, BILLS, &json!(found), now).await?;
-        let mut left = found.iter().any(|bill| bill.refunded || bill.trouble.is_some());
-        if self.inner.options.correct_automatically {
-            let reason = format!("prices of {} have changed", changed.feed);
-            let decision = Decision { by: "gateway".to_owned(), reason };
-            let failed = self.correct_all(org, &found, &decision, now).await?;
+        if automatic {
+            failed.extend(self.correct_all(org, &found, &decision, now).await?);
             let told = json!({ "by": decision.by, "reason": decision.reason, "failed": failed });
             self.note(org, &incident, CORRECTED, &told, now).await?;
-            // What is beyond the longest list is found at the next look.
-            left |= !failed.is_empty() || found.len() >= MOST;
-        } else {
-            left |= !found.is_empty();
         }
-        if !left {
+        if !left && failed.is_empty() {
             self.settle(org, &incident, now).await?;
         }
         Ok(found)
     }
 
-    /// Corrects the bills that an alert lists, and closes it; those that could not be corrected, with why.
+    /// Corrects the bills that an alert lists, and closes it; those that could not be corrected, with why. Where the list was as long as a
+    /// list can be, the alert stays open with those that are left.
     ///
     /// # Errors
     /// When there is no such alert, or the storage fails.
@@ -129,7 +135,11 @@ impl Billing {
         let failed = self.correct_all(org, &bills, &decision, now).await?;
         let told = json!({ "by": decision.by, "reason": decision.reason, "failed": failed });
         self.note(org, &incident, CORRECTED, &told, now).await?;
-        self.settle(org, &incident, now).await?;
+        if bills.len() >= self.inner.options.most_listed {
+            self.affected_by(org, &incident.id, now).await?;
+        } else {
+            self.settle(org, &incident, now).await?;
+        }
         Ok(failed)
     }
 
@@ -207,7 +217,7 @@ impl Billing {
         let subject = Subject::read(&mut reader, org, &self.inner.setup, stored, followed).await;
         let worked = match subject {
             Ok(subject) if !concerns(&subject, changed) => return Ok(None),
-            Ok(subject) => priced(&mut reader, org, &first.id, &subject).await,
+            Ok(subject) => priced(&mut reader, org, &given, &subject).await,
             Err(trouble) => Err(trouble),
         };
         let worked = match worked {
@@ -255,21 +265,25 @@ impl Billing {
     }
 }
 
-/// A billed session with the prices of today, and the counters as they stood at its first bill; nothing is locked.
+/// A billed session with the prices of today, and the counters as it found them; nothing is locked.
 pub(super) async fn priced(
     reader: &mut Reader,
     org: &OrgId,
-    first: &str,
+    given: &Given,
     subject: &Subject,
 ) -> Result<Worked, Trouble> {
-    let mut now = Vec::new();
+    let moved = Moved::by(reader, org, &given.bills).await?;
+    let mut stands = Vec::with_capacity(subject.scopes.len());
     for (_, name) in &subject.scopes {
-        let row = reader.standing(org, name).await?;
-        let stands = row.and_then(|row| Standing::from_json(&row.document).ok()).unwrap_or_default();
-        now.push((name.clone(), stands));
+        stands.push(match moved.opening(name) {
+            Some(opening) => opening.clone(),
+            None => {
+                let row = reader.standing(org, name).await?;
+                row.and_then(|row| Standing::from_json(&row.document).ok()).unwrap_or_default()
+            }
+        });
     }
-    let opened = Opened::read(reader, org, first, &now).await?;
-    subject.price(reader, org, &subject.opening(&opened.stands), None).await
+    subject.price(reader, org, &subject.opening(&stands), None).await
 }
 
 fn concerns(subject: &Subject, changed: &Changed) -> bool {

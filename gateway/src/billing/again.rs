@@ -1,13 +1,14 @@
 //! A session that has a bill is worked out again: what the bills so far leave to say is a correction beside them.
 
-use super::counters::{Days, Scope, closed, opening};
-use super::first::{Locked, Revision, lock, parse, pending, put, seller, unchanged};
+use super::counters::{Days, Move, Scope, after, moved};
+use super::first::{Locked, Revision, lock, note_late, parse, pending, put, seller, unchanged};
 use super::issued::from_json;
 use super::lists::Followed;
 use super::work::{Hashes, Subject, Trouble, Worked};
 use super::{Job, Outcome};
 use crate::store::{self, Bill, BillKind, Billing, StandingChange, Tx};
-use std::collections::BTreeSet;
+use rust_decimal::Decimal;
+use std::collections::BTreeMap;
 use takst_engine::Standing;
 use takst_engine::correction::{CorrectionError, correct};
 use takst_engine::document::Document;
@@ -52,41 +53,62 @@ impl Given {
         self.bills.iter().any(|bill| bill.kind == BillKind::Refund)
     }
 
-    /// The lists that the last bill was made with; the session's own, when that of plug-in is another one than at the first bill.
-    pub fn followed(&self, stored: &store::Session) -> Option<Followed> {
+    // Whether the list of plug-in is another one than at the first bill: a beginning that was told of late. Lists that a person
+    // has named since stay all the same.
+    fn begins_anew(&self, stored: &store::Session) -> bool {
         let first = self.hashes.first().map(|hashes| &hashes.tariff);
-        match &stored.tariff_version {
-            Some(own) if Some(own) != first => Followed::of(stored),
-            _ => self.hashes.last().map(Hashes::followed).or_else(|| Followed::of(stored)),
-        }
+        let named = self.hashes.iter().any(|hashes| hashes.named);
+        !named && stored.tariff_version.as_ref().is_some_and(|own| Some(own) != first)
+    }
+
+    /// The lists that the last bill was made with; the session's own, when that of plug-in is another one than at the first bill and
+    /// nobody has named others.
+    pub fn followed(&self, stored: &store::Session) -> Option<Followed> {
+        let made_with = self.hashes.last().filter(|_| !self.begins_anew(stored)).map(Hashes::followed);
+        made_with.or_else(|| Followed::of(stored))
     }
 }
 
-/// What the counters stood at when the first bill was made, by scope; those that it did not move stand as they do now.
-pub(super) struct Opened {
-    pub stands: Vec<Standing>,
-    // Whether the first bill moved them.
-    moved: Vec<bool>,
+/// What the bills of a session have done to counters, as a later one finds it.
+pub(super) struct Moved {
+    // By scope: what it stood at before and after each bill that moved it, the first one first.
+    by_scope: BTreeMap<String, Vec<(Standing, Standing)>>,
 }
 
-impl Opened {
-    pub async fn read(
-        tx: &mut store::Reader,
-        org: &store::OrgId,
-        bill: &str,
-        now: &[(String, Standing)],
-    ) -> Result<Self, Trouble> {
-        let postings = tx.bill_postings(org, bill).await?;
-        let mut opened = Self { stands: Vec::new(), moved: Vec::new() };
-        for (name, stands) in now {
-            let posting = postings.iter().find(|posting| posting.scope == *name);
-            opened.moved.push(posting.is_some());
-            opened.stands.push(match posting {
-                Some(posting) => parse(&posting.opening)?,
-                None => stands.clone(),
-            });
+impl Moved {
+    pub async fn by(reader: &mut store::Reader, org: &store::OrgId, bills: &[Bill]) -> Result<Self, Trouble> {
+        let mut by_scope: BTreeMap<String, Vec<(Standing, Standing)>> = BTreeMap::new();
+        for bill in bills {
+            for posting in reader.bill_postings(org, &bill.id).await? {
+                let moves = by_scope.entry(posting.scope).or_default();
+                moves.push((parse(&posting.opening)?, parse(&posting.closing)?));
+            }
         }
-        Ok(opened)
+        Ok(Self { by_scope })
+    }
+
+    /// What a scope stood at when the first of these bills moved it: there the session has its place among all others.
+    pub fn opening(&self, scope: &str) -> Option<&Standing> {
+        self.by_scope.get(scope)?.first().map(|(opening, _)| opening)
+    }
+
+    /// The scopes that they have moved.
+    pub fn scopes(&self) -> impl Iterator<Item = (Scope, &str)> {
+        self.by_scope.keys().filter_map(|name| Some((Scope::of(name)?, name.as_str())))
+    }
+
+    // What of a scope's counters is theirs, as far as `days` could touch them: what was let go by the way is not.
+    fn of(&self, scope: &str, days: &[Days]) -> Move {
+        let mut all = Move::default();
+        for (opening, closing) in self.by_scope.get(scope).into_iter().flatten() {
+            for (name, by) in moved(opening, closing) {
+                if days.iter().any(|days| days.touch(&name)) {
+                    let sum: &mut Decimal = all.entry(name).or_default();
+                    *sum = sum.saturating_add(by);
+                }
+            }
+        }
+        all
     }
 }
 
@@ -94,15 +116,18 @@ impl Opened {
 pub(super) async fn by_itself(
     tx: &mut Tx,
     job: &Job,
-    stored: store::Session,
+    mut stored: store::Session,
     bills: Vec<Bill>,
 ) -> Result<Outcome, Trouble> {
     let given = Given::read(bills)?;
+    if let Some(unplugged) = stored.unplugged.filter(|_| given.begins_anew(&stored)) {
+        note_late(tx, job, &mut stored, unplugged).await?;
+    }
     let followed = given.followed(&stored);
     let as_read = stored.updated_at;
     let again = Again::work_out(tx, job, stored, &given, followed).await?;
     if !again.worked.bill.is_final() {
-        return pending(tx, job, &again.subject, &again.worked).await;
+        return pending(tx, job, &again.subject, &again.opening, &again.worked).await;
     }
     let correction = match again.correction(&given) {
         Ok(correction) => correction,
@@ -135,12 +160,14 @@ pub(super) async fn by_itself(
 pub(super) struct Again {
     pub subject: Subject,
     pub worked: Worked,
+    // Also those that only earlier bills have moved.
     locked: Vec<Locked>,
-    opened: Opened,
+    opening: Standing,
+    moved: Moved,
 }
 
 impl Again {
-    /// With the counters as they stood at the first bill.
+    /// With the counters as the session found them: its first bill, or the first one that moved them.
     pub async fn work_out(
         tx: &mut Tx,
         job: &Job,
@@ -148,16 +175,23 @@ impl Again {
         given: &Given,
         followed: Option<Followed>,
     ) -> Result<Self, Trouble> {
-        let Some((first, _)) = given.first() else {
+        if given.bills.is_empty() {
             return Err(Trouble::Store(store::Error::refused("there is no bill to correct")));
-        };
+        }
         let subject = Subject::read(tx, &job.org, &job.setup, stored, followed).await?;
-        let locked = lock(tx, job, &subject).await?;
-        let now: Vec<_> = locked.iter().map(|scope| (scope.name.clone(), scope.stands.clone())).collect();
-        let opened = Opened::read(tx, &job.org, &first.id, &now).await?;
-        let opening = subject.opening(&opened.stands);
+        let moved = Moved::by(tx, &job.org, &given.bills).await?;
+        let own = subject.scopes.iter().map(|(scope, name)| (name.as_str(), *scope));
+        let scopes: BTreeMap<&str, Scope> =
+            own.chain(moved.scopes().map(|(scope, name)| (name, scope))).collect();
+        let locked = lock(tx, job, scopes.into_iter().map(|(name, scope)| (scope, name))).await?;
+        let mut stands = Vec::with_capacity(subject.scopes.len());
+        for (_, name) in &subject.scopes {
+            let now = locked.iter().find(|scope| scope.name == *name).map(|scope| &scope.stands);
+            stands.push(moved.opening(name).or(now).cloned().unwrap_or_default());
+        }
+        let opening = subject.opening(&stands);
         let worked = subject.price(tx, &job.org, &opening, None).await?;
-        Ok(Self { subject, worked, locked, opened })
+        Ok(Self { subject, worked, locked, opening, moved })
     }
 
     /// What the bills so far leave to say.
@@ -193,40 +227,33 @@ impl Again {
         Ok(issued)
     }
 
+    // Whatever the lists before counted, and for whom: what is the session's in a counter becomes what it is by this bill.
     fn moves(&self, given: &Given) -> Vec<StandingChange> {
-        let days = self.subject.days;
-        let before = given.documents.last();
+        let zone = self.subject.course.zone();
+        let mut days = vec![self.subject.days];
+        days.extend(given.documents.iter().filter_map(|document| days_of(zone, document)));
         let mut moves = Vec::with_capacity(self.locked.len());
-        for ((scope, stood), moved) in self.locked.iter().zip(&self.opened.stands).zip(&self.opened.moved) {
-            let (now, was) = (&self.worked.document.standing, before.map(|document| &document.standing));
-            let after = filled(scope.scope, now, days, stood);
-            // What the last bill left of the counters of its own days; of all others nothing of it is in them.
-            let zone = self.subject.course.zone();
-            let was_days = before.and_then(|document| days_of(zone, document)).unwrap_or(days);
-            let was = match was {
-                Some(was) if *moved => filled(scope.scope, was, was_days, stood),
-                _ => stood.clone(),
-            };
-            let closing = closed(scope.scope, &scope.stands, &was, &after, days);
-            let (name, row) = (scope.name.clone(), scope.row.clone());
-            let closing = serde_json::to_string(&closing).unwrap_or_default();
-            moves.push(StandingChange { scope: name, opening: row, closing });
+        for Locked { scope, name, row, stands } in &self.locked {
+            let counts = self.subject.scopes.iter().any(|(_, own)| own == name);
+            let mut by = Move::default();
+            if counts {
+                by.extend(moved(&self.opening, &self.worked.document.standing));
+                by.retain(|counter, _| scope.has(counter));
+            }
+            for (counter, before) in self.moved.of(name, &days) {
+                let now: &mut Decimal = by.entry(counter).or_default();
+                *now = now.saturating_sub(before);
+            }
+            by.retain(|_, by| !by.is_zero());
+            // A scope that is counted by is noted though nothing moves: where the session stands in it does not change any more.
+            if counts || !by.is_empty() {
+                let closing = after(stands, &by, self.subject.days);
+                let closing = serde_json::to_string(&closing).unwrap_or_default();
+                moves.push(StandingChange { scope: name.clone(), opening: row.clone(), closing });
+            }
         }
         moves
     }
-}
-
-// All counters of a scope as a bill left them: those it could touch from its document, the others as they stood.
-fn filled(scope: Scope, closing: &Standing, days: Days, stood: &Standing) -> Standing {
-    let touched = opening(&[(scope, stood.clone())], days);
-    let mut all = stood.clone();
-    let names: BTreeSet<String> =
-        touched.iter().chain(closing.iter()).map(|(name, _)| name.to_owned()).collect();
-    for name in names.into_iter().filter(|name| scope.has(name)) {
-        let value = closing.get(&name);
-        all.set(name, value);
-    }
-    all
 }
 
 fn days_of(zone: &takst_engine::tariff::Zone, document: &Document) -> Option<Days> {

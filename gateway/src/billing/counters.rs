@@ -1,5 +1,8 @@
 //! Counters that run over sessions: whose, which of them a session can read, and what a bill makes of them.
 
+use crate::store::scope_key;
+use rust_decimal::Decimal;
+use std::collections::{BTreeMap, BTreeSet};
 use takst_engine::Standing;
 use takst_engine::calendar::{civil, date, day_number};
 use takst_engine::calendar_time::{LocalTime, day_text, month_text};
@@ -62,7 +65,10 @@ impl Counted {
     ) -> Vec<(Scope, String)> {
         let driver = driver.filter(|_| self.driver).map(|id| (Scope::Driver, id));
         let site = site.filter(|_| self.site).map(|id| (Scope::Site, id));
-        let name = |(scope, id): (Scope, &str)| (scope, format!("{}:{seller}:{currency}:{id}", scope.word()));
+        let name = |(scope, id): (Scope, &str)| {
+            // As it is stored, so that it is found again among postings.
+            (scope, scope_key(&format!("{}:{seller}:{currency}:{id}", scope.word())))
+        };
         driver.into_iter().chain(site).map(name).collect()
     }
 }
@@ -82,6 +88,13 @@ impl Scope {
             Self::Driver => "driver",
             Self::Site => "site",
         }
+    }
+
+    /// Whose counters stand under a name that [`Counted::scopes`] gave.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        let is = |scope: &Self| name.strip_prefix(scope.word()).is_some_and(|rest| rest.starts_with(':'));
+        [Self::Driver, Self::Site].into_iter().find(is)
     }
 
     /// Whether a counter of the engine's is of this kind.
@@ -105,8 +118,9 @@ impl Days {
         Self { first: LocalTime::at(zone, from.0).day, last: LocalTime::at(zone, until.0).day }
     }
 
-    // Whether a counter with this name can be read or moved on these days.
-    fn touch(&self, counter: &str) -> bool {
+    /// Whether a counter with this name can be read or moved on these days.
+    #[must_use]
+    pub fn touch(&self, counter: &str) -> bool {
         match dated(counter) {
             Some(Dated::Day(day)) => (self.first - 1..=self.last + 1).contains(&day),
             Some(Dated::Month(month)) => {
@@ -161,6 +175,30 @@ pub fn opening(all: &[(Scope, Standing)], days: Days) -> Standing {
     opening
 }
 
+/// By how much counters move, by name; none by nothing.
+pub type Move = BTreeMap<String, Decimal>;
+
+/// What lies between two states of counters.
+#[must_use]
+pub fn moved(opening: &Standing, closing: &Standing) -> Move {
+    let names: BTreeSet<&str> = closing.iter().chain(opening.iter()).map(|(name, _)| name).collect();
+    let by = |name: &str| closing.get(name).saturating_sub(opening.get(name));
+    names.into_iter().map(|name| (name.to_owned(), by(name))).filter(|(_, by)| !by.is_zero()).collect()
+}
+
+/// What stands in a scope once its counters have moved. What is older than any bill of these days asks for is let go.
+#[must_use]
+pub fn after(stands: &Standing, by: &Move, days: Days) -> Standing {
+    let mut result = Standing::default();
+    for (name, value) in stands.iter().filter(|(name, _)| !days.let_go(name)) {
+        result.set(name.to_owned(), value);
+    }
+    for (name, by) in by {
+        result.set(name.clone(), stands.get(name).saturating_add(*by));
+    }
+    result
+}
+
 /// What stands in a scope once a session that opened with `opening` has closed with `closing`. Works too when others have
 /// moved the scope in between: each counter moves by what the session added to it.
 #[must_use]
@@ -171,21 +209,9 @@ pub fn closed(
     closing: &Standing,
     days: Days,
 ) -> Standing {
-    let mut result = Standing::default();
-    for (name, value) in stands.iter().filter(|(name, _)| !days.let_go(name)) {
-        result.set(name.to_owned(), value);
-    }
-    let names = closing.iter().chain(opening.iter()).map(|(name, _)| name);
-    let mut names: Vec<&str> = names.filter(|name| scope.has(name)).collect();
-    names.sort_unstable();
-    names.dedup();
-    for name in names {
-        let moved = closing.get(name).saturating_sub(opening.get(name));
-        if !moved.is_zero() {
-            result.set(name.to_owned(), stands.get(name).saturating_add(moved));
-        }
-    }
-    result
+    let mut by = moved(opening, closing);
+    by.retain(|name, _| scope.has(name));
+    after(stands, &by, days)
 }
 
 #[cfg(test)]

@@ -127,6 +127,7 @@ impl Billing {
                 correction => correction.map_err(|error| store::Error::refused(error.to_string()))?,
             };
             let mut hashes = again.worked.hashes();
+            hashes.named = tariff.is_some();
             hashes.by = Some(decision.by.clone());
             hashes.reason = Some(decision.reason.clone());
             let bill = again.issue(tx, job, &given, correction, hashes).await.map_err(refused)?;
@@ -208,6 +209,15 @@ impl Billing {
             };
             let bill = put(tx, job, &seller, ready.zone(), revision, &credit, &hashes, &[]).await;
             let bill = bill.map_err(refused)?;
+            // What came since the last bill is still to be looked at: money that is given back answers no other question.
+            match stored.billing {
+                store::Billing::Billed | store::Billing::Never => {}
+                store::Billing::Open => tx.set_billing(&job.org, &job.session, store::Billing::Open).await?,
+                // Its preview went with the bill.
+                store::Billing::Due | store::Billing::Pending => {
+                    tx.set_billing(&job.org, &job.session, store::Billing::Due).await?;
+                }
+            }
             let after = json!({ "bill": bill.id, "total": bill.total, "charges": charges });
             audit(tx, job, &decision, "bill.refund", &before(&stored), &after).await?;
             Ok(bill)

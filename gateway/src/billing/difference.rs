@@ -63,7 +63,7 @@ impl Billing {
         let followed = given.followed(&stored);
         let subject = Subject::read(&mut reader, org, &self.inner.setup, stored, followed).await;
         let worked = match subject {
-            Ok(subject) => priced(&mut reader, org, &first.id, &subject).await,
+            Ok(subject) => priced(&mut reader, org, &given, &subject).await,
             Err(trouble) => Err(trouble),
         };
         match worked {

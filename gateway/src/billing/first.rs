@@ -32,17 +32,34 @@ pub(super) async fn bill(tx: &mut Tx, job: &Job) -> Result<Outcome, store::Error
     };
     match result {
         Ok(outcome) => Ok(outcome),
-        Err(Trouble::Hold(reason)) => hold(tx, job, &reason).await,
+        Err(Trouble::Hold(reason)) => put_aside(tx, job, &reason).await,
         Err(Trouble::Store(error)) => Err(error),
     }
 }
 
-/// Holds a session back, and says why.
-pub(super) async fn hold(tx: &mut Tx, job: &Job, reason: &str) -> Result<Outcome, store::Error> {
+/// Leaves a session that cannot be worked out to a person, and says why: it is held back, or its bill stays as it is until somebody has
+/// decided.
+pub(super) async fn put_aside(tx: &mut Tx, job: &Job, reason: &str) -> Result<Outcome, store::Error> {
+    if !tx.session_bills(&job.org, &job.session).await?.is_empty() {
+        let why = format!("it was to be worked out again, and cannot be: {reason}");
+        return job.undecided(tx, &why).await;
+    }
     tx.set_hold(&job.org, &job.session, true, (reason, "gateway"), job.now).await?;
     let document = json!({ "session": job.session, "by": "billing", "reason": reason });
     tx.log_event(&job.org, job.event("session.suspect", &document));
     Ok(Outcome::Held(reason.to_owned()))
+}
+
+/// Notes what came into force while a session ran and was not known of it then: it may have been told of late.
+pub(super) async fn note_late(
+    tx: &mut Tx,
+    job: &Job,
+    stored: &mut store::Session,
+    unplugged: Instant,
+) -> Result<(), store::Error> {
+    let news = news(&*job.setup.tariffs, &job.org, stored, unplugged).into_iter();
+    let news = news.map(|(next, kept)| noted(&next, kept, None)).collect();
+    note(tx, &job.org, stored, (news, false), job.now).await.map(drop)
 }
 
 /// A session without a bill, and what it comes to.
@@ -61,13 +78,11 @@ async fn work_out(tx: &mut Tx, job: &Job, mut stored: store::Session) -> Result<
     let Some(unplugged) = stored.unplugged else {
         return Err(Trouble::Hold("nobody knows when it ended".to_owned()));
     };
-    // What came into force while it ran, and was not known of the session then: it may have been told of late.
-    let news = news(&*job.setup.tariffs, &job.org, &stored, unplugged).into_iter();
-    let news = news.map(|(next, kept)| noted(&next, kept, None)).collect();
-    note(tx, &job.org, &mut stored, (news, false), job.now).await?;
+    note_late(tx, job, &mut stored, unplugged).await?;
     let as_read = stored.updated_at;
     let subject = Subject::read(tx, &job.org, &job.setup, stored, None).await?;
-    let scopes = lock(tx, job, &subject).await?;
+    let own = subject.scopes.iter().map(|(scope, name)| (*scope, name.as_str()));
+    let scopes = lock(tx, job, own).await?;
     let opening = subject.opening(&scopes.iter().map(|scope| scope.stands.clone()).collect::<Vec<_>>());
     let mut worked = subject.price(tx, &job.org, &opening, None).await?;
     if subject.cost().is_some() && !worked.lacks_cost {
@@ -88,7 +103,7 @@ pub(super) async fn can_be_billed(tx: &mut Tx, job: &Job, stored: store::Session
 async fn issue(tx: &mut Tx, job: &Job, stored: store::Session) -> Result<Outcome, Trouble> {
     let First { seller, subject, scopes, opening, worked, as_read } = work_out(tx, job, stored).await?;
     if !worked.bill.is_final() {
-        return pending(tx, job, &subject, &worked).await;
+        return pending(tx, job, &subject, &opening, &worked).await;
     }
     let moves = scopes
         .into_iter()
@@ -132,13 +147,17 @@ impl Locked {
     }
 }
 
-/// Locks the scopes of a session; in the order of their names, so that nobody waits in a circle.
-pub(super) async fn lock(tx: &mut Tx, job: &Job, subject: &Subject) -> Result<Vec<Locked>, Trouble> {
-    let mut locked = Vec::with_capacity(subject.scopes.len());
-    for (scope, name) in &subject.scopes {
+/// Locks scopes, given in the order of their names, so that nobody waits in a circle.
+pub(super) async fn lock<'a>(
+    tx: &mut Tx,
+    job: &Job,
+    scopes: impl Iterator<Item = (Scope, &'a str)>,
+) -> Result<Vec<Locked>, Trouble> {
+    let mut locked = Vec::new();
+    for (scope, name) in scopes {
         let row = tx.lock_standing(&job.org, name, job.now).await?;
         let stands = parse(&row.document)?;
-        locked.push(Locked { scope: *scope, name: name.clone(), row, stands });
+        locked.push(Locked { scope, name: name.to_owned(), row, stands });
     }
     Ok(locked)
 }
@@ -154,8 +173,19 @@ pub(super) async fn pending(
     tx: &mut Tx,
     job: &Job,
     subject: &Subject,
+    opening: &Standing,
     worked: &Worked,
 ) -> Result<Outcome, Trouble> {
+    // A price that came while this was worked out would wake nobody: it could not know that somebody waits. Whoever brings one from here on
+    // has to wait for the commit, and finds the session waiting.
+    let again = match tx.lock_prices(&job.org).await? {
+        true => Some(subject.price(tx, &job.org, opening, None).await?),
+        false => None,
+    };
+    if again.as_ref().is_some_and(|again| again.bill.is_final()) {
+        return Err(Trouble::Store(store::Error::refused(CHANGED)));
+    }
+    let worked = again.as_ref().unwrap_or(worked);
     let waiting = subject.missing(tx, &job.org, worked).await?;
     let before = tx.preview_waits(&job.org, &job.session).await?;
     let document = serde_json::to_string(&worked.document).unwrap_or_default();

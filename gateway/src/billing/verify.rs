@@ -1,7 +1,7 @@
 //! A bill is worked out again from what is stored, and compared byte for byte.
 
 use super::Billing;
-use super::again::{Given, Opened};
+use super::again::{Given, Moved};
 use super::issued::{Head, from_json, to_json};
 use super::work::{Hashes, Subject, Trouble};
 use crate::store::{self, Bill, BillKind, OrgId, Reader};
@@ -86,7 +86,7 @@ impl Billing {
     }
 }
 
-// What the counters stood at: as the first bill found them; where it moved none, as this one did.
+// What the counters stood at: as the first bill that moved them found them, be it this one.
 async fn opened(
     reader: &mut Reader,
     org: &OrgId,
@@ -94,16 +94,8 @@ async fn opened(
     given: &Given,
     bill: &Bill,
 ) -> Result<Vec<Standing>, Trouble> {
-    let own = reader.bill_postings(org, &bill.id).await?;
-    let mut now = Vec::with_capacity(subject.scopes.len());
-    for (_, name) in &subject.scopes {
-        let posting = own.iter().find(|posting| posting.scope == *name);
-        let stands =
-            posting.map_or(Ok(Standing::default()), |posting| super::first::parse(&posting.opening))?;
-        now.push((name.clone(), stands));
-    }
-    match given.first() {
-        Some((first, _)) => Ok(Opened::read(reader, org, &first.id, &now).await?.stands),
-        None => Ok(now.into_iter().map(|(_, stands)| stands).collect()),
-    }
+    let before = Moved::by(reader, org, &given.bills).await?;
+    let own = Moved::by(reader, org, std::slice::from_ref(bill)).await?;
+    let opening = |name: &str| before.opening(name).or(own.opening(name)).cloned().unwrap_or_default();
+    Ok(subject.scopes.iter().map(|(_, name)| opening(name)).collect())
 }

@@ -5,7 +5,7 @@ use super::counters::{Counted, Days, Scope, opening};
 use super::lists::{Course, Followed, Later};
 use super::occupancy;
 use super::session::{session_text, span};
-use crate::feeds::{LoadError, Loaded, Need, Publication, cost, load, needs};
+use crate::feeds::{LoadError, Loaded, Need, Publication, cost, is_in_use, load, needs};
 use crate::store::{self, OccupancyChange, OrgId, Reader, Tx, WaitingFor};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -71,6 +71,9 @@ pub struct Hashes {
     /// Of a refund: what was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund: Option<RefundTerms>,
+    /// A person named the lists; they stay whatever is told of the session later.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub named: bool,
     /// Who decided, where somebody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -249,23 +252,32 @@ impl Subject {
     ) -> Result<Vec<WaitingFor>, store::Error> {
         let mut waiting: Vec<WaitingFor> = Vec::new();
         for need in &self.needs() {
-            let areas = match &need.area {
-                Some(area) => vec![area.clone(), String::new()],
-                None => vec![String::new()],
-            };
+            let mut spans: Vec<(Instant, Instant)> = Vec::new();
             for slice in worked.bill.pending() {
-                let (from, until) = if need.month {
+                let span = if need.month {
                     need.range(self.course.zone(), slice.from, slice.to)
                 } else {
                     (slice.from, Instant(slice.to.0.max(slice.from.0 + 1)))
                 };
-                let mut known = from;
-                for area in &areas {
-                    known = known.max(reader.prices_known_until(org, (&need.feed, area), from).await?);
+                // Many slices ask for the mean of the same month.
+                if spans.last() != Some(&span) {
+                    spans.push(span);
                 }
-                if known >= until && need.area.is_some() {
-                    continue;
-                }
+            }
+            for (from, until) in spans {
+                let areas = match &need.area {
+                    Some(area) if is_in_use(reader, org, (&need.feed, area), (from, until)).await? => {
+                        vec![area.clone()]
+                    }
+                    Some(area) => vec![area.clone(), String::new()],
+                    None => vec![String::new()],
+                };
+                // A document that brings the last part of what is missing is waited for, be it the last part of a month or a hole in it.
+                let until = match reader.last_gap(org, &need.feed, &areas, (from, until)).await? {
+                    Some(end) => end,
+                    None if need.area.is_some() => continue,
+                    None => until,
+                };
                 let area = need.area.clone().unwrap_or_default();
                 match waiting.iter_mut().find(|wait| wait.feed == need.feed && wait.area == area) {
                     Some(wait) => wait.until = wait.until.max(until),

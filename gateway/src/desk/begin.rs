@@ -5,7 +5,7 @@ use super::terms::Terms;
 use super::work::{self, Changed, Scene};
 use crate::chargers::model::TransactionReport;
 use crate::sessions::{Begin, Kept, Said};
-use crate::store::{Billing, Error, OrgId, Reader, Session, SessionFilter, SessionStatus, Tx};
+use crate::store::{Error, OrgId, Reader, Session, SessionFilter, Tx};
 use takst_engine::units::Instant;
 
 /// A session that begins.
@@ -29,40 +29,9 @@ pub(super) async fn begin(
     let hints = hints(tx, (scene.org, scene.charger), report, terms.begin.waits.unplug_ms).await?;
     let begin = Begin { plugged: hints.0, occupied: hints.1, ..terms.begin.clone() };
     let session = Session {
-        id: id.to_owned(),
-        site: None,
-        charger: scene.charger.to_owned(),
-        evse,
         connector: report.place.connector,
-        token: None,
-        driver: None,
-        groups_doc: "[]".to_owned(),
-        contract: None,
         transaction_ref: reference,
-        plugged_in: at,
-        started_at: None,
-        charging_started: None,
-        charging_ended: None,
-        stopped_at: None,
-        unplugged: None,
-        status: SessionStatus::Running,
-        flags: "[]".to_owned(),
-        energy: None,
-        last_reading_at: None,
-        seller: None,
-        tariff_name: None,
-        tariff_version: None,
-        shown: None,
-        currency: None,
-        ceiling_minor: None,
-        billing: Billing::Open,
-        document: "{}".to_owned(),
-        created_at: scene.now,
-        updated_at: scene.now,
-        hold: false,
-        hold_reason: None,
-        hold_by: None,
-        hold_at: None,
+        ..Session::begun(id, (scene.charger, evse), at, scene.now)
     };
     let mut changed = vec![work::begin(tx, scene, session, begin, (scene.now, kept), terms).await?];
     changed.extend(succeed(tx, scene, id, evse).await?);
@@ -81,7 +50,8 @@ pub(super) async fn succeed(
         return Ok(changed);
     }
     let began = |session: &Session| session.started_at.unwrap_or(session.plugged_in);
-    let running = tx.running_sessions(scene.org, scene.charger, Some(evse)).await?;
+    let running: Vec<Session> =
+        work::readable(tx.running_sessions(scene.org, scene.charger, Some(evse)).await?).collect();
     let Some(this) = running.iter().find(|session| session.id == id) else { return Ok(changed) };
     let at = began(this);
     let mut next: Option<(Instant, String)> = None;
@@ -126,11 +96,14 @@ pub(super) async fn hints(
         "Preparing" => Ok((Some(state.since), false)),
         "Occupied" => {
             // The same word also covers the session before: the car may have stood there since.
-            let filter = SessionFilter { charger: Some(charger.to_owned()), ..SessionFilter::default() };
+            let filter = SessionFilter {
+                charger: Some(charger.to_owned()),
+                evse: Some(evse),
+                ..SessionFilter::default()
+            };
             let earlier = reader.sessions(org, &filter, None, 8).await?;
             let taken = earlier.iter().any(|session| {
-                session.evse == evse
-                    && session.stopped_at.or(session.started_at).is_some_and(|until| until >= state.since)
+                session.stopped_at.or(session.started_at).is_some_and(|until| until >= state.since)
             });
             Ok(((!taken).then_some(state.since), true))
         }

@@ -2,7 +2,7 @@
 
 use super::tokens::{Spot, is_master_pass};
 use super::work::{GATEWAY, Scene};
-use super::{Clerk, admit, begin, work};
+use super::{Clerk, admit, begin, limits, work};
 use crate::chargers::model::{
     ChargingProfile, Command, FirmwareOrder, LogOrder, Outcome, Place, Reference, ReserveOrder, ResetKind,
     StartOrder, Status, Token, TokenInfo, TokenKind, TokenStatus, TriggeredMessage,
@@ -305,31 +305,39 @@ impl Clerk {
             })
             .await?;
         }
+        let now = crate::clock::now();
         let limited = match order {
-            Order::SetChargingProfile { evse, profile } => Some((*evse, holds_back(profile))),
+            Order::SetChargingProfile { evse, profile } => Some((*evse, limits::plan(profile, now))),
             Order::Raw { command } => match &**command {
-                Command::SetChargingProfile { place, profile } => Some((place.evse, holds_back(profile))),
-                Command::ClearChargingProfile(_) => Some((None, false)),
+                Command::SetChargingProfile { place, profile } => {
+                    Some((place.evse, limits::plan(profile, now)))
+                }
+                Command::ClearChargingProfile(_) => Some((None, vec![(now, false)])),
                 _ => None,
             },
             _ => None,
         };
         match limited {
-            Some((evse, limited)) => self.limit(org, charger, evse.filter(|evse| *evse > 0), limited).await,
+            Some((evse, plan)) => self.limit(org, charger, evse.filter(|evse| *evse > 0), (now, plan)).await,
             None => Ok(()),
         }
     }
 
     // Sessions that we hold back are paused: nobody pays for standing then.
-    async fn limit(&self, org: &OrgId, charger: &str, evse: Option<i64>, limited: bool) -> Result<(), Error> {
-        let now = crate::clock::now();
+    async fn limit(
+        &self,
+        org: &OrgId,
+        charger: &str,
+        evse: Option<i64>,
+        (now, plan): (Instant, Vec<(Instant, bool)>),
+    ) -> Result<(), Error> {
         let job = (org.clone(), charger.to_owned());
         let unit = async move |tx: &mut Tx| {
             let scene = Scene { org: &job.0, charger: &job.1, now };
             let mut changed = Vec::new();
-            for session in tx.running_sessions(scene.org, scene.charger, evse).await? {
-                let dedupe = format!("limit/{}/{}/{limited}", session.id, now.0);
-                changed.extend(work::say(tx, scene, session, Said::Limited(now, limited), dedupe).await?);
+            for session in work::readable(tx.running_sessions(scene.org, scene.charger, evse).await?) {
+                let dedupe = format!("limit/{}/{}", session.id, now.0);
+                changed.extend(work::say(tx, scene, session, Said::Limits(now, plan.clone()), dedupe).await?);
             }
             Ok(changed)
         };
@@ -544,12 +552,6 @@ fn allowed_early(order: &Order) -> bool {
         ),
         _ => false,
     }
-}
-
-// The first limit of a profile is nothing at all.
-fn holds_back(profile: &ChargingProfile) -> bool {
-    let first = profile.schedules.first().and_then(|schedule| schedule.periods.first());
-    first.is_some_and(|period| period.limit.is_some_and(|limit| limit.is_zero()))
 }
 
 fn kind(order: &Order) -> String {

@@ -1,7 +1,9 @@
 //! What makes two reports the same.
 
 use crate::chargers::model::{MeterReport, Reading, Reference, TransactionPhase, TransactionReport, fold};
+use crate::chargers::time::StationTime;
 use sha2::{Digest as _, Sha256};
+use takst_engine::units::Instant;
 
 /// The transaction of a report as it is stored.
 pub(super) fn reference(report: &TransactionReport) -> Option<String> {
@@ -32,7 +34,14 @@ pub(super) fn transaction(report: &TransactionReport) -> String {
             let meter = report.meter_stop.map(|meter| meter.0.to_string()).unwrap_or_default();
             format!("stop/{name}/{time}/{meter}")
         }
-        phase => format!("part/{name}/{}/{time}/{}", phase as u8, readings(&report.readings)),
+        phase => {
+            let part = format!("part/{name}/{}/{time}/{}", phase as u8, readings(&report.readings));
+            // OCPP 2.x without numbers: what the car does is told between meter values too.
+            match (&report.trigger, &report.charging_state) {
+                (None, None) => part,
+                what => format!("{part}/{}", hash(&format!("{what:?}"))),
+            }
+        }
     }
 }
 
@@ -60,16 +69,8 @@ fn readings(readings: &[Reading]) -> String {
     let told: Vec<_> = readings
         .iter()
         .map(|reading| {
-            let time = reading.at.sent.clone().unwrap_or_default();
-            (
-                time,
-                &reading.context,
-                reading.import,
-                reading.export,
-                reading.import_interval,
-                reading.power,
-                reading.soc,
-            )
+            let at = StationTime { at: Instant(0), sent: reading.at.sent.clone(), flaw: None };
+            Reading { at, ..reading.clone() }
         })
         .collect();
     hash(&format!("{told:?}"))

@@ -174,7 +174,7 @@ pub struct House {
     pub sessions_per_token: usize,
     /// The group whose tokens may stop any session (`MasterPassGroupId`).
     pub master_group: Option<String>,
-    /// The most an ad-hoc session may cost, in minor units, by currency (ISO 4217).
+    /// At this cost an ad-hoc session is stopped, in minor units, by currency (ISO 4217). What standing costs after that is not limited.
     pub ad_hoc_ceiling: Vec<(String, i64)>,
     /// Seconds between heartbeats.
     pub heartbeat_s: i64,

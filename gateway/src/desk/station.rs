@@ -21,30 +21,62 @@ use takst_engine::units::Instant;
 
 impl Clerk {
     pub(super) async fn came(&self, link: &Link) -> Result<(), Error> {
-        let (link, node) = (link.clone(), self.node.clone());
+        // So long without a connection, and nobody can tell what happened meanwhile.
+        const AWAY_MS: i64 = 60_000;
+        let (org, node) = (link.org.clone(), self.node.clone());
         let lane = Lane::charger(&link.org, &link.charger);
+        let ear = self.ear(&link.org, &link.charger);
+        let gone = self.watch().came(&link.org, &link.charger).filter(|gone| *gone <= link.since);
+        let link = link.clone();
         let unit = async move |tx: &mut Tx| {
-            tx.add_charger(&link.org, &link.charger, Registration::Accepted, link.since).await?;
+            let known = tx.add_charger(&link.org, &link.charger, Registration::Accepted, link.since).await?;
             let protocol = link.dialect.subprotocol();
             tx.charger_connected(&link.org, &link.charger, (&node, &link.connection), protocol, link.since)
                 .await?;
             log(tx, &link, link.since, "charger.connected", json!({ "protocol": protocol }));
-            Ok(())
+            let since = |at: Instant| link.since.0.saturating_sub(at.0);
+            let away = known.last_seen.max(ear.heard).filter(|heard| match gone {
+                Some(gone) => since(gone) > AWAY_MS,
+                None => since(*heard) > ear.quiet_ms,
+            });
+            let mut changed = Vec::new();
+            let Some(heard) = away else { return Ok(changed) };
+            // As the charger's own clock has it.
+            let by_its_clock = |at: Instant| Instant(at.0.saturating_add(known.skew_ms.unwrap_or(0)));
+            let scene = Scene { org: &link.org, charger: &link.charger, now: link.since };
+            for session in work::readable(tx.running_sessions(&link.org, &link.charger, None).await?) {
+                let document = work::document(&session)?;
+                // Where nothing is charged after the stop it does not matter.
+                if document.begin.after_stop {
+                    // What came last was heard, whatever the clocks say.
+                    let from = by_its_clock(heard).max(document.track.last_at().unwrap_or(heard));
+                    let said = Said::Away(from, by_its_clock(link.since).max(from));
+                    let dedupe = format!("away/{}/{}", session.id, link.since.0);
+                    changed.extend(work::say(tx, scene, session, said, dedupe).await?);
+                }
+            }
+            Ok(changed)
         };
-        self.store.write(lane, unit).await
+        let changed = self.store.write(lane, unit).await?;
+        self.tell(&org, changed).await;
+        Ok(())
     }
 
     pub(super) async fn left(&self, link: &Link) -> Result<(), Error> {
-        let link = link.clone();
+        let (org, charger, link) = (link.org.clone(), link.charger.clone(), link.clone());
         let lane = Lane::charger(&link.org, &link.charger);
         let at = crate::clock::now();
         let unit = async move |tx: &mut Tx| {
-            if tx.charger_disconnected(&link.org, &link.charger, &link.connection).await? {
+            let was_there = tx.charger_disconnected(&link.org, &link.charger, &link.connection).await?;
+            if was_there {
                 log(tx, &link, at, "charger.disconnected", json!({}));
             }
-            Ok(())
+            Ok(was_there)
         };
-        self.store.write(lane, unit).await
+        if self.store.write(lane, unit).await? {
+            self.watch().left(&org, &charger, at);
+        }
+        Ok(())
     }
 
     /// Whether a charger may say this. Before it is accepted, 2.x allows it to say who it is, and to tell of what has happened.
@@ -91,7 +123,7 @@ impl Clerk {
             log(tx, link, at, "charger.booted", document);
             let scene = Scene { org: &link.org, charger: &link.charger, now: at };
             let mut changed = Vec::new();
-            for session in tx.running_sessions(&link.org, &link.charger, None).await? {
+            for session in work::readable(tx.running_sessions(&link.org, &link.charger, None).await?) {
                 let dedupe = format!("boot/{}/{}", fact.id, session.id);
                 changed.extend(work::say(tx, scene, session, Said::Booted(at), dedupe).await?);
             }
@@ -143,6 +175,8 @@ impl Clerk {
                     put_status(tx, link, status, received.at).await?;
                     watching(tx, scene, status).await?
                 }
+                // 0 is the charger as a whole: its main meter measures more than any session.
+                Report::Meter(meter) if meter.place.evse == Some(0) => None,
                 Report::Meter(meter) => open_at(tx, scene, meter.place.evse).await?,
                 Report::Unplugged(unplugged) => left_by(tx, scene, unplugged).await?,
                 _ => None,

@@ -6,7 +6,7 @@ use super::dedupe;
 use super::rules::{ChargerRules, House};
 use super::terms::Terms;
 use super::tokens::Spot;
-use super::work::{self, Changed, Scene, to_json};
+use super::work::{self, Changed, Document, Scene, to_json};
 use crate::chargers::model::{
     Answer, Report, Token, TokenInfo, TokenStatus, TransactionAnswer, TransactionPhase, TransactionReport,
     Trigger, fold,
@@ -191,11 +191,11 @@ fn kind(report: &TransactionReport, dialect: Dialect) -> &'static str {
     }
 }
 
-// What the unit is going to look up. Only what passes by in numbers needs its session found quickly.
+// What the unit is going to look up.
 fn ahead(link: &Link, report: &TransactionReport) -> Vec<Ahead> {
     let (org, charger) = (&link.org, &link.charger);
-    let session = begin::reference(report).filter(|_| report.phase == TransactionPhase::Updated);
-    let session = session.map(|session| Ahead::Transaction(org.clone(), charger.clone(), session));
+    let session =
+        begin::reference(report).map(|session| Ahead::Transaction(org.clone(), charger.clone(), session));
     let fact = Ahead::Fact(org.clone(), charger.clone(), dedupe::transaction(report));
     std::iter::once(fact).chain(session).collect()
 }
@@ -311,6 +311,8 @@ async fn find(tx: &mut Tx, scene: Scene<'_>, report: &TransactionReport) -> Resu
     }
     match report.phase {
         TransactionPhase::Started => Ok(None),
+        // The main meter of a charger (0) measures more than any session.
+        TransactionPhase::Updated if report.place.evse == Some(0) => Ok(None),
         TransactionPhase::Updated => open_at(tx, scene, report.place.evse).await,
         TransactionPhase::Ended => the_only_one(tx, scene, report).await,
     }
@@ -354,10 +356,14 @@ fn stops(report: &TransactionReport) -> bool {
 
 // Whether the report says who charges, or since when, for the first time.
 fn takes_terms(session: &Session, report: &TransactionReport) -> bool {
-    let Ok(document) = work::document(session) else { return false };
-    let who = document.track.token().is_none() && report.token.is_some() && !stops(report);
-    let since = report.phase == TransactionPhase::Started && !document.track.has_start();
-    who || since
+    let who = report.token.is_some() && !stops(report);
+    let since = report.phase == TransactionPhase::Started;
+    // Most reports say neither: what is known need not be read for them.
+    if !who && !since {
+        return false;
+    }
+    let Ok(Document { track, .. }) = work::document(session) else { return false };
+    who && track.token().is_none() || since && !track.has_start()
 }
 
 fn needs(session: &Session, report: &TransactionReport, job: &Job) -> Result<Option<Ended>, Error> {

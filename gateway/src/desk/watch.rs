@@ -41,6 +41,8 @@ pub(super) struct Watch {
     strangers: HashSet<(OrgId, String)>,
     skews: HashMap<(OrgId, String), Skew>,
     flushed: Option<Instant>,
+    // When connections ended.
+    gone: HashMap<(OrgId, String), Instant>,
 }
 
 impl Watch {
@@ -91,6 +93,27 @@ impl Watch {
             .take(AT_ONCE)
             .map(|(_, org, charger, session)| (org.clone(), charger.clone(), session.clone()))
             .collect()
+    }
+
+    /// What is to be done for a session is not done before that.
+    pub fn put_off(&mut self, org: &OrgId, session: &str, until: Instant) {
+        let open = self.open.get(&(org.clone(), session.to_owned())).cloned();
+        self.put(org, session, open.map(|open| Open { due: Some(until), ..open }));
+    }
+
+    /// Notes that the connection of a charger has ended.
+    pub fn left(&mut self, org: &OrgId, charger: &str, at: Instant) {
+        self.gone.insert((org.clone(), charger.to_owned()), at);
+    }
+
+    /// When its last connection ended, if it has none since.
+    pub fn came(&mut self, org: &OrgId, charger: &str) -> Option<Instant> {
+        self.gone.remove(&(org.clone(), charger.to_owned()))
+    }
+
+    /// When something last came from a charger, as far as it is not taken yet ([`Self::take_seen`]).
+    pub fn heard(&self, org: &OrgId, charger: &str) -> Option<Instant> {
+        self.seen.get(org)?.get(charger).copied()
     }
 
     /// Notes that something came from a charger.

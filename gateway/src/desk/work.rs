@@ -5,7 +5,7 @@ use super::watch::Open;
 use crate::billing::PriceChange;
 use crate::chargers::model::{Reading, Report, TransactionPhase};
 use crate::sessions::{
-    Act, Begin, Flag, Kept, Next, OutOfOrder, Rows, Said, Suspect, Touched, Tracked, build,
+    Act, Begin, Builder, Flag, Kept, Next, OutOfOrder, Rows, Said, Suspect, Touched, Tracked,
 };
 use crate::store::{
     Appended, Billing, Error, Fact, NewEvent, OrgId, Progress, Session, SessionCounts, SessionStatus,
@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use takst_engine::units::Instant;
 
-/// Facts that are read to work a session out anew.
-const MOST_FACTS: usize = 20_000;
+/// Reports in between that are followed when a session is worked out anew: eleven days with one every ten seconds. All of them are
+/// in memory then.
+const MOST_REPORTS: usize = 100_000;
 /// How often a session is worked out anew for reports that are out of order.
 const MOST_REBUILDS: u32 = 500;
 /// Who holds sessions back that look wrong.
@@ -71,6 +72,17 @@ pub(super) fn document(session: &Session) -> Result<Document, Error> {
         .map_err(|error| Error::Corrupt(format!("session {}: {error}", session.id)))
 }
 
+/// The sessions that can be gone on with: one that cannot be read does not keep the others of its charger from what concerns all.
+pub(super) fn readable(sessions: Vec<Session>) -> impl Iterator<Item = Session> {
+    sessions.into_iter().filter(|session| match document(session) {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::error!(%error, "a session cannot be gone on with");
+            false
+        }
+    })
+}
+
 /// Takes a kept fact into its session. With `terms` the session begins on new ones.
 pub(super) async fn take_in(
     tx: &mut Tx,
@@ -79,8 +91,10 @@ pub(super) async fn take_in(
     (received, kept): (Instant, &Kept),
     terms: Option<&Terms>,
 ) -> Result<Changed, Error> {
-    let before = session.clone();
     let mut document = document(&session)?;
+    // It is written anew: what it was need not be kept.
+    session.document = String::new();
+    let before = session.clone();
     if let Some(terms) = terms {
         set_terms(&mut session, &mut document, terms);
     }
@@ -207,24 +221,21 @@ async fn rebuild(
     document: &mut Document,
 ) -> Result<Rows, Error> {
     const PAGE: i64 = 1000;
-    let mut facts: Vec<(Instant, Kept)> = Vec::new();
+    document.rebuilds = document.rebuilds.saturating_add(1);
+    let mut builder = Builder::new(&document.begin, MOST_REPORTS);
     let mut after: Option<String> = None;
     loop {
         let page = tx.session_facts(scene.org, session, after.as_deref(), PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id.clone());
-        // Others keep notes with the session too: only what can be read as a report or a finding is one.
-        facts.extend(
-            page.iter()
-                .filter_map(|fact| Some((fact.received_at, serde_json::from_str(&fact.document).ok()?))),
-        );
-        if facts.len() >= MOST_FACTS {
-            break;
+        for fact in &page {
+            // Others keep notes with the session too: only what can be read as a report or a finding is one.
+            if let Ok(kept) = serde_json::from_str(&fact.document) {
+                builder.add(fact.received_at, &kept);
+            }
         }
     }
-    document.rebuilds = document.rebuilds.saturating_add(1);
-    let built = build(&document.begin, facts.iter().map(|(received, kept)| (*received, kept)));
-    let built = built.ok_or_else(|| {
+    let built = builder.finish().ok_or_else(|| {
         Error::Corrupt(format!("session {session}: none of its facts tells of a transaction"))
     })?;
     document.track = built.tracked;
@@ -241,7 +252,7 @@ struct Heard<'k> {
 async fn write(
     tx: &mut Tx,
     scene: Scene<'_>,
-    before: Option<Session>,
+    mut before: Option<Session>,
     mut session: Session,
     document: Document,
     heard: Heard<'_>,
@@ -273,22 +284,18 @@ async fn write(
     let changed = rebuilt || !rows.readings.is_empty() || !rows.states.is_empty() || !rows.power.is_empty();
     session.billing = match session.billing {
         Billing::Never => Billing::Never,
-        // A bill stays as it is; one that is based on something else is looked at again.
-        Billing::Billed if !(ready && changed) => Billing::Billed,
+        // A bill stays as it is; one that is based on something else is looked at again, once nothing more is waited for.
+        Billing::Billed if !changed => Billing::Billed,
         _ if ready => Billing::Due,
         _ => Billing::Open,
     };
-    match &before {
+    let passing = before.as_mut().is_some_and(|before| only_progress(before, &mut session));
+    match before {
         None => tx.add_session(scene.org, &session).await?,
-        Some(before) if only_progress(before, &session) => {
-            let progress = Progress {
-                energy: session.energy,
-                last_reading_at: session.last_reading_at,
-                flags: session.flags.clone(),
-                document: session.document.clone(),
-                at: scene.now,
-            };
+        Some(_) if passing => {
+            let progress = progress(&mut session);
             tx.session_progress(scene.org, &session.id, &progress).await?;
+            go_on(&mut session, progress);
         }
         Some(_) => tx.update_session(scene.org, &session).await?,
     }
@@ -322,6 +329,7 @@ async fn write(
         power: rows.power,
         places,
         rebuilt,
+        stopped: document.track.has_stopped(),
         ended: ready,
         late,
     };
@@ -333,15 +341,36 @@ pub(super) fn charging_token(session: &Session) -> Option<String> {
     session.token.clone().filter(|_| !session.flags.contains(Flag::TokenRefused.as_str()))
 }
 
-// Whether nothing changed by which sessions are found.
-fn only_progress(before: &Session, after: &Session) -> bool {
-    let mut same = after.clone();
-    same.energy = before.energy;
-    same.last_reading_at = before.last_reading_at;
-    same.flags.clone_from(&before.flags);
-    same.document.clone_from(&before.document);
-    same.updated_at = before.updated_at;
-    same == *before
+// Whether nothing changed by which sessions are found. Compared without what every report changes.
+fn only_progress(before: &mut Session, after: &mut Session) -> bool {
+    let (was, is) = (progress(before), progress(after));
+    before.updated_at = after.updated_at;
+    let same = before == after;
+    go_on(before, was);
+    go_on(after, is);
+    same
+}
+
+// How far a session has come, taken out of it.
+fn progress(session: &mut Session) -> Progress {
+    Progress {
+        energy: session.energy.take(),
+        last_reading_at: session.last_reading_at.take(),
+        flags: std::mem::take(&mut session.flags),
+        document: std::mem::take(&mut session.document),
+        at: session.updated_at,
+    }
+}
+
+// Puts it back.
+fn go_on(session: &mut Session, progress: Progress) {
+    Progress {
+        energy: session.energy,
+        last_reading_at: session.last_reading_at,
+        flags: session.flags,
+        document: session.document,
+        at: session.updated_at,
+    } = progress;
 }
 
 async fn signed_values(

@@ -15,7 +15,12 @@ pub struct Asked {
     pub only: Option<(String, Option<String>)>,
     /// In which currencies (ISO 4217) a feed and area are asked for; none: whatever came first.
     pub currencies: Option<Currencies>,
+    /// Of which feeds somebody lets a value count until the next one; none: nobody does.
+    pub holds: Option<Holds>,
 }
+
+/// Whether a tariff lets a value of this feed count until the next one.
+pub type Holds = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// In which currencies a feed and area are asked for; empty: nobody asks.
 pub type Currencies = Arc<dyn Fn(&str, &str) -> Vec<String> + Send + Sync>;

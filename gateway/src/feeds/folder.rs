@@ -1,6 +1,6 @@
 //! A folder in which price files appear, looked at from time to time.
 
-use super::asked::{Asked, Currencies};
+use super::asked::{Asked, Currencies, Holds};
 use super::intake::{FeedError, MAX_FEED, Offered, Received, receive_asked};
 use crate::clock;
 use crate::store::{self, Alert, Lane, OrgId, Store};
@@ -51,10 +51,10 @@ impl Folder {
         Self { path, named, currency: currency.into(), asked: Asked::default(), seen: HashMap::new() }
     }
 
-    /// The same, with the currencies in which feeds are asked for.
+    /// The same, with the currencies in which feeds are asked for, and which of them hold their values.
     #[must_use]
-    pub fn asking(mut self, currencies: Currencies) -> Self {
-        self.asked.currencies = Some(currencies);
+    pub fn asking(mut self, currencies: Currencies, holds: Holds) -> Self {
+        self.asked = Asked { currencies: Some(currencies), holds: Some(holds), ..self.asked };
         self
     }
 

@@ -1,11 +1,9 @@
 //! A price document is read, compared with what stands, and kept.
 
-use super::asked::{Asked, as_before, is_by_hand, is_wanted, wanted_currencies};
-use super::needs::add_to;
+use super::asked::{Asked, Holds, as_before, is_by_hand, is_wanted, wanted_currencies};
+use super::needs::HOLDS_BACK;
 use crate::prices;
-use crate::store::{
-    self, Billing, Incident, Lane, NewEvent, OrgId, PricePoint, Store, Tx, WaitingFor, new_id,
-};
+use crate::store::{self, Incident, Lane, NewEvent, OrgId, PricePoint, Store, Tx, WaitingFor, new_id};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -18,8 +16,6 @@ use takst_engine::units::{DAY_MS, Instant, MINUTE_MS};
 
 /// Largest price document, bytes: ten years of quarter-hours as ENTSO-E writes them.
 pub const MAX_FEED: usize = 64 << 20;
-/// Most sessions that one document wakes at once; the others follow as these are billed.
-const MOST_WOKEN: i64 = 100_000;
 
 /// How far ahead of the gateway's clock a publication may lie, milliseconds: clocks differ a little.
 const AHEAD_MS: i64 = 10 * MINUTE_MS;
@@ -122,27 +118,30 @@ pub async fn receive_asked(
     let all = read.map_err(|_| InputError::new("the document could not be read"))??;
     let wanted = wanted_currencies(&all, asked.currencies.as_ref())?;
     let lane = Lane::org(&org);
+    let holds = asked.holds;
     let received = store.write(lane, async move |tx| {
         for points in all.iter().filter(|points| !is_wanted(&wanted, points)) {
             as_before(tx, &org, points).await?;
         }
-        publish(tx, &org, &all, &name, now).await
+        publish(tx, &org, &all, holds.as_ref(), &name, now).await
     });
     Ok(received.await?)
 }
 
 /// Keeps steps, each list of one feed and area in the order of publication; wakes the bills that wait for them and tells which known prices
-/// are other ones now. `name`: where they came from, for people.
+/// are other ones now. `holds`: of which feeds a value counts until the next one, somewhere. `name`: where they came from, for people.
 pub(crate) async fn publish(
     tx: &mut Tx,
     org: &OrgId,
     all: &[Vec<PricePoint>],
+    holds: Option<&Holds>,
     name: &str,
     now: Instant,
 ) -> Result<Received, store::Error> {
     let mut received = Received::default();
     for points in all {
-        if let Some(series) = keep(tx, org, points, now).await? {
+        let holds = points.first().is_some_and(|first| holds.is_some_and(|holds| holds(&first.feed)));
+        if let Some(series) = keep(tx, org, points, holds, now).await? {
             received.series.push(series);
         }
     }
@@ -234,6 +233,7 @@ async fn keep(
     tx: &mut Tx,
     org: &OrgId,
     points: &[PricePoint],
+    holds: bool,
     now: Instant,
 ) -> Result<Option<SeriesReceived>, store::Error> {
     let Some(first) = points.first() else { return Ok(None) };
@@ -292,10 +292,30 @@ async fn keep(
             fresh.retain(|point| !stands(point));
         }
     }
+    let far = Instant(from.0.saturating_sub(HOLDS_BACK));
+    let held = if holds { tx.prices(org, name, far, until).await? } else { Vec::new() };
     series.kept = tx.put_prices(org, &fresh).await?;
     let after = tx.prices(org, name, from, until).await?;
     series.changed = changes(&before, &after, false);
+    if holds {
+        let now_held = tx.prices(org, name, far, until).await?;
+        let mut changed = changes(&held_on(held, until), &held_on(now_held, until), false);
+        // Where there was no step of its own a bill was made with the value before; of times to come there is none yet.
+        let known =
+            |span: &(Instant, Instant)| series.changed.iter().any(|one| one.0 < span.1 && one.1 > span.0);
+        changed.retain(|span| span.0 < now || known(span));
+        series.changed = changed;
+    }
     Ok(Some(series))
+}
+
+// Steps each of which counts until the next one, the last one until `until`.
+fn held_on(mut steps: Vec<PricePoint>, until: Instant) -> Vec<PricePoint> {
+    let ends: Vec<Instant> = steps.iter().skip(1).map(|step| step.from_at).chain([until]).collect();
+    for (step, end) in steps.iter_mut().zip(ends) {
+        step.to_at = step.to_at.max(end);
+    }
+    steps
 }
 
 pub(super) fn money(unit: &str) -> &str {
@@ -354,21 +374,19 @@ fn changes(before: &[PricePoint], after: &[PricePoint], new: bool) -> Vec<(Insta
 
 // Bills that wait for these prices can be made now, or wait for less.
 async fn wake(tx: &mut Tx, org: &OrgId, all: &[SeriesReceived]) -> Result<usize, store::Error> {
-    let mut woken = BTreeSet::new();
+    // Whoever begins to wait meanwhile sees these prices, or is seen here.
+    tx.lock_prices(org).await?;
+    let mut woken = 0;
     for WaitingFor { feed, area, .. } in tx.awaited_feeds(org).await? {
         for series in all.iter().filter(|series| series.kept > 0 && series.feed == feed) {
             // A tariff without an area takes the only one there is, and a file without one is for all.
             if area == series.area || area.is_empty() || series.area.is_empty() {
-                let due = tx.due_previews(org, (&feed, &area), series.until, MOST_WOKEN).await?;
-                woken.extend(due);
-                // What needs more than this has a part of it now: its preview shows more.
+                // What needs more than this has a part of it now.
+                woken += tx.wake_previews(org, (&feed, &area), series.until).await?;
             }
         }
     }
-    for session in &woken {
-        tx.set_billing(org, session, Billing::Due).await?;
-    }
-    Ok(woken.len())
+    Ok(usize::try_from(woken).unwrap_or(usize::MAX))
 }
 
 async fn log(
@@ -445,24 +463,4 @@ pub(crate) async fn changed(
 /// What events and incidents call a feed.
 pub(super) fn subject(feed: &str, area: &str) -> String {
     if area.is_empty() { feed.to_owned() } else { format!("{feed} {area}") }
-}
-
-/// The prices from `from` on as they stand, of all feeds.
-///
-/// # Errors
-/// When the storage fails. A feed that cannot be used is left out, with a warning in the log.
-pub(super) async fn all_prices(store: &Store, org: &OrgId, from: Instant) -> Result<PriceBook, store::Error> {
-    let mut reader = store.read().await?;
-    let mut book = PriceBook::default();
-    let until = Instant(INSTANTS.end);
-    for (feed, area) in reader.feeds(org).await? {
-        let mut points = reader.prices(org, (&feed, &area), from, until).await?;
-        // They do not overlap: one publication for all.
-        points.iter_mut().for_each(|point| point.published = Instant(0));
-        points.sort_by_key(|point| (point.unit.clone(), point.vat_included, point.from_at));
-        if let Err(error) = add_to(&mut book, points) {
-            tracing::warn!(%error, feed, area, "stored prices cannot be used");
-        }
-    }
-    Ok(book)
 }

@@ -1,5 +1,6 @@
 //! Which prices a tariff asks for, and of which time.
 
+use super::books::BACK;
 use crate::store::{OrgId, PricePoint, Reader};
 use takst_engine::PriceBook;
 use takst_engine::calendar::{civil, day_number};
@@ -10,7 +11,7 @@ use takst_engine::tariff::{Tariff, Zone};
 use takst_engine::units::{DAY_MS, HOUR_MS, Instant};
 
 /// A feed that holds its value until the next one is looked up this far back.
-const HOLDS_BACK: i64 = 400 * DAY_MS;
+pub(super) const HOLDS_BACK: i64 = 400 * DAY_MS;
 
 /// A feed that a tariff uses.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -128,8 +129,15 @@ pub async fn load(
                 feeds.into_iter().filter(|(feed, _)| *feed == need.feed).map(|(_, area)| area).collect()
             }
         };
+        let mut all = Vec::with_capacity(areas.len());
         for area in areas {
             let points = published(reader, org, (&need.feed, &area), (from, until), only).await?;
+            all.push((area, points));
+        }
+        if only.is_none() && is_in_doubt(reader, org, need, (from, until), &all).await? {
+            continue;
+        }
+        for (_, points) in all {
             loaded.publications.extend(points.iter().map(Publication::of));
             add_to(&mut loaded.book, points)?;
         }
@@ -137,6 +145,45 @@ pub async fn load(
     loaded.publications.sort();
     loaded.publications.dedup();
     Ok(loaded)
+}
+
+/// Whether a feed has prices of an area around a session from `from` to `until`: then what is missing of them is late, and no other
+/// area's stand in for them.
+///
+/// # Errors
+/// When the storage fails.
+pub async fn is_in_use(
+    reader: &mut Reader,
+    org: &OrgId,
+    series: (&str, &str),
+    (from, until): (Instant, Instant),
+) -> Result<bool, crate::store::Error> {
+    reader.has_prices(org, series, (Instant(from.0.saturating_sub(BACK)), until)).await
+}
+
+// Whether the only prices of this time are those of another area than is asked for, because its own are late.
+async fn is_in_doubt(
+    reader: &mut Reader,
+    org: &OrgId,
+    need: &Need,
+    span: (Instant, Instant),
+    all: &[(String, Vec<PricePoint>)],
+) -> Result<bool, crate::store::Error> {
+    let own = need.area.as_deref().unwrap_or_default();
+    let empty = |points: &[PricePoint]| points.is_empty();
+    if all.iter().all(|(_, points)| empty(points))
+        || all.iter().any(|(area, points)| area == own && !empty(points))
+    {
+        return Ok(false);
+    }
+    // Without an area it is the only one there is: another one that is late is one too.
+    let counts = |area: &str| area == own || need.area.is_none();
+    for (area, _) in all.iter().filter(|(area, points)| empty(points) && counts(area)) {
+        if is_in_use(reader, org, (&need.feed, area), span).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The steps of a feed that count, in the order of publication; or those of these publications, whether they still count or not.

@@ -191,7 +191,11 @@ impl api::House for Reception {
             let offered =
                 Offered { text: document.to_owned(), name, currency: self.house.currency(), published: None };
             let only = Some((feed.to_owned(), area.map(str::to_owned)));
-            let asked = Asked { only, currencies: Some(self.house.currencies_asked()) };
+            let asked = Asked {
+                only,
+                currencies: Some(self.house.currencies_asked()),
+                holds: Some(self.house.feeds_held()),
+            };
             let received = receive_asked(&self.store, org, offered, asked, now()).await;
             let received = received.map_err(|error| Problem::bad(error.to_string()))?;
             if received.is_news() {

@@ -1,7 +1,7 @@
 //! The plugins of the set-up, the feeds that they fetch, and which feeds are asked for at all.
 
 use super::House;
-use crate::feeds::{Currencies, clock_of, needs};
+use crate::feeds::{Currencies, Holds, clock_of, needs};
 use crate::setup::{Feed, MeterTimes, Often, PluginFile, TimeOfDay};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -142,6 +142,21 @@ impl House {
     pub fn currencies_asked(self: &Arc<Self>) -> Currencies {
         let house = Arc::clone(self);
         Arc::new(move |feed, area| house.currencies_of(feed, area))
+    }
+
+    /// Of which feeds a value counts until the next one, by the tariffs that are known when somebody wants to know.
+    #[must_use]
+    pub fn feeds_held(self: &Arc<Self>) -> Holds {
+        let house = Arc::clone(self);
+        Arc::new(move |feed| house.holds_feed(feed))
+    }
+
+    // Also by tariffs of earlier: bills were made with them.
+    pub(super) fn holds_feed(&self, feed: &str) -> bool {
+        let state = self.state();
+        let catalogue = &state.catalogue;
+        let mut all = catalogue.names().flat_map(|name| catalogue.versions(name));
+        all.any(|version| needs(version.prepared.tariff()).iter().any(|need| need.holds && need.feed == feed))
     }
 
     // Those of the set-up and of all tariffs that ask for this feed and area.

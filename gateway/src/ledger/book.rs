@@ -6,7 +6,8 @@
 //! | credit note | refunds, VAT | receivable |
 //! | what a bill books for the property | the site's share | payable to the site |
 //! | money taken by a provider | clearing | receivable |
-//! | money given back | receivable | clearing |
+//! | money given back, charged back | receivable | clearing |
+//! | a chargeback that was won | clearing | receivable |
 //! | money that came to the seller's own bank | bank | receivable |
 //! | settlement of a provider | bank, fees | clearing |
 //! | payout to the property | payable | bank |
@@ -100,7 +101,7 @@ pub fn bill(bill: &Bill, document: &Document) -> Result<Posting, NotBalanced> {
 /// # Errors
 /// When a figure does not fit.
 pub fn captured(payment: &Payment, amount: i64, in_all: i64, at: Instant) -> Result<Posting, NotBalanced> {
-    moved(payment, amount, ("captured", in_all, EntryKind::Payment), at)
+    moved(payment, amount, (format!("captured:{in_all}"), EntryKind::Payment), at)
 }
 
 /// The entry of money that a provider gave back: `amount` more, `in_all` altogether.
@@ -108,17 +109,31 @@ pub fn captured(payment: &Payment, amount: i64, in_all: i64, at: Instant) -> Res
 /// # Errors
 /// When a figure does not fit.
 pub fn paid_back(payment: &Payment, amount: i64, in_all: i64, at: Instant) -> Result<Posting, NotBalanced> {
-    moved(payment, amount, ("refunded", in_all, EntryKind::PaidBack), at)
+    moved(payment, amount, (format!("refunded:{in_all}"), EntryKind::PaidBack), at)
+}
+
+/// The entry of a chargeback that the provider calls so: `amount` is gone, or has come again when it is negative.
+///
+/// # Errors
+/// When a figure does not fit.
+pub fn charged_back(
+    payment: &Payment,
+    amount: i64,
+    reference: &str,
+    at: Instant,
+) -> Result<Posting, NotBalanced> {
+    let word = if amount < 0 { "charged-back-won" } else { "charged-back" };
+    moved(payment, amount, (format!("{word}:{reference}"), EntryKind::PaidBack), at)
 }
 
 fn moved(
     payment: &Payment,
     amount: i64,
-    (word, in_all, kind): (&str, i64, EntryKind),
+    (name, kind): (String, EntryKind),
     at: Instant,
 ) -> Result<Posting, NotBalanced> {
     // What it comes to altogether names it: the same answer twice is the same entry.
-    let source = format!("payment:{}:{word}:{in_all}", payment.id);
+    let source = format!("payment:{}:{name}", payment.id);
     let books = Books { seller: &payment.seller, currency: &payment.currency };
     let back = negative(amount, &source)?;
     let (to, from) = if kind == EntryKind::Payment { (amount, back) } else { (back, amount) };

@@ -6,6 +6,7 @@ use crate::chargers::model::Reference;
 use crate::ocpp::Dialect;
 use crate::sessions::{Doing, Touched, to_engine};
 use crate::store::{self, OrgId, PowerChange, Reading, Session, SessionParts, StateChange};
+use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 use takst_engine::calendar_time::INSTANTS;
 use takst_engine::lists::{Lists, RunningLists};
@@ -15,6 +16,9 @@ use takst_engine::table::DayTable;
 use takst_engine::tariff::{ChargeKind, Measure};
 use takst_engine::units::{DAY_MS, Day, Energy, HOUR_MS, Instant};
 use takst_engine::{Begin, PriceBook, PriceError, SoFar, Standing};
+
+/// So many reports tell how far the clock of a charger is from ours.
+const LAGS: usize = 8;
 
 /// A session that is followed.
 pub(super) struct Held {
@@ -36,8 +40,12 @@ pub(super) struct Held {
     power: Option<PowerChange>,
     // Drawn between the last two readings, millionths of a kW.
     drawn: Option<i64>,
-    /// The last report: station time and receipt.
-    pub heard: (Instant, Instant),
+    /// The station time of the last report.
+    heard: Instant,
+    // How long the last reports were on their way, by both clocks.
+    lags: VecDeque<i64>,
+    /// The transaction has stopped.
+    pub stopped: bool,
     pub dialect: Option<Dialect>,
     pub look: Looked,
 }
@@ -55,6 +63,8 @@ pub(super) struct Looked {
     /// A report has come since the display was last told something.
     pub heard: bool,
     pub stopped: Option<Instant>,
+    /// When the next notice is due, by our clock.
+    pub next: Option<Instant>,
     /// By the day and the version of the list.
     pub tables: Vec<(Day, String, Arc<DayTable>)>,
 }
@@ -93,6 +103,9 @@ impl Live {
             }
             _ => false,
         };
+        if let Some(held) = held.as_mut() {
+            held.stopped |= touched.stopped;
+        }
         if !went {
             let looked = held.take().map(|held| held.look);
             *held = self.read(org, session).await?;
@@ -274,9 +287,16 @@ impl Held {
             measures.any(|measure| matches!(measure, Measure::Power | Measure::Current))
         };
         let uses_power = course.each().any(measures);
-        let heard = parts.readings.last().map(|reading| (reading.at, reading.received_at));
-        let stated = parts.states.last().map(|state| (state.from_at, state.received_at));
-        let begun = (stored.plugged_in, stored.created_at);
+        let read = parts.readings.iter().rev().take(LAGS).map(|reading| (reading.at, reading.received_at));
+        let stated = parts.states.iter().rev().take(LAGS).map(|state| (state.from_at, state.received_at));
+        let mut reports: Vec<(Instant, Instant)> = read.chain(stated).collect();
+        reports.sort_unstable();
+        if reports.is_empty() {
+            reports.push((stored.plugged_in, stored.created_at));
+        }
+        let heard = reports.last().map_or(stored.plugged_in, |(at, _)| *at);
+        let lags =
+            reports.iter().rev().take(LAGS).rev().map(|(at, received)| received.0.saturating_sub(at.0));
         let drawn = match parts.readings.as_slice() {
             [.., one, other] => drawn(one, other),
             _ => None,
@@ -290,7 +310,9 @@ impl Held {
             state: parts.states.last().cloned(),
             power: parts.power.last().cloned(),
             drawn,
-            heard: heard.max(stated).unwrap_or(begun),
+            heard,
+            lags: lags.collect(),
+            stopped: stored.stopped_at.is_some(),
             session: stored,
             course: Arc::new(course),
             upcoming,
@@ -322,7 +344,7 @@ impl Held {
             }
             self.running.state(lists, engine::StateFrom { from: inside(row.from_at), state })?;
             self.state = Some(row.clone());
-            self.heard = self.heard.max((row.from_at, row.received_at));
+            self.hear(row.from_at, row.received_at);
         }
         for row in &touched.power {
             if !is_next(self.power.as_ref(), row, |row| row.seq)? {
@@ -355,7 +377,7 @@ impl Held {
             self.running.readings(lists, &[reading])?;
             self.drawn = self.reading.as_ref().map_or(self.drawn, |last| drawn(last, row).or(self.drawn));
             self.reading = Some(row.clone());
-            self.heard = self.heard.max((row.at, row.received_at));
+            self.hear(row.at, row.received_at);
         }
         Ok(())
     }
@@ -439,10 +461,24 @@ impl Held {
         self.priced(|running, lists| running.first_fee(lists, until)).ok().flatten()
     }
 
-    /// The time at the charger, by its own clock.
+    /// The time at the charger, by its own clock. A report can be late, never early: the quickest of the last ones tells how far the
+    /// clocks are apart.
     pub fn station_time(&self, now: Instant) -> Instant {
-        let (at, received) = self.heard;
-        Instant(at.0.saturating_add(now.0.saturating_sub(received.0).max(0)))
+        let lag = self.lags.iter().min().copied().unwrap_or(0);
+        Instant(now.0.saturating_sub(lag)).max(self.heard)
+    }
+
+    /// When it is that time at the charger, by our clock.
+    pub fn by_our_clock(&self, at: Instant) -> Instant {
+        Instant(at.0.saturating_add(self.lags.iter().min().copied().unwrap_or(0)))
+    }
+
+    fn hear(&mut self, at: Instant, received: Instant) {
+        self.heard = self.heard.max(at);
+        if self.lags.len() >= LAGS {
+            self.lags.pop_front();
+        }
+        self.lags.push_back(received.0.saturating_sub(at.0));
     }
 
     /// Power drawn now, millionths of a kW: as measured, or between the last two readings.

@@ -7,7 +7,7 @@ use crate::chargers::model::Command;
 use crate::desk::charges_after_stop;
 use crate::store::{Appended, Fact, Lane, NewEvent, OrgId, new_id};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use takst_engine::calendar_time::utc_text;
 use takst_engine::document::money;
 use takst_engine::session::State;
@@ -79,13 +79,29 @@ impl Held {
         notices
     }
 
+    // When the next notice is due, by our clock.
+    fn next_notice(&self, options: Options) -> Option<Instant> {
+        let fee = self.look.fee_from?;
+        let soon = Instant(fee.0.saturating_sub(options.idle_soon_ms));
+        let next = match (self.look.told_soon, self.look.told_fee) {
+            (false, false) => soon,
+            (_, false) => fee,
+            (_, true) => return None,
+        };
+        Some(self.by_our_clock(next))
+    }
+
     // Whether the session has to be stopped so that it does not cost more than its ceiling. Why.
     fn must_stop(&self, now: Instant, options: Options) -> Option<String> {
-        let ceiling = self.session.ceiling_minor?;
+        // What stands there still costs, and no order to the charger changes that.
+        let ceiling = self.session.ceiling_minor.filter(|_| !self.stopped)?;
         let ahead = Instant(self.station_time(now).0.saturating_add(options.stop_ahead_ms));
         let sums = self.ahead(ahead).ok()?;
         let digits = self.course.first().prepared.tariff().currency.digits;
-        if !sums.pending.is_empty() {
+        // The cost price of a plant is known after the month: nobody could charge by it if it were waited for. All else that the session
+        // comes to is held against the ceiling.
+        let is_of_month = self.course.each().any(|ready| ready.cost.is_some());
+        if !sums.pending.is_empty() && !is_of_month {
             return Some("a price is not known, so its ceiling could not be kept".to_owned());
         }
         let (total, most) = (money(sums.total, digits), money(ceiling, digits));
@@ -130,6 +146,7 @@ impl Live {
             self.show(org, held, &shown, now);
         }
         let notices = held.notices(now, options);
+        self.remind(org, held, options);
         let mut events = Vec::new();
         if let Some(document) = held.progress(&shown, now, options) {
             events.push(("session.progress", document));
@@ -159,6 +176,22 @@ impl Live {
                 drop(permit);
             });
         }
+    }
+
+    // Notes when the session is to be looked at again for a notice.
+    fn remind(&self, org: &OrgId, held: &mut Held, options: Options) {
+        let next = held.next_notice(options);
+        if held.look.next == next {
+            return;
+        }
+        let of = |at: Instant| (at, org.clone(), held.session.id.clone());
+        let mut due = self.inner.due.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = held.look.next {
+            due.remove(&of(before));
+        }
+        due.extend(next.map(of));
+        drop(due);
+        held.look.next = next;
     }
 
     // Notes the lists that have come into force for a session with it, and tells of them; the price goes over by itself.

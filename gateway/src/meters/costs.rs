@@ -192,7 +192,7 @@ pub(super) async fn settle(
     };
     let all = [vec![point(cost::NET, &net, false)], vec![point(cost::WITH_VAT, &with_vat, true)]];
     let name = format!("costs of {} in {}", of.site, of.month);
-    let received = publish(tx, org, &all, &name, now).await?;
+    let received = publish(tx, org, &all, None, &name, now).await?;
     let metered = Energy(net.energy);
     let row = PlantMonth {
         site: of.site.clone(),

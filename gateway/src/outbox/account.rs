@@ -11,6 +11,7 @@
 use super::intent::{self, RefundRequest, Request, Wanted};
 use super::owed::is_open;
 use super::provider::Money;
+use super::returns::{OnItsWay, Returns};
 use crate::ledger::BANK;
 use crate::store::{
     Alert, Bill, Error, Incident, Intent, IntentKind, IntentState, OrgId, Payment, PaymentFilter,
@@ -54,38 +55,18 @@ pub(super) struct Account {
 struct Share {
     payment: Payment,
     intents: Vec<Intent>,
-    back: Vec<Back>,
-    // What a person has to see to, and was told of: what was taken unasked, and what refunds left undone that failed or were given up.
+    returns: Returns,
+    // What a person has to see to, and was told of: what was taken unasked, and what refunds left undone that failed or were given up. What came back since is done.
     undone: i64,
-}
-
-// Money that is on its way back.
-struct Back {
-    intent: String,
-    called: bool,
-    amount: i64,
 }
 
 impl Share {
     fn of(payment: Payment, intents: Vec<Intent>) -> Result<Self, Error> {
+        let returns = Returns::of(&payment, &intents)?;
         // What a provider took beyond what it was asked for, a person puts right with it.
-        let (mut back, mut undone) = (Vec::new(), payment.captured.saturating_sub(payment.amount).max(0));
-        for intent in intents.iter().filter(|intent| intent.kind == IntentKind::Refund) {
-            let Request::Refund(refund) = Request::of(intent)? else { continue };
-            match intent.state {
-                IntentState::Done => {}
-                IntentState::Failed | IntentState::GivenUp => {
-                    undone = undone.saturating_add(refund.amount.minor);
-                }
-                _ => {
-                    // Some of it may have come back already.
-                    let rest = refund.target.map(|target| target.saturating_sub(payment.refunded).max(0));
-                    let amount = rest.unwrap_or(refund.amount.minor).min(refund.amount.minor);
-                    back.push(Back { intent: intent.id.clone(), called: intent.called, amount });
-                }
-            }
-        }
-        Ok(Self { payment, intents, back, undone })
+        let excess = payment.captured.saturating_sub(payment.amount).saturating_sub(returns.apart).max(0);
+        let undone = excess.saturating_add(returns.undone);
+        Ok(Self { payment, intents, returns, undone })
     }
 
     fn kept(&self) -> i64 {
@@ -93,7 +74,7 @@ impl Share {
     }
 
     fn coming_back(&self) -> i64 {
-        self.back.iter().fold(0, |sum, back| sum.saturating_add(back.amount))
+        self.returns.coming()
     }
 
     // What of it nobody has been asked for yet.
@@ -160,7 +141,7 @@ impl Account {
     /// What a refund that was not asked for yet is still to give back, in minor units.
     pub fn beyond_for(&self, refund: &str) -> i64 {
         let asked = |share: &Share| {
-            let others = share.back.iter().filter(|back| back.called && back.intent != refund);
+            let others = share.returns.open.iter().filter(|back| back.called && back.intent != refund);
             others.fold(share.undone, |sum, back| sum.saturating_add(back.amount))
         };
         self.sum(Share::kept).saturating_sub(self.owed).saturating_sub(self.sum(asked)).max(0)
@@ -224,7 +205,7 @@ pub(super) async fn count(
         }
         if more > 0 {
             let refund = refund(tx, org, share, (more, cause), now).await?;
-            share.back.push(Back { intent: refund, called: false, amount: more });
+            share.returns.open.push(OnItsWay { intent: refund, called: false, amount: more });
         }
         // What a credit note gives back is no news; what should not have been taken is.
         let is_news = more > 0 && cause.just == Some(share.payment.id.as_str());
@@ -259,11 +240,10 @@ async fn refund(
         theirs: payment.theirs.clone(),
         by: cause.by.unwrap_or(BY).to_owned(),
     };
-    let request = Request::Refund(RefundRequest {
-        amount: Money { minor: amount, currency: payment.currency.clone() },
-        reason: cause.reason.unwrap_or("More was paid than was owed").to_owned(),
-        target: None,
-    });
+    let request = Request::Refund(RefundRequest::new(
+        Money { minor: amount, currency: payment.currency.clone() },
+        cause.reason.unwrap_or("More was paid than was owed").to_owned(),
+    ));
     let row = intent::new(wanted, &request, now);
     if !tx.add_intent(org, &row).await? {
         return Err(Error::Conflict(format!("the payment {} is being given back already", payment.id)));
@@ -275,7 +255,26 @@ async fn refund(
 // again when it is.
 async fn cancel(tx: &mut Tx, org: &OrgId, share: &Share, now: Instant) -> Result<(), Error> {
     let Share { payment, intents, .. } = share;
-    if !is_open(payment.status) || payment.captured > 0 || payment.theirs.is_none() {
+    if !is_open(payment.status) {
+        return Ok(());
+    }
+    // Once while the payer may still act, and once when the money is set aside: a provider may refuse the one and do the other.
+    let word = if payment.status == PaymentStatus::Authorized { "authorized" } else { "open" };
+    let_go(tx, org, (payment, intents), word, now).await
+}
+
+/// Has a payment cancelled that its provider has and that took nothing, once for each `word`; unless it is being cancelled.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn let_go(
+    tx: &mut Tx,
+    org: &OrgId,
+    (payment, intents): (&Payment, &[Intent]),
+    word: &str,
+    now: Instant,
+) -> Result<(), Error> {
+    if payment.captured > 0 || payment.theirs.is_none() {
         return Ok(());
     }
     let is_asked = |row: &Intent| match row.kind {
@@ -286,8 +285,6 @@ async fn cancel(tx: &mut Tx, org: &OrgId, share: &Share, now: Instant) -> Result
     };
     let charge = intents.iter().find(|row| row.kind == IntentKind::Charge);
     let Some(charge) = charge.filter(|_| !intents.iter().any(is_asked)) else { return Ok(()) };
-    // Once while the payer may still act, and once when the money is set aside: a provider may refuse the one and do the other.
-    let word = if payment.status == PaymentStatus::Authorized { "authorized" } else { "open" };
     let wanted = Wanted {
         source: format!("cancel:{}:{word}", payment.id),
         debtor: payment.debtor.clone(),

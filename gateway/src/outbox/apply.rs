@@ -2,18 +2,16 @@
 
 use super::account::{self, Account, BY, Cause};
 use super::call::{Errand, Heard};
-use super::intent::{self, Request, Wanted, asked_back};
-use super::machine::{Action, Event, Refusal, Rules, State, Told, step};
+use super::intent::{self, Request};
+use super::machine::{Action, Event, NOT_FINISHED, Refusal, Rules, State, Told, step};
 use super::owed::Owed;
-use super::provider::{
-    DeliveryState, Fault, InvoiceDelivery, MailKind, Money, Outcome, Pin, ProviderInstrument, ProviderPayment,
-};
-use super::said::{self, Asked, Meaning, meaning};
+use super::provider::{DeliveryState, Fault, InvoiceDelivery, MailKind, Pin, ProviderInstrument};
+use super::returns::{self, Returns};
+use crate::invoicing;
 use crate::store::{
     Alert, Error, InstrumentStatus, Intent, IntentKind, IntentState, NewEvent, OrgId, Payment, PaymentStatus,
     Tx,
 };
-use crate::{invoicing, ledger};
 use serde_json::json;
 use takst_engine::units::Instant;
 
@@ -56,6 +54,10 @@ impl Unit {
         let (row, actions) = self.step(tx, row, &Event::Due).await?;
         let errand = actions.iter().find_map(|action| match action {
             Action::Call => Some(Errand::Call),
+            // What its payment comes to is by now the doing of others, too: only its key tells of it.
+            Action::Look if row.kind == IntentKind::Refund && row.finished_at.is_some() => {
+                Some(Errand::LookUp)
+            }
             Action::LookUp => Some(Errand::LookUp),
             Action::Look => Some(Errand::Look),
             _ => None,
@@ -118,11 +120,12 @@ impl Unit {
             Request::Charge(_) => None,
             Request::Capture(_) if !is_owed => Some(NOT_OWED),
             Request::Refund(mut refund) => {
+                let returns = Returns::of(&payment, &tx.intents_about(&self.org, &payment.id).await?)?;
                 let left = payment.captured.saturating_sub(payment.refunded).max(0);
                 // More may be owed again than when it was written down.
                 let beyond = account.map_or(i64::MAX, |account| account.beyond_for(&row.id));
                 refund.amount.minor = refund.amount.minor.min(left).min(beyond);
-                refund.target = Some(payment.refunded.saturating_add(refund.amount.minor));
+                refund.target = Some(returns.by_provider.saturating_add(refund.amount.minor));
                 let nothing = refund.amount.minor == 0;
                 row.request = Request::Refund(refund).text();
                 nothing.then_some("nothing of the payment is left to be given back")
@@ -148,17 +151,23 @@ impl Unit {
         Ok(())
     }
 
-    /// Writes down what was heard of an errand.
+    /// Writes down what was heard of an errand; with the attempt, and when something was due, as it was claimed.
     pub async fn heard(
         &self,
         tx: &mut Tx,
-        (errand, attempt): (Errand, i64),
+        (errand, attempt, due): (Errand, i64, Option<Instant>),
         heard: &Heard,
     ) -> Result<Intent, Error> {
         let row = tx.lock_intent(&self.org, &self.intent).await?;
         let before = row.state;
+        // Somebody hinted while the look was on its way: what he means may not be in its answer.
+        let hinted = row.next_at.filter(|_| errand != Errand::Call && row.next_at != due);
         let stood = if is_of_money(row.kind) { tx.payment(&self.org, &row.subject).await? } else { None };
-        let row = self.hear(tx, row, (errand, attempt), heard).await?;
+        let mut row = self.hear(tx, row, (errand, attempt), heard).await?;
+        if let Some(hinted) = hinted {
+            row.next_at = Some(row.next_at.map_or(hinted, |next| next.min(hinted)));
+            tx.update_intent(&self.org, &row).await?;
+        }
         self.followed(tx, before, &row).await?;
         if let Some(stood) = stood {
             let stands = tx.lock_payment(&self.org, &stood.id).await?;
@@ -263,6 +272,12 @@ impl Unit {
             after = intent::put(after, &waits, self.now);
             tx.update_intent(&self.org, &after).await?;
         }
+        // What of the rest was done, its own pages tell.
+        let is_looked_at = is_of_money(after.kind) || after.kind == IntentKind::Save;
+        if after.state == IntentState::GivenUp && after.next_at.is_some() && !is_looked_at {
+            after.next_at = None;
+            tx.update_intent(&self.org, &after).await?;
+        }
         if after.state == IntentState::GivenUp && after.kind == IntentKind::Charge {
             let payment = tx.lock_payment(&self.org, &after.subject).await?;
             if payment.captured == 0 {
@@ -280,8 +295,8 @@ impl Unit {
         Ok((before, after))
     }
 
-    // The machine's step, with what it asks for done.
-    async fn step(
+    /// The machine's step, with what it asks for done.
+    pub(super) async fn step(
         &self,
         tx: &mut Tx,
         mut row: Intent,
@@ -301,7 +316,15 @@ impl Unit {
                 _ => {}
             }
         }
-        let row = intent::put(row, &state, self.now);
+        let was_open = row.finished_at.is_none();
+        let mut row = intent::put(row, &state, self.now);
+        let is_undone = matches!(row.state, IntentState::Failed | IntentState::GivenUp);
+        if row.kind == IntentKind::Refund && was_open && is_undone {
+            // What of it came back before is not undone.
+            let payment = tx.lock_payment(&self.org, &row.subject).await?;
+            let about = tx.intents_about(&self.org, &row.subject).await?;
+            row = returns::ended(row, Returns::of(&payment, &about)?.by_provider)?;
+        }
         tx.update_intent(&self.org, &row).await?;
         for action in &actions {
             match action {
@@ -318,102 +341,6 @@ impl Unit {
         Ok((row, actions))
     }
 
-    async fn payment(&self, tx: &mut Tx, row: Intent, said: &ProviderPayment) -> Result<Intent, Error> {
-        let payment = tx.lock_payment(&self.org, &row.subject).await?;
-        let about = tx.intents_about(&self.org, &row.subject).await?;
-        let request = Request::of(&row)?;
-        let (target, capture) = match &request {
-            Request::Refund(refund) => (refund.target.unwrap_or(i64::MAX), false),
-            Request::Charge(charge) => (0, charge.capture),
-            _ => (0, false),
-        };
-        let asked =
-            Asked { kind: row.kind, payment: &payment, asked_back: asked_back(&about)?, target, capture };
-        let Meaning { told, captured, refunded, take_now } = meaning(&asked, said);
-        self.book(tx, &payment, captured, refunded).await?;
-        let reference = Some(said.reference.clone()).filter(|text| !text.is_empty());
-        let theirs = reference.or_else(|| payment.theirs.clone());
-        let after = Payment {
-            status: said::status(said.status),
-            captured: payment.captured.saturating_add(captured),
-            refunded: payment.refunded.saturating_add(refunded),
-            theirs: theirs.clone(),
-            next: said.next.clone(),
-            failure: said.failure.as_ref().map(|fault| fault.detail.clone()),
-            ..payment.clone()
-        };
-        self.put(tx, &payment, after).await?;
-        let account = match take_now {
-            true => Account::locked(tx, &self.org, (&payment).into()).await?,
-            false => None,
-        };
-        // What is set aside when nothing is owed any more is cancelled.
-        if take_now && account.is_none_or(|account| account.left() > 0) {
-            let amount = Money { minor: payment.amount, currency: payment.currency.clone() };
-            let wanted = Wanted {
-                source: format!("capture:{}", payment.id),
-                debtor: payment.debtor.clone(),
-                plugin: payment.plugin.clone(),
-                subject: payment.id.clone(),
-                theirs: theirs.clone(),
-                by: "outbox".to_owned(),
-            };
-            // In the place of its charge: a refund that waits for the charge waits for this too.
-            let capture = intent::new(wanted, &Request::Capture(amount), self.now);
-            tx.add_intent(&self.org, &Intent { place: row.place, ..capture }).await?;
-        }
-        let refused = match (&told, row.kind, row.state) {
-            (Told::Refused(code, text), IntentKind::Refund | IntentKind::Capture, state)
-                if !matches!(state, IntentState::Done | IntentState::Failed | IntentState::GivenUp) =>
-            {
-                Some(Fault::new(Outcome::Refused, code, text.clone()))
-            }
-            _ => None,
-        };
-        let row = Intent { theirs, ..row };
-        let (row, _) = self.step(tx, row, &Event::Told(told)).await?;
-        if let Some(fault) = refused {
-            self.raise(tx, &row, &fault.code, &fault.detail).await?;
-        }
-        Ok(row)
-    }
-
-    // Money that moved, once: the entry's source is what it comes to altogether.
-    async fn book(&self, tx: &mut Tx, payment: &Payment, captured: i64, refunded: i64) -> Result<(), Error> {
-        let corrupt = |error: ledger::NotBalanced| Error::Corrupt(error.to_string());
-        if captured > 0 {
-            let in_all = payment.captured.saturating_add(captured);
-            let posting = ledger::captured(payment, captured, in_all, self.now).map_err(corrupt)?;
-            ledger::post(tx, &self.org, &posting, self.now).await?;
-        }
-        if refunded > 0 {
-            let in_all = payment.refunded.saturating_add(refunded);
-            let posting = ledger::paid_back(payment, refunded, in_all, self.now).map_err(corrupt)?;
-            ledger::post(tx, &self.org, &posting, self.now).await?;
-        }
-        Ok(())
-    }
-
-    // How a payment stands, and an event when that is news.
-    async fn put(&self, tx: &mut Tx, before: &Payment, after: Payment) -> Result<(), Error> {
-        if *before == after {
-            return Ok(());
-        }
-        let after = Payment { updated_at: self.now, ..after };
-        tx.update_payment(&self.org, &after).await?;
-        let mut kinds = Vec::new();
-        if before.status != after.status {
-            kinds.push(format!("payment.{}", after.status.as_str()));
-        }
-        if before.refunded != after.refunded {
-            kinds.push("payment.refunded".to_owned());
-        }
-        for kind in kinds {
-            tx.log_event(&self.org, payment_event(&after, &kind, self.now));
-        }
-        Ok(())
-    }
-
     async fn instrument(&self, tx: &mut Tx, row: Intent, said: &ProviderInstrument) -> Result<Intent, Error> {
         let found = tx.instrument(&self.org, &row.subject).await?;
         let found = found.ok_or_else(|| Error::Missing { what: "instrument", id: row.subject.clone() })?;
@@ -424,10 +351,21 @@ impl Unit {
                 (InstrumentStatus::Failed, Told::Refused(fault.code.clone(), fault.detail.clone()))
             }
             (_, true) => (InstrumentStatus::Ready, Told::Done),
+            // It failed or was given up here; when he finishes it there all the same, it is ready.
+            (_, false) if row.finished_at.is_some() => (found.status, Told::Going),
+            (_, false) if row.state == IntentState::Following && self.is_abandoned(&row) => {
+                let words = "the payer did not finish it".to_owned();
+                (InstrumentStatus::Failed, Told::Refused(NOT_FINISHED.to_owned(), words))
+            }
             (_, false) => (InstrumentStatus::ActionNeeded, Told::Going),
         };
         let label = Some(said.label.clone()).filter(|text| !text.is_empty()).or(found.label);
-        let failure = said.failure.as_ref().map(|fault| fault.detail.clone());
+        let failure = match (&said.failure, &told) {
+            (Some(fault), _) => Some(fault.detail.clone()),
+            (None, Told::Refused(_, words)) => Some(words.clone()),
+            (None, _) if status == InstrumentStatus::Failed => found.failure.clone(),
+            (None, _) => None,
+        };
         let news = found.status != status;
         let after = crate::store::Instrument {
             status,
@@ -510,7 +448,8 @@ impl Unit {
         }
     }
 
-    async fn raise(&self, tx: &mut Tx, row: &Intent, code: &str, text: &str) -> Result<(), Error> {
+    /// A person is to see to it.
+    pub(super) async fn raise(&self, tx: &mut Tx, row: &Intent, code: &str, text: &str) -> Result<(), Error> {
         let document = json!({
             "intent": row.id, "kind": row.kind, "subject": row.subject, "debtor": row.debtor, "plugin": row.plugin,
             "state": row.state, "code": code, "reason": text,

@@ -90,7 +90,9 @@ impl Outbox {
             .store
             .write(Lane::debtor(org, &row.debtor), async move |tx| {
                 let (before, mut after) = unit.person(tx, &event).await?;
-                if free && event == Event::Retry {
+                // What is over is bound to no version any more: whoever is there now looks at it.
+                if (free && event == Event::Retry) || (after.finished_at.is_some() && after.sha256.is_some())
+                {
                     (after.version, after.sha256) = (None, None);
                     tx.update_intent(&owner, &after).await?;
                 }
@@ -129,11 +131,14 @@ impl Outbox {
             rows.retain(|row| row.plugin == plugin);
         }
         drop(reader);
-        // All that is open, else the one that would tell the whole truth: the charge.
-        let open: Vec<&Intent> = rows.iter().filter(|row| row.finished_at.is_none()).collect();
-        let charge =
-            || rows.iter().filter(|row| matches!(row.kind, IntentKind::Charge | IntentKind::Save)).collect();
-        let woken: Vec<&Intent> = if open.is_empty() { charge() } else { open };
+        let wakes = |row: &&Intent| match row.kind {
+            // The one that tells the whole truth, whatever else is open: that may wait for a person, and is about itself.
+            IntentKind::Charge | IntentKind::Save => true,
+            // It may have been done after all.
+            IntentKind::Refund => row.state != IntentState::Done,
+            _ => row.finished_at.is_none(),
+        };
+        let woken: Vec<&Intent> = rows.iter().filter(wakes).collect();
         for row in &woken {
             let (unit, owner) = (self.unit(org, &row.id, now), org.clone());
             let lane = Lane::debtor(org, &row.debtor);

@@ -4,7 +4,7 @@ use super::machine::State;
 use super::provider::{
     ChargeRequest, InvoiceRequest, MailRequest, MessageRequest, Money, SaveRequest, ValuesRequest,
 };
-use crate::store::{self, Error, Intent, IntentKind, IntentState, new_id};
+use crate::store::{Error, Intent, IntentKind, IntentState, new_id};
 use serde::{Deserialize, Serialize};
 use takst_engine::units::Instant;
 
@@ -50,6 +50,30 @@ pub struct RefundRequest {
     /// What is given back of the payment in all once it is done; known when it is first asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<i64>,
+    /// Of one that failed or was given up: what came back of it all the same, in minor units.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub settled: i64,
+    /// It went back without the provider counting it as given back, and was booked by hand: a chargeback. Negative: it came again.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub outside: bool,
+}
+
+impl RefundRequest {
+    /// One that is yet to be asked for.
+    #[must_use]
+    pub fn new(amount: Money, reason: String) -> Self {
+        Self { amount, reason, target: None, settled: 0, outside: false }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(amount: &i64) -> bool {
+    *amount == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_false(word: &bool) -> bool {
+    !*word
 }
 
 impl Request {
@@ -197,18 +221,4 @@ pub fn put(intent: Intent, state: &State, now: Instant) -> Intent {
         updated_at: now,
         ..intent
     }
-}
-
-/// What was asked back of a payment so far, in minor units: refunds that were asked for at least once.
-///
-/// # Errors
-/// When a row cannot be read.
-pub fn asked_back(intents: &[store::Intent]) -> Result<i64, Error> {
-    let mut sum = 0_i64;
-    for intent in intents.iter().filter(|intent| intent.kind == IntentKind::Refund && intent.called) {
-        if let Request::Refund(refund) = Request::of(intent)? {
-            sum = sum.saturating_add(refund.amount.minor);
-        }
-    }
-    Ok(sum)
 }

@@ -6,13 +6,14 @@
 //! | `calling` | being asked; written down before the call | what it is told; a fault: `failed`, `waiting` or `unknown`; a start of the gateway, or no answer for too long: `unknown` |
 //! | `unknown` | may have been done; never asked again before a look-up | look-up finds it: as told; finds nothing: `waiting`; fails too often: `dead` |
 //! | `following` | the other side has it and is not finished | as told; a hint: looked at now; too long: `dead`, or `done` where that it has it is enough |
-//! | `dead` | a person has to decide; those behind it wait | retry: `following`, `unknown` or `waiting`; given up |
+//! | `dead` | a person has to decide; those behind it wait, but for what the other side has and never finished | told; retry: `following`, `unknown` or `waiting`; given up |
 //! | `done` | done | |
 //! | `failed` | refused for good | told that it was done after all: `done` |
 //! | `given-up` | a person gave it up | told that it was done after all: `done` |
 //!
-//! What is told late is as true as what is told in time. A fault is about one attempt: of an earlier one it says nothing. In a
-//! state that is over a hint makes one more look, since money can move at the other side's own doing.
+//! What is told late is as true as what is told in time. A fault is about one attempt: of an earlier one it says nothing. What is
+//! dead or over, and was ever asked for, is looked at once more when a hint comes, since money can move at the other side's own doing; a look-up it is
+//! where nothing was heard of it before. So it is when a person gives it up.
 
 use super::backoff::Backoff;
 use super::provider::{Fault, Outcome};
@@ -21,6 +22,8 @@ use takst_engine::units::{DAY_MS, Instant, MINUTE_MS};
 
 /// The code of what is done since the other side has it, although it never said that it finished.
 pub const NO_MORE: &str = "nothing-more";
+/// The code of what the other side has and never finished.
+pub const NOT_FINISHED: &str = "not-finished";
 
 /// The bounds of waiting and trying.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,6 +38,8 @@ pub struct Rules {
     pub failures: i64,
     /// What the other side has not finished after so long, a person has to decide about unless that it has it is enough, in milliseconds.
     pub follow_ms: i64,
+    /// What waits for the payer alone is given up at the other side after so long, in milliseconds.
+    pub abandon_ms: i64,
 }
 
 impl Default for Rules {
@@ -45,6 +50,27 @@ impl Default for Rules {
             settle_ms: MINUTE_MS,
             failures: 20,
             follow_ms: 30 * DAY_MS,
+            abandon_ms: 7 * DAY_MS,
+        }
+    }
+}
+
+/// Besides the calls themselves, for waiting until they can begin, in milliseconds.
+const BEGIN_MS: i64 = 10_000;
+
+impl Rules {
+    /// For somebody whose calls may take so long each: nobody stops waiting for one that may still be going on, and what became of
+    /// it is looked up only when none of it is on its way any more. One thing can be two calls: asked whether, and asked for.
+    #[must_use]
+    pub fn lasting(&self, call_ms: i64) -> Self {
+        let beyond = call_ms.saturating_sub(self.call_ms).max(0);
+        if call_ms <= 0 {
+            return self.clone();
+        }
+        Self {
+            call_ms: self.call_ms.max(call_ms.saturating_mul(2).saturating_add(BEGIN_MS)),
+            settle_ms: self.settle_ms.saturating_add(beyond),
+            ..self.clone()
         }
     }
 }
@@ -87,6 +113,16 @@ impl State {
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Done | Phase::Failed | Phase::GivenUp)
+    }
+
+    // Nothing is done about it by itself.
+    fn rests(&self) -> bool {
+        self.is_over() || self.phase == Phase::Dead
+    }
+
+    // It may be there, at the other side.
+    fn may_be_there(&self) -> bool {
+        self.known || self.attempt > 0
     }
 }
 
@@ -197,9 +233,12 @@ pub fn step(
         Event::LookFailed { attempt, fault } => step.look_failed(*attempt, fault),
         Event::Nothing { attempt } => step.nothing(*attempt),
         Event::Restarted if state.phase == Phase::Calling => step.unsure(),
-        Event::Hint if state.phase == Phase::Following || state.is_over() => {
-            let failures = if state.is_over() { 0 } else { state.failures };
-            (State { next: state.known.then_some(now), failures, ..state.clone() }, Vec::new())
+        Event::Hint if state.phase == Phase::Following || state.rests() => {
+            let failures = if state.rests() { 0 } else { state.failures };
+            // Never the same moment again: a look that is on its way knows by it that something has happened since.
+            let at = if state.next == Some(now) { now.0.saturating_add(1) } else { now.0 };
+            let next = state.may_be_there().then_some(Instant(at));
+            (State { next, failures, ..state.clone() }, Vec::new())
         }
         Event::Restarted | Event::Hint => step.stays(),
         Event::Retry => return step.retry(),
@@ -242,13 +281,15 @@ impl Step<'_> {
             Phase::Calling => self.unsure(),
             Phase::Unknown => (self.state.clone(), vec![Action::LookUp]),
             Phase::Following => (self.state.clone(), vec![Action::Look]),
-            Phase::Done | Phase::Failed | Phase::GivenUp if *known => {
-                (self.state.clone(), vec![Action::Look])
+            Phase::Dead | Phase::Done | Phase::Failed | Phase::GivenUp if self.state.may_be_there() => {
+                (self.state.clone(), vec![if *known { Action::Look } else { Action::LookUp }])
             }
-            Phase::Dead | Phase::Done | Phase::Failed | Phase::GivenUp => {
-                (State { next: None, ..self.state.clone() }, Vec::new())
-            }
+            Phase::Dead | Phase::Done | Phase::Failed | Phase::GivenUp => self.rests(),
         }
+    }
+
+    fn rests(&self) -> Next {
+        (State { next: None, ..self.state.clone() }, Vec::new())
     }
 
     fn unsure(&self) -> Next {
@@ -274,9 +315,9 @@ impl Step<'_> {
                 }
                 (self.to(Phase::Dead, None), raise)
             }
-            Told::Done if phase == Phase::Done => (State { next: None, ..self.state.clone() }, Vec::new()),
+            Told::Done if phase == Phase::Done => self.rests(),
             Told::Done => close(Phase::Done),
-            _ if self.state.is_over() => (State { next: None, ..self.state.clone() }, Vec::new()),
+            _ if self.state.is_over() => self.rests(),
             Told::Refused(code, text) => {
                 let (state, mut actions) = close(Phase::Failed);
                 actions.push(Action::Note(code.clone(), text.clone()));
@@ -290,13 +331,13 @@ impl Step<'_> {
         let looks = match self.state.phase {
             Phase::Following => self.state.failures.saturating_add(1),
             // A person decides; that it still goes on changes nothing.
-            Phase::Dead => return self.stays(),
+            Phase::Dead => return self.rests(),
             _ => 1,
         };
         let next = self.after(self.rules.backoff.wait_ms(looks, self.dice));
         let state = State { failures: looks, ..self.to(Phase::Following, next) };
         if self.now.0.saturating_sub(state.since.0) >= self.rules.follow_ms {
-            return self.unfinished("not-finished", "the other side did not finish it in time");
+            return self.unfinished("the other side did not finish it in time");
         }
         (state, Vec::new())
     }
@@ -307,9 +348,9 @@ impl Step<'_> {
     }
 
     // Followed for too long.
-    fn unfinished(&self, code: &str, text: &str) -> Next {
+    fn unfinished(&self, text: &str) -> Next {
         if !self.state.enough {
-            return self.dead(code, text);
+            return self.dead(NOT_FINISHED, text);
         }
         let note =
             Action::Note(NO_MORE.to_owned(), format!("the other side has it and said no more: {text}"));
@@ -341,11 +382,11 @@ impl Step<'_> {
 
     fn look_failed(&self, attempt: i64, fault: &Fault) -> Next {
         let State { phase, failures, .. } = self.state;
-        if attempt != self.state.attempt || matches!(phase, Phase::Waiting | Phase::Calling | Phase::Dead) {
+        if attempt != self.state.attempt || matches!(phase, Phase::Waiting | Phase::Calling) {
             return self.stays();
         }
         let failures = failures.saturating_add(1);
-        if self.state.is_over() {
+        if self.state.rests() {
             let again = failures < self.rules.failures && fault.outcome != Outcome::Refused;
             let wait = self.rules.backoff.wait_asked_ms(failures, self.dice, fault.retry_after);
             let next = if again { self.after(wait) } else { None };
@@ -360,7 +401,7 @@ impl Step<'_> {
         if enough {
             let text = format!("what became of it is not known: {}", fault.detail);
             return match phase {
-                Phase::Following => self.unfinished(&fault.code, &text),
+                Phase::Following => self.unfinished(&text),
                 _ => self.dead(&fault.code, &text),
             };
         }
@@ -370,6 +411,9 @@ impl Step<'_> {
     }
 
     fn nothing(&self, attempt: i64) -> Next {
+        if self.state.rests() {
+            return self.rests();
+        }
         if self.state.phase != Phase::Unknown || attempt != self.state.attempt {
             return self.stays();
         }
@@ -404,9 +448,12 @@ impl Step<'_> {
 
     fn give_up(&self, reason: &str) -> Result<Next, Refusal> {
         let note = Action::Note("given-up".to_owned(), reason.to_owned());
+        // What was asked for may have been done: one more look.
+        let next = self.state.may_be_there().then_some(self.now);
+        let over = State { failures: 0, ..self.to(Phase::GivenUp, next) };
         match self.state.phase {
-            Phase::Dead => Ok((self.to(Phase::GivenUp, None), vec![Action::Settle, Action::Close, note])),
-            Phase::Waiting => Ok((self.to(Phase::GivenUp, None), vec![Action::Close, note])),
+            Phase::Dead => Ok((over, vec![Action::Settle, Action::Close, note])),
+            Phase::Waiting => Ok((over, vec![Action::Close, note])),
             _ if self.state.is_over() => Err(Refusal::Over),
             Phase::Calling | Phase::Unknown => Err(Refusal::OnItsWay),
             _ => Err(Refusal::NotDead),

@@ -5,6 +5,7 @@ use crate::store::OrgId;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// An amount of money.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -257,6 +258,10 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, Fault>>;
 /// A payment provider, or whoever sends messages or invoices. `key` is the same for every attempt at one thing: the provider does it once. A call that panics or
 /// is not answered in time counts as [`Outcome::Unknown`].
 pub trait PaymentProvider: Send + Sync + 'static {
+    /// How long one call of it may take, where it says so: it is ended by then.
+    fn lasts(&self) -> Duration {
+        Duration::ZERO
+    }
     /// Saves a card or makes an agreement.
     fn save<'a>(&'a self, key: &'a str, request: &'a SaveRequest) -> Answer<'a, ProviderInstrument>;
     /// How it stands with a saved instrument.

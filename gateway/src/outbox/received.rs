@@ -148,11 +148,8 @@ impl Outbox {
                 by: returned.by.clone(),
             };
             let money = Money { minor: amount, currency: before.currency.clone() };
-            let request = Request::Refund(RefundRequest {
-                amount: money,
-                reason: format!("by bank: {}", returned.reference),
-                target: None,
-            });
+            let request =
+                Request::Refund(RefundRequest::new(money, format!("by bank: {}", returned.reference)));
             // It is done already; the same line of a statement is booked once.
             let done = Intent {
                 state: IntentState::Done,

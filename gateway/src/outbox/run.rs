@@ -264,14 +264,16 @@ impl Outbox {
         let lane = Lane::debtor(org, &row.debtor);
         // A call that was never answered needs no plugin to be called unknown.
         let Some((pin, provider)) = self.provider(org, row) else { return self.missing(org, row, now).await };
-        let unit = self.unit(org, &row.id, now);
+        let lasts = i64::try_from(provider.lasts().as_millis()).unwrap_or(i64::MAX);
+        let rules = self.inner.options.rules.lasting(lasts);
+        let unit = Unit { rules: rules.clone(), ..self.unit(org, &row.id, now) };
         let claimed = self.inner.store.write(lane, async move |tx| unit.claim(tx, &pin).await).await?;
         let Claimed::Errand(errand, row) = claimed else { return Ok(()) };
         self.found(org, &row, now).await?;
         let request = Request::of(&row)?;
         let limits = self.inner.options.breaker;
         self.plugin(org, &row.plugin, |known| known.breaker.goes_out(now));
-        let patience = u64::try_from(self.inner.options.rules.call_ms).unwrap_or(0);
+        let patience = u64::try_from(rules.call_ms).unwrap_or(0);
         let begun = std::time::Instant::now();
         let heard = call(&*provider, errand, &row, &request, Duration::from_millis(patience)).await;
         let passed = i64::try_from(begun.elapsed().as_millis()).unwrap_or(0);
@@ -291,8 +293,9 @@ impl Outbox {
             .record(begun.elapsed());
         let mut tries = 0;
         loop {
-            let (unit, heard) = (self.unit(org, &row.id, then), heard.clone());
-            let about = (errand, row.attempt);
+            let unit = Unit { rules: rules.clone(), ..self.unit(org, &row.id, then) };
+            let heard = heard.clone();
+            let about = (errand, row.attempt, row.next_at);
             let written =
                 self.inner.store.write(lane, async move |tx| unit.heard(tx, about, &heard).await).await;
             match written {
@@ -314,6 +317,10 @@ impl Outbox {
             let locked = tx.lock_intent(&owner, &row.id).await?;
             if locked.next_at.is_none() {
                 return Ok(());
+            }
+            // Nothing waits for what is over: a look that nobody can do is left out.
+            if locked.finished_at.is_some() {
+                return tx.update_intent(&owner, &Intent { next_at: None, ..locked }).await;
             }
             let later = Some(Instant(now.0.saturating_add(MISSING_MS)));
             let which = match &row.version {

@@ -3,6 +3,7 @@
 
 use super::machine::Told;
 use super::provider::{Fault, ProviderPayment, Status};
+use super::returns::Returns;
 use crate::store::{IntentKind, Payment, PaymentStatus};
 
 /// What an answer means.
@@ -16,6 +17,8 @@ pub struct Meaning {
     pub refunded: i64,
     /// The money is set aside, and is to be taken now.
     pub take_now: bool,
+    /// What it says of the payment can be. Otherwise all of it stays as it is booked.
+    pub can_be: bool,
 }
 
 /// What is compared with an answer.
@@ -23,10 +26,12 @@ pub struct Meaning {
 pub struct Asked<'a> {
     /// What was asked for.
     pub kind: IntentKind,
+    /// It is over: of what was told before nobody hears again.
+    pub is_over: bool,
     /// The payment as it is booked.
     pub payment: &'a Payment,
-    /// What was asked back so far, in all, in minor units.
-    pub asked_back: i64,
+    /// What of it is to come back, and came back, as it is booked.
+    pub returns: &'a Returns,
     /// Of a refund: what is given back in all once it is done.
     pub target: i64,
     /// Of a charge: the money is to be taken, and not only set aside.
@@ -52,7 +57,8 @@ pub fn status(status: Status) -> PaymentStatus {
 pub fn meaning(asked: &Asked<'_>, said: &ProviderPayment) -> Meaning {
     match amounts(asked, said) {
         Err((code, text)) => {
-            Meaning { told: Told::Odd(code.to_owned(), text), captured: 0, refunded: 0, take_now: false }
+            let told = Told::Odd(code.to_owned(), text);
+            Meaning { told, captured: 0, refunded: 0, take_now: false, can_be: false }
         }
         Ok((captured, refunded)) => {
             let told = match odd(asked, said) {
@@ -63,7 +69,7 @@ pub fn meaning(asked: &Asked<'_>, said: &ProviderPayment) -> Meaning {
                 && asked.capture
                 && said.status == Status::Authorized
                 && told == Told::Done;
-            Meaning { told, captured, refunded, take_now }
+            Meaning { told, captured, refunded, take_now, can_be: true }
         }
     }
 }
@@ -74,8 +80,8 @@ type Odd = (&'static str, String);
 fn amounts(asked: &Asked<'_>, said: &ProviderPayment) -> Result<(i64, i64), Odd> {
     let payment = asked.payment;
     let mut moved = [0, 0];
-    let amounts =
-        [("captured", &said.captured, payment.captured), ("refunded", &said.refunded, payment.refunded)];
+    let booked = asked.returns.by_provider;
+    let amounts = [("captured", &said.captured, payment.captured), ("refunded", &said.refunded, booked)];
     for (moved, (word, now, booked)) in moved.iter_mut().zip(amounts) {
         if now.currency != payment.currency {
             let text = format!("{word} is in {}, and the payment is in {}", now.currency, payment.currency);
@@ -89,14 +95,21 @@ fn amounts(asked: &Asked<'_>, said: &ProviderPayment) -> Result<(i64, i64), Odd>
     Ok((captured, refunded))
 }
 
-// What must not be, though it can be booked.
+// What must not be, though it can be booked. The base is what is booked: of that a person was told before.
 fn odd(asked: &Asked<'_>, said: &ProviderPayment) -> Option<Odd> {
+    let Asked { payment, returns, .. } = asked;
     let (captured, refunded) = (said.captured.minor, said.refunded.minor);
-    let amount = asked.payment.amount;
+    let amount = payment.amount;
     let none = matches!(said.status, Status::Failed | Status::Cancelled | Status::Expired);
-    // Of what was taken before a person has been told; a refund says nothing new about it.
-    let about_taking = asked.kind != IntentKind::Refund || captured != asked.payment.captured;
-    if captured > amount && about_taking {
+    // A refund or a cancellation says nothing new about what was taken before, and neither does what is over.
+    let takes = matches!(asked.kind, IntentKind::Charge | IntentKind::Capture);
+    let about_taking = captured != payment.captured || (takes && !asked.is_over);
+    // What comes back now and no refund was to bring.
+    let unasked = refunded.saturating_sub(returns.by_provider).saturating_sub(returns.to_come()).max(0);
+    // Of what was taken beyond what was asked for, that comes back or came back.
+    let excess = captured.saturating_sub(amount).max(0);
+    let excess_left = excess.saturating_sub(returns.apart);
+    if excess_left > unasked && about_taking {
         return Some((
             "captured-too-much",
             format!("{captured} minor units were taken, {amount} were asked for"),
@@ -108,17 +121,21 @@ fn odd(asked: &Asked<'_>, said: &ProviderPayment) -> Option<Odd> {
             format!("{captured} minor units were taken, {amount} were asked for"),
         ));
     }
-    if none && captured > refunded {
+    let is_news = !asked.is_over
+        || captured != payment.captured
+        || refunded != returns.by_provider
+        || status(said.status) != payment.status;
+    if none && captured > refunded && is_news {
         return Some((
             "failed-but-captured",
             format!("it is said to have failed, and {captured} minor units were taken"),
         ));
     }
-    if refunded > asked.asked_back {
-        let asked = asked.asked_back;
+    if unasked > excess_left.max(0) {
+        let more = unasked.saturating_sub(excess_left.max(0));
         return Some((
             "refunded-unasked",
-            format!("{refunded} minor units were given back, {asked} were asked for"),
+            format!("{refunded} minor units were given back, and nobody here asked for {more} of them"),
         ));
     }
     None
@@ -151,6 +168,7 @@ fn told(asked: &Asked<'_>, said: &ProviderPayment) -> Told {
 #[cfg(test)]
 mod tests {
     use super::super::provider::{Money, Outcome};
+    use super::super::returns::OnItsWay;
     use super::*;
     use takst_engine::units::Instant;
 
@@ -187,9 +205,24 @@ mod tests {
         }
     }
 
+    // A refund of 100 is on its way.
     fn of(kind: IntentKind, payment: &Payment, said: &ProviderPayment) -> (String, i64, i64, bool) {
-        let asked = Asked { kind, payment, asked_back: 100, target: 100, capture: true };
-        let Meaning { told, captured, refunded, take_now } = meaning(&asked, said);
+        let returns = Returns {
+            open: vec![OnItsWay { intent: "r1".into(), called: true, amount: 100 }],
+            by_provider: payment.refunded,
+            ..Returns::default()
+        };
+        said_of((kind, false), payment, &returns, said)
+    }
+
+    fn said_of(
+        (kind, is_over): (IntentKind, bool),
+        payment: &Payment,
+        returns: &Returns,
+        said: &ProviderPayment,
+    ) -> (String, i64, i64, bool) {
+        let asked = Asked { kind, is_over, payment, returns, target: 100, capture: true };
+        let Meaning { told, captured, refunded, take_now, can_be: _ } = meaning(&asked, said);
         let word = match told {
             Told::Going => "going".to_owned(),
             Told::Done => "done".to_owned(),
@@ -249,5 +282,54 @@ mod tests {
         assert_eq!(of(IntentKind::Cancel, &open, &says(Status::Cancelled, 0, 0)).0, "done");
         assert_eq!(of(IntentKind::Capture, &open, &says(Status::Authorized, 0, 0)).0, "going");
         assert_eq!(of(IntentKind::Capture, &open, &says(Status::Paid, 345, 0)).0, "done");
+    }
+
+    #[test]
+    fn what_was_told_before_is_no_news() {
+        let charge = (IntentKind::Charge, true);
+        let word = |about, payment: &Payment, returns: &Returns, said: &ProviderPayment| {
+            said_of(about, payment, returns, said).0
+        };
+        // 50 came back unasked, and it was accepted.
+        let accepted = Returns { by_provider: 50, apart: 50, ..Returns::default() };
+        let paid = Payment { status: PaymentStatus::Paid, ..payment(345, 50) };
+        assert_eq!(word(charge, &paid, &accepted, &says(Status::Paid, 345, 50)), "done");
+        assert_eq!(word(charge, &paid, &accepted, &says(Status::Paid, 345, 51)), "refunded-unasked");
+        // A refund that was asked for since is no part of that.
+        let asked = OnItsWay { intent: "r1".into(), called: true, amount: 100 };
+        let since = Returns { open: vec![asked], ..accepted };
+        let refund = (IntentKind::Refund, false);
+        assert_eq!(word(refund, &paid, &since, &says(Status::Paid, 345, 150)), "done");
+        assert_eq!(word(refund, &paid, &since, &says(Status::Paid, 345, 151)), "refunded-unasked");
+        // Neither is one that failed, and that a person makes good there.
+        let failed = Returns { undone: 100, ..accepted };
+        assert_eq!(word(charge, &paid, &failed, &says(Status::Paid, 345, 150)), "done");
+
+        // Too much was taken, and it is put right there: that is what was to be done.
+        let much = Payment { status: PaymentStatus::Paid, ..payment(400, 0) };
+        let none = Returns::default();
+        let open = (IntentKind::Charge, false);
+        assert_eq!(word(open, &much, &none, &says(Status::Paid, 400, 0)), "captured-too-much");
+        assert_eq!(word(open, &much, &none, &says(Status::Paid, 400, 54)), "captured-too-much");
+        assert_eq!(word(open, &much, &none, &says(Status::Paid, 400, 55)), "done");
+        assert_eq!(word(open, &much, &none, &says(Status::Paid, 400, 56)), "refunded-unasked");
+        let right = Returns { by_provider: 55, apart: 55, ..Returns::default() };
+        assert_eq!(
+            word(open, &Payment { refunded: 55, ..much.clone() }, &right, &says(Status::Paid, 400, 55)),
+            "done"
+        );
+        // A cancellation came too late for it, and is over.
+        assert_eq!(word((IntentKind::Cancel, false), &much, &none, &says(Status::Paid, 400, 0)), "too-late");
+        // Or accepted as it is.
+        assert_eq!(word(charge, &much, &none, &says(Status::Paid, 400, 0)), "done");
+    }
+
+    #[test]
+    fn what_was_booked_by_hand_is_not_the_providers() {
+        // 300 went in a dispute, which the provider does not count as given back.
+        let returns = Returns { by_provider: 0, apart: 300, ..Returns::default() };
+        let paid = Payment { status: PaymentStatus::Paid, ..payment(345, 300) };
+        let over = (IntentKind::Charge, true);
+        assert_eq!(said_of(over, &paid, &returns, &says(Status::Paid, 345, 0)), ("done".into(), 0, 0, false));
     }
 }

@@ -5,7 +5,7 @@
 use super::room::Plugins;
 use super::standing::{Callees, Came as HowItCame};
 use crate::clock::now;
-use crate::outbox::Outbox;
+use crate::outbox::{Dispute, Outbox};
 use crate::serve::limits::{Buckets, neighbourhood};
 use crate::store::{Error, Lane, OrgId, Store};
 use crate::texts::{Came, Texts};
@@ -20,18 +20,24 @@ use axum::http::header::{
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use takst_engine::units::Instant;
 use takst_plugins::model::calls::{Answer, Call, Event};
 use takst_plugins::{Failed, Kind};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Of a call's body, in bytes; a plugin may take less.
 const LARGEST: usize = 256 * 1024;
 /// Of one address at one plugin: so many calls at once, and then one more every so often.
 const AT_ONCE: u32 = 300;
 const ONE_MORE_EVERY: Duration = Duration::from_millis(50);
+/// Calls to one plugin that run at once: half of those that it may have, so that what strangers send never keeps a payment waiting.
+const TOGETHER: usize = 16;
+/// How long one more waits for its turn.
+const TURN: Duration = Duration::from_secs(10);
 /// Events that one call may bring.
 const MOST_EVENTS: usize = 100;
 /// What a plugin's answer may say in its head. Cookies are ours.
@@ -59,6 +65,7 @@ pub struct Door {
     texts: Option<Texts>,
     asked: Buckets<(String, IpAddr)>,
     callees: Callees,
+    turns: Turns,
 }
 
 impl Door {
@@ -66,7 +73,8 @@ impl Door {
     #[must_use]
     pub fn new(plugins: Arc<Plugins>, outbox: Outbox, store: Store, org: OrgId) -> Self {
         let (asked, callees) = (Buckets::new(AT_ONCE, ONE_MORE_EVERY), Callees::default());
-        Self { plugins, outbox, store, org, texts: None, asked, callees }
+        let turns = Turns::default();
+        Self { plugins, outbox, store, org, texts: None, asked, callees, turns }
     }
 
     /// With somebody who answers messages of drivers.
@@ -87,6 +95,10 @@ impl Door {
 
     async fn answer(&self, name: &str, path: String, request: Request) -> Response {
         let heard = async {
+            // Before anything is kept of it: names of plugins are few, and what strangers write into an address has no end.
+            if !self.plugins.takes_calls(name) {
+                return Err(Refused::Nobody);
+            }
             let from =
                 request.extensions().get().map(|ConnectInfo(from): &ConnectInfo<SocketAddr>| from.ip());
             if let Some(from) = from {
@@ -101,7 +113,10 @@ impl Door {
 
     async fn call(&self, name: &str, call: Call) -> Result<Response, Refused> {
         let told = call.method == Method::POST.as_str();
-        let done = self.plugins.receive(name, call).await;
+        let done = {
+            let _turn = self.turns.take(name, TURN).await.ok_or(Refused::Later)?;
+            self.plugins.receive(name, call).await
+        };
         let done = done.map_err(|why| {
             tracing::debug!(plugin = name, why, "a call from outside has nobody to go to");
             Refused::Nobody
@@ -170,6 +185,20 @@ impl Door {
                     let woken = self.outbox.hint(&self.org, plugin, (subject, ours), at).await?;
                     tracing::debug!(plugin, kind, subject, woken, "something happened at a provider");
                 }
+                "dispute" => {
+                    let said = |name: &str| {
+                        more.iter().find(|(known, _)| known == name).map(|(_, said)| said.as_str())
+                    };
+                    // Of others who have the same account at the provider it may be.
+                    let known = match dispute(&said) {
+                        Some(about) => {
+                            let names = (subject.as_str(), said("reference"));
+                            self.outbox.disputed(&self.org, plugin, names, about, at).await?
+                        }
+                        None => false,
+                    };
+                    tracing::info!(plugin, subject, known, "a payment is disputed");
+                }
                 _ => tracing::info!(plugin, kind, subject, "a plugin told what nobody here waits for"),
             }
             // Behind what it causes: that may happen twice, and must not be forgotten.
@@ -216,6 +245,36 @@ impl Door {
         );
         response
     }
+}
+
+/// Calls that run, by the names of plugins that are there.
+#[derive(Default)]
+struct Turns(Mutex<BTreeMap<String, Arc<Semaphore>>>);
+
+impl Turns {
+    // A place among the calls of a plugin, as long as it is held; none when it does not come in time.
+    async fn take(&self, name: &str, patience: Duration) -> Option<OwnedSemaphorePermit> {
+        let places = {
+            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let places = all.entry(name.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(TOGETHER)));
+            Arc::clone(places)
+        };
+        tokio::time::timeout(patience, places.acquire_owned()).await.ok()?.ok()
+    }
+}
+
+// What a plugin says of a dispute; none when it does not name it.
+fn dispute<'a>(said: &impl Fn(&str) -> Option<&'a str>) -> Option<Dispute> {
+    let text = |name: &str| said(name).unwrap_or_default().chars().filter(|c| !c.is_control()).take(100);
+    let name: String = text("dispute").collect();
+    (!name.is_empty()).then(|| Dispute {
+        name,
+        amount: said("amount").and_then(|text| text.parse().ok()).filter(|amount| *amount >= 0),
+        currency: text("currency").collect(),
+        reason: text("reason").collect(),
+        status: text("status").collect(),
+        won: said("outcome") == Some("won"),
+    })
 }
 
 // What a call says of how the plugin stands.
@@ -319,6 +378,22 @@ fn is_theirs(name: &HeaderName, value: &HeaderValue) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn calls_from_outside_leave_places_for_payments() {
+        const SOON: Duration = Duration::from_millis(50);
+        let turns = Turns::default();
+        let mut held = Vec::new();
+        while held.len() < TOGETHER {
+            held.push(turns.take("stripe", SOON).await.unwrap());
+        }
+        assert!(held.len() * 2 <= takst_plugins::pool::Bounds::default().running_of_one);
+        assert!(turns.take("stripe", SOON).await.is_none(), "there is no place in time");
+        // Another plugin has its own; and who waits is let in.
+        assert!(turns.take("vipps", SOON).await.is_some());
+        let (came, ()) = tokio::join!(turns.take("stripe", SOON), async { drop(held.pop()) });
+        assert!(came.is_some());
+    }
 
     #[tokio::test]
     async fn what_lets_the_operator_in_is_not_shown_to_a_plugin() {

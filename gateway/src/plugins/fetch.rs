@@ -239,6 +239,7 @@ impl Worker<'_> {
         let asked = Asked {
             only: Some((feed.feed.clone(), Some(feed.area.clone()))),
             currencies: Some(self.house.currencies_asked()),
+            holds: Some(self.house.feeds_held()),
         };
         match receive_asked(self.store, self.house.org(), offered, asked, now).await {
             Ok(received) => Ok(Ok(received.is_news())),

@@ -1,6 +1,7 @@
 //! Payment providers, and senders of messages and invoices, that are plugins: the outbox's questions in the words of the plugin interface, and the answers back. What is known of a
 //! call that did not return is what the host says of it.
 
+use super::number::without_number;
 use super::room::Plugins;
 use crate::mail::{MAIL, Mailer};
 use crate::outbox::provider::{
@@ -11,6 +12,7 @@ use crate::outbox::provider::{
 use crate::outbox::{Pin, Providers};
 use crate::store::OrgId;
 use std::sync::Arc;
+use std::time::Duration;
 use takst_plugins::capability::{Invoices, Messages, Meters, Payments};
 use takst_plugins::model::invoices::{self as wit_invoices, Consent, State as WitState};
 use takst_plugins::model::messages as wit_messages;
@@ -107,6 +109,11 @@ impl Provider {
         self.plugin.meters().map_err(|why| cannot(&why))
     }
 
+    async fn phone(&self, reference: &str) -> Result<Option<String>, Fault> {
+        let phone = self.plugins.payer_phone(&self.org, &self.plugin, reference).await;
+        phone.map_err(|why| Fault::new(Outcome::NotDone, "storage", why.to_string()))
+    }
+
     fn heard<T, U>(
         &self,
         function: &'static str,
@@ -119,13 +126,22 @@ impl Provider {
 }
 
 impl PaymentProvider for Provider {
+    fn lasts(&self) -> Duration {
+        self.plugin.limits().wall.0
+    }
+
     fn save<'a>(&'a self, key: &'a str, request: &'a SaveRequest) -> Answer<'a, ProviderInstrument> {
         let SaveRequest { payer, reference, return_to, at_most, description } = request.clone();
-        let (at_most, more) = (at_most.map(to_wit), Options::new());
-        let request = wit::SaveRequest { payer, reference, return_to, at_most, description, more };
+        let at_most = at_most.map(to_wit);
         Box::pin(async move {
-            let done = self.payments()?.save(&Context::default(), key, request).await;
-            self.heard("payments.save", done, instrument)
+            let payments = self.payments()?;
+            let phone = self.phone(&reference).await?;
+            let more = more(phone.as_deref());
+            let request = wit::SaveRequest { payer, reference, return_to, at_most, description, more };
+            let done = payments.save(&Context::default(), key, request).await;
+            let saved = self.heard("payments.save", without(done, phone.as_deref()), instrument)?;
+            let failure = saved.failure.map(|fault| unnamed(fault, phone.as_deref()));
+            Ok(ProviderInstrument { failure, ..saved })
         })
     }
 
@@ -139,20 +155,25 @@ impl PaymentProvider for Provider {
     fn charge<'a>(&'a self, key: &'a str, request: &'a ChargeRequest) -> Answer<'a, ProviderPayment> {
         let ChargeRequest { amount, instrument, payer, description, reference, return_to, capture } =
             request.clone();
-        let (amount, more) = (to_wit(amount), Options::new());
-        let request = wit::ChargeRequest {
-            amount,
-            instrument,
-            payer,
-            description,
-            reference,
-            return_to,
-            capture,
-            more,
-        };
+        let amount = to_wit(amount);
         Box::pin(async move {
-            let done = self.payments()?.charge(&Context::default(), key, request).await;
-            self.heard("payments.charge", done, payment)
+            let payments = self.payments()?;
+            let phone = self.phone(&reference).await?;
+            let more = more(phone.as_deref());
+            let request = wit::ChargeRequest {
+                amount,
+                instrument,
+                payer,
+                description,
+                reference,
+                return_to,
+                capture,
+                more,
+            };
+            let done = payments.charge(&Context::default(), key, request).await;
+            let charged = self.heard("payments.charge", without(done, phone.as_deref()), payment)?;
+            let failure = charged.failure.map(|fault| unnamed(fault, phone.as_deref()));
+            Ok(ProviderPayment { failure, ..charged })
         })
     }
 
@@ -232,8 +253,11 @@ impl PaymentProvider for Provider {
                 )
             })?;
             let (subject, more) = (String::new(), Options::new());
+            let number = to.clone();
             let message = wit_messages::Message { kind, to, subject, text, language, more };
             let done = messages.send(&Context::default(), key, message).await;
+            let sent = done.result.map_err(|why| without_number(why, &number));
+            let done = Done { result: sent, ..done };
             self.heard("messages.send", done, |receipt| name(receipt.reference))
         })
     }
@@ -342,6 +366,31 @@ impl PaymentProvider for Provider {
             self.heard("invoices.cancel", done, delivered)
         })
     }
+}
+
+// What a provider is told besides.
+fn more(phone: Option<&str>) -> Options {
+    phone.map(|phone| ("phone".to_owned(), phone.to_owned())).into_iter().collect()
+}
+
+// A number that is looked up when it is needed stands in one place only; what a provider says may repeat it.
+fn hidden(text: &str, phone: Option<&str>) -> String {
+    let Some(digits) = phone.map(|phone| phone.trim_start_matches('+')) else { return text.to_owned() };
+    text.replace(&format!("+{digits}"), "(number)").replace(digits, "(number)")
+}
+
+fn unnamed(fault: Fault, phone: Option<&str>) -> Fault {
+    Fault { detail: hidden(&fault.detail, phone), ..fault }
+}
+
+// A call that did not go well, without the number: it is shown among the plugins too.
+fn without<T>(mut done: Done<T>, phone: Option<&str>) -> Done<T> {
+    match &mut done.result {
+        Ok(_) => {}
+        Err(Failed::Said(error)) => error.detail = hidden(&error.detail, phone),
+        Err(Failed::Stopped(stop)) => stop.detail = hidden(&stop.detail, phone),
+    }
+    done
 }
 
 // Whether what was sent is what is there. What is there of that time and is something else may be from before, or of others.
@@ -497,6 +546,13 @@ mod tests {
             assert_eq!((fault.code.as_str(), fault.outcome), is);
             assert_eq!((fault.detail.as_str(), fault.retry_after), ("it broke", None));
         }
+    }
+
+    #[test]
+    fn what_a_plugin_says_of_a_number_is_not_kept() {
+        let text = "+4791234567 is no user; ask 4791234567 again";
+        assert_eq!(hidden(text, Some("+4791234567")), "(number) is no user; ask (number) again");
+        assert_eq!(hidden(text, None), text);
     }
 
     #[test]

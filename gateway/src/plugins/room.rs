@@ -270,7 +270,7 @@ impl Plugins {
         let read = self.kept.read(sha256).and_then(|package| {
             let Some(package) = package else { return Ok(None) };
             let space = Space::new(self.store.clone(), self.house.org().clone(), name);
-            self.workshop.plugin(&file.with_code(package), Arc::new(space)).map(Some)
+            self.workshop.plugin(&file.with_code(package)?, Arc::new(space)).map(Some)
         });
         let plugin = read.unwrap_or_else(|why| {
             tracing::error!(plugin = name, why, "an older version of a plugin cannot be loaded");
@@ -307,6 +307,12 @@ impl Plugins {
         }
     }
 
+    /// Whether calls from outside can go to this one.
+    #[must_use]
+    pub fn takes_calls(&self, name: &str) -> bool {
+        self.get(name).is_ok_and(|plugin| plugin.calls().is_ok())
+    }
+
     /// A driver's telephone number, where it is known.
     ///
     /// # Errors
@@ -314,6 +320,35 @@ impl Plugins {
     pub async fn phone(&self, org: &OrgId, driver: &str) -> Result<Option<String>, store::Error> {
         let person = self.store.read().await?.person(org, driver).await?;
         Ok(person.and_then(|person| person.phone))
+    }
+
+    /// The telephone number, as in `+4791234567`, of the driver who makes this payment or saves this instrument: for a provider
+    /// that is set up to ask him on his telephone (its setting `flow` is `push`), and where it is known with its country.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn payer_phone(
+        &self,
+        org: &OrgId,
+        plugin: &Plugin,
+        reference: &str,
+    ) -> Result<Option<String>, store::Error> {
+        if !plugin.settings().iter().any(|(name, value)| (name.as_str(), value.as_str()) == ("flow", "push"))
+        {
+            return Ok(None);
+        }
+        let mut reader = self.store.read().await?;
+        let debtor = match reader.payment(org, reference).await? {
+            Some(payment) => Some(payment.debtor),
+            None => reader.instrument(org, reference).await?.map(|instrument| instrument.debtor),
+        };
+        drop(reader);
+        // Others than drivers have keys of their own, which may read the same.
+        let Some(driver) = debtor.as_deref().and_then(|debtor| debtor.strip_prefix("driver:")) else {
+            return Ok(None);
+        };
+        let phone = self.phone(org, driver).await?;
+        Ok(phone.and_then(|phone| crate::texts::digits(&phone)).map(|digits| format!("+{digits}")))
     }
 
     // What mail is made of.

@@ -1,5 +1,6 @@
 //! Connections: accepted, counted, encrypted, and served as HTTP/1.1. A request of a charger goes to the door, others to the pages.
 
+use super::Encrypted;
 use super::limits::{Limits, Seat, Seats};
 use super::tasks::Stop;
 use crate::hub::{Count, Hub};
@@ -158,6 +159,7 @@ impl<D: Desk> House<D> {
         let limit = self.limits.body;
         let mut request = request.map(|body| if body.is_end_stream() { body } else { timed(body, limit) });
         request.extensions_mut().insert(axum::extract::ConnectInfo(peer.address));
+        request.extensions_mut().insert(Encrypted(peer.encrypted));
         match self.pages.clone().oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},

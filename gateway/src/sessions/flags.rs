@@ -56,6 +56,8 @@ flags! {
     MissingReports = "missing-reports", false;
     RepeatedNumber = "repeated-number", false;
     Overlap = "overlap", true;
+    LeftUnseen = "left-unseen", false;
+    NeverLeft = "never-left", true;
     TooLong = "too-long", true;
     TooManyReports = "too-many-reports", true;
 }

@@ -390,10 +390,7 @@ impl Meter {
         let next = Mark { segment: last.segment.saturating_add(1), ..next };
         self.before = Some(last);
         self.alone = true;
-        if next.at == last.at {
-            // Of two at one instant the later one counts.
-            self.rows -= 1;
-        }
+        // Also at the instant of the last one, whose row says what was counted up to it.
         rows.push(self.put(next, read));
         Moved::default()
     }

@@ -38,12 +38,20 @@ pub enum Said {
     Next(Instant),
     /// After the stop there was no sign of a car.
     Gone(Instant),
-    /// The car was not unplugged for longer than anybody waits.
+    /// The car was not unplugged for longer than anybody waits, and its charger goes on to say that it is there.
     GaveUp(Instant),
+    /// Nobody saw the car leave: it was there until then.
+    Unseen(Instant),
+    /// A person ended the stay after the stop.
+    Left(Instant),
+    /// The charger could not be heard between these times (of its clock).
+    Away(Instant, Instant),
     /// It must have ended.
     Over(Instant, OverWhy),
     /// We hold the car back from now on, or no longer.
     Limited(Instant, bool),
+    /// Since when we say whether the car is held back, and from when on it is or is no longer.
+    Limits(Instant, Vec<(Instant, bool)>),
 }
 
 /// Why a session must have ended.
@@ -117,6 +125,7 @@ pub(super) enum What {
         bound: bool,
     },
     Limited(bool),
+    Limits(Vec<(Instant, bool)>),
     Offered(bool),
     Register {
         sort: Sort,
@@ -148,6 +157,11 @@ pub(super) enum What {
     Over(OverWhy),
     Next,
     GaveUp,
+    Left,
+    Unseen,
+    Away {
+        to: Instant,
+    },
 }
 
 /// What the car does, in the words of 2.x.
@@ -208,18 +222,30 @@ pub(super) fn points(
         Some(Report::Unplugged(unplugged)) => list.add(&unplugged.at, What::Unplugged),
         _ => {}
     }
-    match kept.said {
-        Some(Said::Booted(at)) => list.push(at, What::Booted),
-        Some(Said::Next(at)) => list.push(at, What::Next),
-        Some(Said::Gone(at)) => list.push(at, What::Gone),
-        Some(Said::GaveUp(at)) => list.push(at, What::GaveUp),
-        Some(Said::Over(at, why)) => list.push(at, What::Over(why)),
-        Some(Said::Limited(at, limited)) => list.push(at, What::Limited(limited)),
+    match &kept.said {
+        Some(Said::Limits(at, plan)) => list.push(*at, What::Limits(plan.clone())),
+        Some(Said::Booted(at)) => list.push(*at, What::Booted),
+        Some(Said::Next(at)) => list.push(*at, What::Next),
+        Some(Said::Gone(at)) => list.push(*at, What::Gone),
+        Some(Said::GaveUp(at)) => list.push(*at, What::GaveUp),
+        Some(Said::Unseen(at)) => list.push(*at, What::Unseen),
+        Some(Said::Left(at)) => list.push(*at, What::Left),
+        Some(Said::Away(from, to)) => list.push(*from, What::Away { to: *to }),
+        Some(Said::Over(at, why)) => list.push(*at, What::Over(*why)),
+        Some(Said::Limited(at, limited)) => list.push(*at, What::Limited(*limited)),
         None => {}
     }
     let mut points = list.points;
     points.sort_unstable_by(|one, other| one.key().cmp(&other.key()));
     (points, back)
+}
+
+/// The points of a report that says it is earlier than what came ahead of it: not before that.
+pub(super) fn lifted(mut points: Vec<Point>, floor: Option<Instant>) -> Vec<Point> {
+    for point in &mut points {
+        point.at = floor.map_or(point.at, |floor| point.at.max(floor));
+    }
+    points
 }
 
 /// The report on a transaction in a fact.

@@ -81,6 +81,9 @@ pub(super) struct States {
     word: Word,
     started: bool,
     limited: bool,
+    // When that changes, and to what.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    limits: Vec<(Instant, bool)>,
     nothing_offered: bool,
     charged: bool,
     measures_power: bool,
@@ -124,6 +127,21 @@ impl States {
 
     pub fn limited(&mut self, limited: bool) {
         self.limited = limited;
+        self.limits.clear();
+    }
+
+    pub fn limits(&mut self, plan: &[(Instant, bool)]) {
+        let (first, rest) = plan.split_first().map_or((false, plan), |(first, rest)| (first.1, rest));
+        self.limited = first;
+        self.limits = rest.to_vec();
+    }
+
+    /// Goes on to the next change of our limit that comes by `at`; when it was.
+    pub fn limit_changes(&mut self, at: Instant) -> Option<Instant> {
+        let (from, limited) = self.limits.first().copied().filter(|(from, _)| *from <= at)?;
+        self.limits.remove(0);
+        self.limited = limited;
+        Some(from)
     }
 
     pub fn offered(&mut self, some: bool) {

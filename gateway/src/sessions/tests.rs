@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use takst_engine::units::{Energy, Instant};
 
 mod energy;
+mod leaving;
 
 const MINUTE: i64 = 60_000;
 
@@ -432,8 +433,12 @@ fn a_boot_after_the_stop_does_not_tell_when_the_car_left() {
     let seen = [&rebooted[..], std::slice::from_ref(&finishing)].concat();
     let mut desk = heard(&begin(), &seen);
     assert!(matches!(next(&desk), Next::At(_, Act::Left(then)) if then == at(60)));
-    desk.hear(&begin(), &said(Said::GaveUp(at(60))));
+    desk.hear(&begin(), &said(Said::Unseen(at(60))));
     assert_eq!((unplugged(&desk), next(&desk)), (Some(at(60)), Next::Ready));
+    // It says so itself after the boot.
+    let mut desk = heard(&begin(), &seen);
+    desk.hear(&begin(), &shows(61, Availability::Available));
+    assert_eq!((unplugged(&desk), desk.flags(&begin())), (Some(at(60)), vec!["left-unseen"]));
     // It is still there after the boot.
     let mut desk = heard(&begin(), &seen);
     desk.hear(&begin(), &shows(61, Availability::Finishing));
@@ -505,6 +510,9 @@ fn session() -> impl Strategy<Value = Vec<Kept>> {
             }
             if ends {
                 facts.push(number(numbered(seq + 1, TransactionPhase::Ended, minute + 5, wh + 100, None)));
+                if seq % 2 == 0 {
+                    facts.push(said(Said::Away(at(minute + 6), at(minute + 8))));
+                }
                 facts.push(shows(minute + 9, Availability::Available));
             }
             facts

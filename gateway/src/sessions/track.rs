@@ -1,7 +1,11 @@
 //! A session followed point by point.
 
+mod built;
 mod follow;
+mod leaving;
 mod outside;
+
+pub use built::{Builder, Built, build};
 
 use super::flags::{Flag, Flags, Suspect};
 use super::meter::{Meter, Source};
@@ -61,15 +65,6 @@ pub struct Rows {
     pub power: Vec<PowerChange>,
 }
 
-/// A session worked out from all its facts.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Built {
-    /// How it stands.
-    pub tracked: Tracked,
-    /// All its rows.
-    pub rows: Rows,
-}
-
 /// What a session looks like from outside.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Summary {
@@ -112,7 +107,7 @@ pub enum Act {
     Gone,
     /// Nobody unplugs any more.
     GiveUp,
-    /// The car left while the charger was down; it was up again then.
+    /// The car left while the charger was down or could not be heard; it was seen until then.
     Left(Instant),
     /// The session must have ended, then and for this reason.
     Over(Instant, OverWhy),
@@ -141,6 +136,9 @@ struct Stop {
     received: Instant,
     // A connector showed the car since.
     car_there: bool,
+    // When it last did so after the stop, and when that was heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seen: Option<(Instant, Instant)>,
     // The charger booted since, then, and when that was heard; nothing was seen of the car after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     booted: Option<(Instant, Instant)>,
@@ -169,6 +167,9 @@ pub struct Tracked {
     stop: Option<Stop>,
     unplugged: Option<Instant>,
     over: Option<Over>,
+    // The charger could not be heard between these times, and has shown no car since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    away: Option<(Instant, Instant)>,
     settled: bool,
     occupied: bool,
     token: Option<String>,
@@ -186,54 +187,6 @@ pub struct Tracked {
     heard: Option<Instant>,
 }
 
-/// Works a session out from all its facts, in whatever order they are given; each with its time of receipt. None when they tell of
-/// no transaction at all.
-#[must_use]
-pub fn build<'k>(begin: &Begin, facts: impl IntoIterator<Item = (Instant, &'k Kept)>) -> Option<Built> {
-    let mut numbered = Vec::new();
-    let mut others = Vec::new();
-    for (received, kept) in facts {
-        match point::transaction(kept).and_then(|report| report.seq) {
-            Some(seq) => numbered.push((seq, received, kept)),
-            None => others.push((received, kept)),
-        }
-    }
-    let order = |kept: &Kept| point::transaction(kept).map(|report| (report.at.at, report.phase as u8));
-    numbered.sort_by(|one, other| one.0.cmp(&other.0).then_with(|| order(one.2).cmp(&order(other.2))));
-    let mut tracked = Tracked::default();
-    let mut points = Vec::new();
-    for (seq, received, kept) in &numbered {
-        let (more, back) = point::points(*received, kept, tracked.floor, begin.current);
-        tracked.number(*seq, kept, back);
-        points.extend(more);
-    }
-    // A stop cannot lie before the start.
-    let started =
-        started(numbered.iter().map(|(_, _, kept)| *kept).chain(others.iter().map(|(_, kept)| *kept)));
-    for (received, kept) in others {
-        let (more, back) = point::points(received, kept, started.filter(|_| is_end(kept)), begin.current);
-        tracked.went_back(kept, back);
-        points.extend(more);
-    }
-    if started.is_none() {
-        points.push(synthetic(&points)?);
-    }
-    points.extend(begin.plugged.map(|at| plugged(at, started)));
-    points.sort_by(|one, other| one.key().cmp(&other.key()).then_with(|| one.received.cmp(&other.received)));
-    points.dedup_by(|one, other| one.key() == other.key());
-    let source = source(&points, None, None);
-    let follow = |mut tracked: Tracked, source| {
-        let mut rows = Rows::default();
-        tracked.meter.tell_by(source);
-        for point in &points {
-            tracked.follow(begin, point.clone(), &mut rows);
-        }
-        Built { tracked, rows: rows.compacted() }
-    };
-    let built = follow(tracked.clone(), source);
-    Some(if built.tracked.meter.is_unfit() { follow(tracked, Source::Registers) } else { built })
-}
-
 // What tells the energy, of reports in their order: only those between start and stop say it.
 fn source(points: &[Point], started: Option<Instant>, stopped: Option<Instant>) -> Source {
     let is_start = |point: &&Point| matches!(point.what, What::Started { .. });
@@ -243,14 +196,6 @@ fn source(points: &[Point], started: Option<Instant>, stopped: Option<Instant>) 
     let inside =
         |point: &&Point| from.is_some_and(|from| from <= point.at) && to.is_none_or(|to| point.at <= to);
     points.iter().filter(inside).filter_map(|point| Source::of(&point.what)).max().unwrap_or_default()
-}
-
-fn started<'k>(facts: impl Iterator<Item = &'k Kept>) -> Option<Instant> {
-    facts
-        .filter_map(point::transaction)
-        .filter(|report| report.phase == TransactionPhase::Started)
-        .map(|report| report.at.at)
-        .min()
 }
 
 fn is_end(kept: &Kept) -> bool {

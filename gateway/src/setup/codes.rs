@@ -46,6 +46,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("S061", "prices that never come"),
     ("S062", "a list fails its own test"),
     ("S063", "a list asks what the gateway does not learn"),
+    ("S064", "a list asks more than the bill of a session"),
     ("S070", "unknown chargers without a site"),
     ("S071", "two sites take the same unknown chargers"),
     ("S072", "a feed that contradicts itself"),

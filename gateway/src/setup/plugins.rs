@@ -98,16 +98,24 @@ impl PluginFile {
         matches!(self.wasm, Wasm::Shipped(_))
     }
 
-    /// With other code under the same name: its settings and secrets, and what it may. One that is in the program and has no
+    /// With another version of its code: its settings and secrets, and what it may. One that is in the program and has no
     /// grant of its own may what its manifest asks for.
-    #[must_use]
-    pub fn with_code(&self, package: Package) -> Self {
+    ///
+    /// # Errors
+    /// When the code is another plugin's, and the name has changed hands: what was given to the one is not the other's.
+    pub fn with_code(&self, package: Package) -> Result<Self, String> {
         let Package { text, manifest, wasm, signature: _ } = package;
+        if manifest.id != self.manifest.id {
+            return Err(format!(
+                "`{}` is {} now, and this is code of {}, which gets nothing of what is given to it",
+                self.name, self.manifest.id, manifest.id
+            ));
+        }
         let all = self.is_shipped() && self.grant == Grant::all(&self.manifest);
         let grant = if all { Grant::all(&manifest) } else { self.grant.clone() };
         let sha256 = sha256(&wasm);
         let wasm = Wasm::Own(wasm.into());
-        Self { manifest, text: text.into(), wasm, sha256, grant, ..self.clone() }
+        Ok(Self { manifest, text: text.into(), wasm, sha256, grant, ..self.clone() })
     }
 }
 

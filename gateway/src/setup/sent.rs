@@ -4,10 +4,12 @@ use super::edit::{EditError, KEPT, is_single, paths_of};
 use super::files::{Files, is_inside, join};
 use super::load::Loaded;
 use super::merge::{MANY, Section};
+use super::plugins::PluginFile;
 use super::report::Problems;
 use super::tariffs;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use takst_plugins::manifest::HostName;
 
 /// A change of one thing, as somebody sends it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -144,12 +146,14 @@ impl Files {
     pub fn apply(&mut self, edit: &Edit, now: &Loaded) -> Result<(), Refusal> {
         match edit {
             Edit::Merge(thing, fields) => {
-                now.thing(thing)?;
-                self.set(&thing.section, &thing.id, &incoming(thing, fields, now)?)?;
+                let mut whole = now.thing(thing)?;
+                merge(&mut whole, fields);
+                self.set(&thing.section, &thing.id, &incoming(thing, fields, &whole, now)?)?;
             }
             Edit::Replace(thing, fields) => {
                 known(thing)?;
-                self.replace(&thing.section, &thing.id, &incoming(thing, fields, now)?)?;
+                let whole = Value::Object(fields.clone());
+                self.replace(&thing.section, &thing.id, &incoming(thing, fields, &whole, now)?)?;
             }
             Edit::Remove(thing) => {
                 known(thing)?;
@@ -194,10 +198,11 @@ pub(crate) fn list_name(name: &str) -> Result<String, EditError> {
 }
 
 // What may be written: a path that was not there before does not lead out of the set-up's folder. Whoever writes to the API may
-// not be somebody who may read this machine's files.
+// not be somebody who may read this machine's files. `whole` is the thing as it would be.
 fn incoming(
     thing: &Thing,
     fields: &Map<String, Value>,
+    whole: &Value,
     now: &Loaded,
 ) -> Result<Map<String, Value>, EditError> {
     // Whoever names the server is given its password.
@@ -216,22 +221,79 @@ fn incoming(
             return Err(EditError::Outside(super::read::shown(&path)));
         }
     }
-    // The gateway's own environment has other secrets too, and a plugin's settings say where its secrets are sent.
-    let variables = |thing: &Value| -> Vec<Value> {
-        let secrets = thing.get("secrets").and_then(Value::as_object);
-        secrets.into_iter().flatten().filter_map(|(_, place)| place.get("env").cloned()).collect()
-    };
-    let known = variables(&before);
-    if thing.section == "plugin" && variables(&value).iter().any(|name| !known.contains(name)) {
-        return Err(EditError::Value(
-            "secrets".to_owned(),
-            "which environment variable a plugin is given can be said in the files only",
-        ));
+    if thing.section == "plugin" {
+        trusted(&before, whole, now.plugins.get(&thing.id).map(AsRef::as_ref))?;
     }
     if let Value::Object(whole) = value {
         fields = whole;
     }
     Ok(fields)
+}
+
+// What a plugin may, which secrets it has, and whom they can come to, is said by whoever writes the files: a secret is not known to
+// everybody who may change the set-up, and through a plugin it could be sent to a host of one's own.
+fn trusted(before: &Value, after: &Value, file: Option<&PluginFile>) -> Result<(), EditError> {
+    let refused = |key: &str, why| Err(EditError::Value(key.to_owned(), why));
+    let is_changed = |key: &str| stated(before, key) != stated(after, key);
+    if is_changed("grant") {
+        return refused("grant", "what a plugin may can be said in the files only");
+    }
+    let secrets =
+        |thing: &Value| thing.get("secrets").and_then(Value::as_object).cloned().unwrap_or_default();
+    let (old, new) = (secrets(before), secrets(after));
+    let new: Vec<_> = new.iter().filter(|(_, place)| !place.is_null()).collect();
+    if new.iter().any(|(name, place)| old.get(*name) != Some(*place)) {
+        return refused("secrets", "where a plugin's secrets are can be said in the files only");
+    }
+    // One without secrets has none to give away.
+    if new.is_empty() {
+        return Ok(());
+    }
+    for key in ["use", "folder", "package"] {
+        if is_changed(key) {
+            return refused(
+                key,
+                "which code is trusted with a plugin's secrets can be said in the files only",
+            );
+        }
+    }
+    let manifest = file.map(|file| &file.manifest);
+    let setting = |thing: &Value, name: &str| {
+        let given = thing.get("settings").and_then(|settings| stated(settings, name)).cloned();
+        let usual = || Some(Value::from(manifest?.settings.get(name)?.default.clone()?));
+        given.or_else(usual)
+    };
+    for rule in manifest.iter().flat_map(|manifest| &manifest.http) {
+        if let HostName::Setting(name) = &rule.host
+            && setting(before, name) != setting(after, name)
+        {
+            return refused(
+                &format!("settings.{name}"),
+                "whom a plugin with secrets calls can be said in the files only",
+            );
+        }
+    }
+    Ok(())
+}
+
+// A key with a value: one that is `null` is left out.
+fn stated<'a>(thing: &'a Value, key: &str) -> Option<&'a Value> {
+    thing.get(key).filter(|value| !value.is_null())
+}
+
+// RFC 7396, as the files are changed by it.
+fn merge(thing: &mut Value, fields: &Map<String, Value>) {
+    if !thing.is_object() {
+        *thing = Value::Object(Map::new());
+    }
+    let Some(keys) = thing.as_object_mut() else { return };
+    for (key, value) in fields {
+        match value {
+            Value::Null => drop(keys.remove(key)),
+            Value::Object(inner) => merge(keys.entry(key).or_insert(Value::Null), inner),
+            other => drop(keys.insert(key.clone(), other.clone())),
+        }
+    }
 }
 
 fn texts(values: Vec<&mut Value>) -> Vec<String> {

@@ -419,7 +419,7 @@ fn pairs(rows: usize) -> String {
 }
 
 /// `(...), (...)`: so many rows of so many places, from the place `first` on.
-fn tuples(first: usize, rows: usize, columns: usize) -> String {
+pub(super) fn tuples(first: usize, rows: usize, columns: usize) -> String {
     let row = |row: usize| format!("({})", places(first + row * columns, columns));
     (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }

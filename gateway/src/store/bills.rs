@@ -121,6 +121,12 @@ record! {
     }
 }
 
+/// A scope of counters as it is stored: what is too long for an index is shortened.
+#[must_use]
+pub fn scope_key(scope: &str) -> String {
+    key(scope)
+}
+
 /// Which bills to list. All that is stated must hold.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct BillFilter {

@@ -1,9 +1,11 @@
 //! Chargers, their connectors, what they report about themselves, and their local lists.
 
+use super::ahead::{parts, tuples};
 use super::error::Error;
 use super::record::{OrgId, Record as _, all, key, one, record, words};
 use super::sql::{Reader, args};
 use super::tx::Tx;
+use std::collections::BTreeMap;
 use takst_engine::units::Instant;
 
 words! {
@@ -176,9 +178,19 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn chargers_seen(&mut self, org: &OrgId, seen: &[(String, Instant)]) -> Result<(), Error> {
-        let sql = "UPDATE charger SET last_seen = $3 WHERE org = $1 AND id = $2 AND (last_seen IS NULL OR last_seen < $3)";
+        let mut last: BTreeMap<String, Instant> = BTreeMap::new();
         for (charger, at) in seen {
-            self.run(org, sql, args![key(charger), *at]).await?;
+            let known = last.entry(key(charger)).or_insert(*at);
+            *known = (*at).max(*known);
+        }
+        for some in parts(last.into_iter().collect()) {
+            let sql = format!(
+                "UPDATE charger SET last_seen = news.column2 FROM (VALUES {}) AS news
+                 WHERE charger.org = $1 AND charger.id = news.column1 AND (charger.last_seen IS NULL OR charger.last_seen < news.column2)",
+                tuples(2, some.len(), 2)
+            );
+            self.run(org, &sql, some.into_iter().flat_map(|(charger, at)| args![charger, at]).collect())
+                .await?;
         }
         Ok(())
     }

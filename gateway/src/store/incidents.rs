@@ -56,6 +56,9 @@ pub struct Alert<'a> {
     pub severity: &'a str,
 }
 
+/// A backup was restored: what was done since is not known, and nothing is billed, charged or sent before a person says so.
+pub const RESTORED: Alert<'static> = Alert { subject: "restore", kind: "restored", severity: "error" };
+
 impl Tx {
     /// Opens an incident and tells of it (`incident.opened`), unless it is open already; whether it is new. `document` is an object.
     ///
@@ -201,6 +204,16 @@ impl Reader {
         one(self.row(org, &sql, args![id]).await?.as_ref())
     }
 
+    /// Whether an incident is open.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_open_incident(&mut self, org: &OrgId, alert: Alert<'_>) -> Result<bool, Error> {
+        let sql =
+            "SELECT 1 FROM incident WHERE org = $1 AND subject = $2 AND kind = $3 AND closed_at IS NULL";
+        Ok(self.row(org, sql, args![key(alert.subject), alert.kind]).await?.is_some())
+    }
+
     /// All open incidents, oldest first.
     ///
     /// # Errors
@@ -225,7 +238,31 @@ impl Reader {
         after: Option<(Instant, &str)>,
         limit: i64,
     ) -> Result<Vec<Incident>, Error> {
-        let mut sql = format!("SELECT {} FROM incident WHERE org = $1", Incident::COLUMNS);
+        self.incidents_with(org, "", charger, (after, limit)).await
+    }
+
+    /// The same of chargers alone.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn incidents_of_chargers(
+        &mut self,
+        org: &OrgId,
+        charger: Option<&str>,
+        after: Option<(Instant, &str)>,
+        limit: i64,
+    ) -> Result<Vec<Incident>, Error> {
+        self.incidents_with(org, " AND charger IS NOT NULL", charger, (after, limit)).await
+    }
+
+    async fn incidents_with(
+        &mut self,
+        org: &OrgId,
+        condition: &str,
+        charger: Option<&str>,
+        (after, limit): (Option<(Instant, &str)>, i64),
+    ) -> Result<Vec<Incident>, Error> {
+        let mut sql = format!("SELECT {} FROM incident WHERE org = $1{condition}", Incident::COLUMNS);
         let mut values = args![limit];
         if let Some(charger) = charger {
             sql.push_str(" AND charger = $3");

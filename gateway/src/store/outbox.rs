@@ -110,9 +110,10 @@ record! {
     }
 }
 
-// Those before it in the order of its debtor, and of its own payment, that it must wait for.
+// Those before it in the order of its debtor, and of its own payment, that it must wait for. What the other side has need not be finished, also when a person is to see why.
 const NOTHING_BEFORE: &str = "NOT EXISTS (SELECT 1 FROM outbox AS b WHERE b.org = $1 AND b.debtor = o.debtor AND b.place < o.place
-    AND b.finished_at IS NULL AND (b.state <> 'following' OR (b.subject = o.subject AND o.kind NOT IN ('cancel', 'capture', 'recall'))))";
+    AND b.finished_at IS NULL AND (NOT (b.state = 'following' OR (b.state = 'dead' AND COALESCE(b.code, '') = 'not-finished'))
+    OR (b.subject = o.subject AND o.kind NOT IN ('cancel', 'capture', 'recall'))))";
 
 impl Tx {
     /// Writes an intent down at the end of its debtor's queue, or at its `place` when that is not 0. Whether it is

@@ -65,6 +65,24 @@ impl Tx {
     }
 }
 
+impl Tx {
+    /// Lets the sessions be billed whose previews wait for prices of this feed and area up to `until` or less; how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn wake_previews(
+        &mut self,
+        org: &OrgId,
+        (feed, area): (&str, &str),
+        until: Instant,
+    ) -> Result<u64, Error> {
+        // Only those that wait: whoever holds the row of another one is about to look at the prices himself.
+        let sql = "UPDATE session SET billing = $5 WHERE org = $1 AND billing = $6 AND id IN
+                   (SELECT session FROM preview_wait WHERE org = $1 AND feed = $2 AND area = $3 AND until_at <= $4)";
+        self.run(org, sql, args![feed, area, until, Billing::Due, Billing::Pending]).await
+    }
+}
+
 impl Reader {
     /// The preview of a session.
     ///
@@ -85,25 +103,6 @@ impl Reader {
         rows.iter()
             .map(|row| Ok(WaitingFor { feed: row.get(0)?, area: row.get(1)?, until: row.get(2)? }))
             .collect()
-    }
-
-    /// Up to `limit` sessions whose previews wait for prices of this feed and area up to `until` or less: the
-    /// longest waiting first.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn due_previews(
-        &mut self,
-        org: &OrgId,
-        (feed, area): (&str, &str),
-        until: Instant,
-        limit: i64,
-    ) -> Result<Vec<String>, Error> {
-        let sql =
-            "SELECT session FROM preview_wait WHERE org = $1 AND feed = $2 AND area = $3 AND until_at <= $4
-                   ORDER BY until_at, session LIMIT $5";
-        let rows = self.rows(org, sql, args![feed, area, until, limit]).await?;
-        rows.iter().map(|row| row.get(0)).collect()
     }
 
     /// The feeds that previews wait for, each with the earliest time that is needed: what an alert about a

@@ -3,8 +3,9 @@
 
 use super::error::Error;
 use super::record::{OrgId, Record as _, all, record};
-use super::sql::{Reader, args, places};
+use super::sql::{Reader, args};
 use super::tx::Tx;
+use std::collections::BTreeMap;
 use takst_engine::units::{DAY_MS, Instant};
 
 record! {
@@ -43,16 +44,14 @@ impl Tx {
     /// # Errors
     /// [`Error::Refused`] when a step does not end after it starts, or lasts longer than 400 days.
     pub async fn put_prices(&mut self, org: &OrgId, points: &[PricePoint]) -> Result<u64, Error> {
-        let sql = format!(
-            "INSERT INTO price_point (org, {}) VALUES ($1, {}) ON CONFLICT (org, feed, area, from_at, published) DO UPDATE
+        let head = format!("INSERT INTO price_point (org, {})", PricePoint::COLUMNS);
+        let tail = "ON CONFLICT (org, feed, area, from_at, published) DO UPDATE
              SET to_at = excluded.to_at, price = excluded.price, unit = excluded.unit, vat_included = excluded.vat_included,
              source = excluded.source, received_at = excluded.received_at
              WHERE price_point.to_at <> excluded.to_at OR price_point.price <> excluded.price OR price_point.unit <> excluded.unit
-             OR price_point.vat_included <> excluded.vat_included",
-            PricePoint::COLUMNS,
-            places(2, 10)
-        );
-        let mut changed = 0;
+             OR price_point.vat_included <> excluded.vat_included";
+        // One statement cannot write a row twice; of two such steps the last one counts.
+        let mut rows = BTreeMap::new();
         for point in points {
             let length = point.to_at.0.checked_sub(point.from_at.0);
             if !length.is_some_and(|length| (1..=LONGEST_STEP).contains(&length)) {
@@ -61,9 +60,22 @@ impl Tx {
                     point.feed, point.from_at.0, point.to_at.0
                 )));
             }
-            changed += self.run(org, &sql, point.values()).await?;
+            rows.insert((&point.feed, &point.area, point.from_at, point.published), point.values());
         }
-        Ok(changed)
+        // A year of quarter-hours is tens of thousands of steps, and others wait for the lane.
+        self.insert_rows(org, &head, rows.into_values().collect(), tail).await
+    }
+
+    /// Lets nobody else change the prices of the organisation, or wait for them, until the commit. Whether anybody else could have since
+    /// the unit began: a database with one writer knows that nobody did.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lock_prices(&mut self, org: &OrgId) -> Result<bool, Error> {
+        if self.reader.conn.is_sqlite() {
+            return Ok(false);
+        }
+        self.advance(org, "prices", 0).await.map(|_| true)
     }
 
     /// Takes back the steps of a feed that lie in this time: they count for nobody any more but the bills that were made with them. How
@@ -143,6 +155,64 @@ impl Reader {
         until: Instant,
     ) -> Result<Vec<PricePoint>, Error> {
         Ok(covered(self.published_prices(org, series, from, until).await?))
+    }
+
+    /// The end of the last time from `from` to `until` of which none of these areas of a feed has a price; none where there is no such
+    /// time.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn last_gap(
+        &mut self,
+        org: &OrgId,
+        feed: &str,
+        areas: &[String],
+        (from, until): (Instant, Instant),
+    ) -> Result<Option<Instant>, Error> {
+        let mut steps = Vec::new();
+        for area in areas {
+            steps.extend(self.prices(org, (feed, area), from, until).await?);
+        }
+        steps.sort_by_key(|step| step.to_at);
+        let mut end = until;
+        // Backwards from the end, over all that is known without a hole.
+        for step in steps.iter().rev() {
+            if step.to_at < end {
+                return Ok(Some(end));
+            }
+            end = end.min(step.from_at);
+        }
+        Ok((end > from).then_some(end))
+    }
+
+    /// Whether a price of a feed and area begins at some time from `from` to `until`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_prices(
+        &mut self,
+        org: &OrgId,
+        (feed, area): (&str, &str),
+        (from, until): (Instant, Instant),
+    ) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM price_point WHERE org = $1 AND feed = $2 AND area = $3 AND from_at >= $4 AND from_at < $5
+                   AND withdrawn_at IS NULL LIMIT 1";
+        Ok(self.row(org, sql, args![feed, area, from, until]).await?.is_some())
+    }
+
+    /// When the first step of a feed and area begins that begins at `at` or later; none where there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn next_price(
+        &mut self,
+        org: &OrgId,
+        (feed, area): (&str, &str),
+        at: Instant,
+    ) -> Result<Option<Instant>, Error> {
+        let sql = "SELECT MIN(from_at) FROM price_point WHERE org = $1 AND feed = $2 AND area = $3 AND from_at >= $4
+                   AND withdrawn_at IS NULL";
+        self.row(org, sql, args![feed, area, at]).await?.map_or(Ok(None), |row| row.get(0))
     }
 
     /// Up to when a feed has prices without a gap, from `from` on; `from` itself when there is none.

@@ -91,46 +91,11 @@ impl Recall {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Billing, SessionStatus};
     use takst_engine::units::{Energy, Instant};
 
     fn session(id: &str, charger: &str, transaction: &str) -> Session {
-        Session {
-            id: id.to_owned(),
-            site: None,
-            charger: charger.to_owned(),
-            evse: 1,
-            connector: None,
-            token: None,
-            driver: None,
-            groups_doc: "[]".to_owned(),
-            contract: None,
-            transaction_ref: Some(transaction.to_owned()),
-            plugged_in: Instant(0),
-            started_at: None,
-            charging_started: None,
-            charging_ended: None,
-            stopped_at: None,
-            unplugged: None,
-            status: SessionStatus::Running,
-            flags: "[]".to_owned(),
-            energy: None,
-            last_reading_at: None,
-            seller: None,
-            tariff_name: None,
-            tariff_version: None,
-            shown: None,
-            currency: None,
-            ceiling_minor: None,
-            billing: Billing::Open,
-            document: "{}".to_owned(),
-            created_at: Instant(0),
-            updated_at: Instant(0),
-            hold: false,
-            hold_reason: None,
-            hold_by: None,
-            hold_at: None,
-        }
+        let begun = Session::begun(id, (charger, 1), Instant(0), Instant(0));
+        Session { transaction_ref: Some(transaction.to_owned()), ..begun }
     }
 
     fn progress(document: &str) -> Progress {

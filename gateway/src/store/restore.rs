@@ -4,11 +4,22 @@ use super::backup::{
     Cell, Contents, Head, Line, TABLES, TableSum, broken, cannot, columns, contents, present, read,
 };
 use super::error::{Error, OpenError};
+use super::incidents::{Alert, RESTORED};
+use super::new_id;
 use super::open::{self, Place};
-use super::sql::{Conn, Value, places};
+use super::sql::{Conn, Value, args, places};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
+
+/// What was done between a backup and its restore.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Since {
+    /// Nobody knows: nothing is billed, charged or sent before a person says so, and what is open is looked up first.
+    Unknown,
+    /// Nothing: the gateway was stopped before the backup was made, and not started since.
+    Nothing,
+}
 
 /// Fills the empty database at `url` from the backup `path`, whichever kind either is, and compares number
 /// and hash of the rows of every table with what the backup says of itself. What was restored.
@@ -16,13 +27,13 @@ use std::path::Path;
 /// # Errors
 /// The place is not empty, the backup is broken, of a newer program, or cannot be read: nothing is restored
 /// then.
-pub async fn restore(path: &Path, url: &str) -> Result<Contents, OpenError> {
+pub async fn restore(path: &Path, url: &str, since: Since) -> Result<Contents, OpenError> {
     let place = Place::parse(url)?;
     let _lock = open::lock(&place)?;
     let mut source = Source::open(path).await?;
     let mut conn = place.connect().await.map_err(|error| open::explain(&place, &error))?;
     open::migrate(&place, &mut conn, Some(source.schema)).await?;
-    let filled = fill(path, &place, &mut conn, &mut source).await;
+    let filled = fill(path, &place, &mut conn, &mut source, since).await;
     let result = match filled {
         Ok(contents) => conn
             .execute("COMMIT", Vec::new())
@@ -47,6 +58,7 @@ async fn fill(
     place: &Place,
     conn: &mut Conn,
     source: &mut Source,
+    since: Since,
 ) -> Result<Contents, OpenError> {
     let failed = |error: Error| {
         OpenError::new(
@@ -76,7 +88,50 @@ async fn fill(
     if promised.len() != found.len() {
         return Err(broken(path, "tables are missing"));
     }
+    if since == Since::Unknown {
+        hold(conn).await.map_err(failed)?;
+    }
     Ok(found)
+}
+
+// What was done since the backup is not known: whatever is open is looked up before anybody is asked for it, what its payment is called by then, and nothing
+// goes on before a person says so.
+async fn hold(conn: &mut Conn) -> Result<(), Error> {
+    let tables = present(conn).await?;
+    let now = crate::clock::now();
+    if tables.contains(&"outbox") {
+        conn.execute(
+            "UPDATE outbox SET theirs = (SELECT p.theirs FROM payment AS p WHERE p.org = outbox.org AND p.id = outbox.subject)
+             WHERE theirs IS NULL AND finished_at IS NULL AND EXISTS (SELECT 1 FROM payment AS p WHERE p.org = outbox.org AND p.id = outbox.subject)",
+            Vec::new(),
+        )
+        .await?;
+        conn.execute(
+            "UPDATE outbox SET state = 'unknown', next_at = $1 WHERE finished_at IS NULL AND state IN ('waiting', 'calling', 'unknown')",
+            args![now],
+        )
+        .await?;
+        conn.execute(
+            "UPDATE outbox SET next_at = $1 WHERE finished_at IS NULL AND state = 'following'",
+            args![now],
+        )
+        .await?;
+    }
+    if tables.contains(&"incident") {
+        for row in conn.fetch_all("SELECT org FROM org", Vec::new()).await? {
+            let org: String = row.get(0)?;
+            let Alert { subject, kind, severity } = RESTORED;
+            let reason = "a backup was restored: what was billed, charged and sent since it was made is not known here";
+            let document = serde_json::json!({ "reason": reason }).to_string();
+            conn.execute(
+                "INSERT INTO incident (org, id, subject, kind, severity, opened_at, document) VALUES ($1, $2, $3, $4, $5, $6, $7)
+                 ON CONFLICT (org, subject, kind) WHERE closed_at IS NULL DO NOTHING",
+                args![org, new_id(), subject, kind, severity, now, document],
+            )
+            .await?;
+        }
+    }
+    Ok(())
 }
 
 /// A backup that is being read.
@@ -160,7 +215,7 @@ async fn copy_sqlite(source: &mut Conn, conn: &mut Conn) -> Result<Contents, Err
                 "SELECT {}, rowid FROM {table} WHERE rowid > $1 ORDER BY rowid LIMIT {BATCH}",
                 names.join(", ")
             );
-            let rows = source.fetch_all(&sql, super::sql::args![last]).await?;
+            let rows = source.fetch_all(&sql, args![last]).await?;
             let Some(end) = rows.last() else { break };
             last = end.get(columns.len())?;
             let rows = rows.iter().map(|row| read(row, &columns)).collect::<Result<Vec<_>, _>>()?;

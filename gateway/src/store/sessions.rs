@@ -156,6 +156,8 @@ pub struct Progress {
 pub struct SessionFilter {
     /// Of this charger.
     pub charger: Option<String>,
+    /// At this EVSE of its charger.
+    pub evse: Option<i64>,
     /// Of this site.
     pub site: Option<String>,
     /// Of this driver.
@@ -184,6 +186,47 @@ pub struct SessionCursor {
 }
 
 impl Session {
+    /// A session of which nothing is known but where and when it began. `now`: when it was told.
+    #[must_use]
+    pub fn begun(id: &str, (charger, evse): (&str, i64), plugged_in: Instant, now: Instant) -> Self {
+        Self {
+            id: id.to_owned(),
+            site: None,
+            charger: charger.to_owned(),
+            evse,
+            connector: None,
+            token: None,
+            driver: None,
+            groups_doc: "[]".to_owned(),
+            contract: None,
+            transaction_ref: None,
+            plugged_in,
+            started_at: None,
+            charging_started: None,
+            charging_ended: None,
+            stopped_at: None,
+            unplugged: None,
+            status: SessionStatus::Running,
+            flags: "[]".to_owned(),
+            energy: None,
+            last_reading_at: None,
+            seller: None,
+            tariff_name: None,
+            tariff_version: None,
+            shown: None,
+            currency: None,
+            ceiling_minor: None,
+            billing: Billing::Open,
+            document: "{}".to_owned(),
+            created_at: now,
+            updated_at: now,
+            hold: false,
+            hold_reason: None,
+            hold_by: None,
+            hold_at: None,
+        }
+    }
+
     /// The place of this session in a list.
     #[must_use]
     pub fn cursor(&self) -> SessionCursor {
@@ -427,7 +470,8 @@ impl Reader {
 }
 
 fn conditions(filter: &SessionFilter) -> (String, Vec<Value>) {
-    let SessionFilter { charger, site, driver, token, status, billing, hold, from, until } = filter.clone();
+    let SessionFilter { charger, evse, site, driver, token, status, billing, hold, from, until } =
+        filter.clone();
     let mut sql = String::new();
     let mut values = Vec::new();
     let mut add = |condition: &str, value: Option<Value>| {
@@ -438,6 +482,7 @@ fn conditions(filter: &SessionFilter) -> (String, Vec<Value>) {
     };
     let text = |text: Option<String>| text.map(|text| Value::Text(Some(text)));
     add(" AND charger = ?", text(key_of(charger.as_deref())));
+    add(" AND evse = ?", evse.map(|evse| Value::Int(Some(evse))));
     add(" AND site = ?", text(key_of(site.as_deref())));
     add(" AND driver = ?", text(key_of(driver.as_deref())));
     add(" AND lower(token) = lower(?)", text(token));

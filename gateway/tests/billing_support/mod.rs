@@ -63,6 +63,12 @@ impl Tariffs for House {
         self.tariffs.lock().unwrap().get(version).cloned()
     }
 
+    fn holds(&self, _: &OrgId, feed: &str) -> bool {
+        let tariffs = self.tariffs.lock().unwrap();
+        let mut feeds = tariffs.values().flat_map(|tariff| &tariff.tariff().feeds);
+        feeds.any(|known| known.holds && known.name == feed)
+    }
+
     fn places(&self, _: &OrgId, site: &str) -> Option<u32> {
         self.places.lock().unwrap().get(site).copied()
     }

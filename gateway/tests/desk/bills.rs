@@ -140,7 +140,7 @@ both!(a_feed_is_corrected);
 
 async fn corrections_by_themselves_and_another_tariff(place: Place) {
     let (store, house) = open(&place).await;
-    let bills = billing(&store, &house, Options { correct_automatically: true });
+    let bills = billing(&store, &house, Options { correct_automatically: true, ..Options::default() });
     let version = house.add(made("energy: 10 cent/kWh\n\nstart fee: 1 EUR/session"));
     let other = house.add(made("energy: 12 cent/kWh"));
     let now = time("2023-09-26T08:00:00Z");

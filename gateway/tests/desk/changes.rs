@@ -3,6 +3,7 @@
 
 use crate::billing_support::{bills_of, decision, events};
 use crate::desk_support::{t, ts};
+use crate::live::Told;
 use crate::store_support::*;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json, value::RawValue};
@@ -60,24 +61,6 @@ fn list(name: &str, head: &str, charges: &str) -> String {
 
 const CHANGES: &str = "  running sessions: change prices\n";
 
-// A charger that keeps the costs that it was told.
-#[derive(Default)]
-struct Display(Mutex<Vec<Command>>);
-
-impl live::Chargers for Display {
-    fn tell(&self, _: &OrgId, _: &str, command: Command) {
-        self.0.lock().unwrap().push(command);
-    }
-
-    fn dialect(&self, _: &OrgId, _: &str) -> Option<Dialect> {
-        Some(Dialect::V16)
-    }
-
-    fn shows_cost(&self, _: &OrgId, _: &str) -> bool {
-        true
-    }
-}
-
 // The desk's word to live pricing, on the test's clock.
 struct Sink {
     live: Live,
@@ -98,7 +81,7 @@ struct Scene {
     live: Live,
     clerk: Arc<Clerk>,
     bills: Bills,
-    display: Arc<Display>,
+    display: Arc<Told>,
     link: Link,
     now: Arc<Mutex<Instant>>,
     place: Place,
@@ -198,11 +181,11 @@ async fn rooms(
     folder: &std::path::Path,
     store: &Store,
     now: &Arc<Mutex<Instant>>,
-) -> (Arc<House>, Live, Arc<Clerk>, Bills, Arc<Display>) {
+) -> (Arc<House>, Live, Arc<Clerk>, Bills, Arc<Told>) {
     let at = *now.lock().unwrap();
     let opened = House::open(Source::Path(folder.to_owned()), store.clone(), None, at).await;
     let (house, _) = opened.unwrap_or_else(|error| panic!("{error}"));
-    let display: Arc<Display> = Arc::default();
+    let display: Arc<Told> = Arc::default();
     let live =
         Live::new(store.clone(), house.clone(), Books::default(), display.clone(), live::Options::default());
     let people = People {
@@ -254,7 +237,7 @@ async fn a_running_session_goes_over(place: Place) {
         (event["tariff"].as_str(), event["from"].as_str(), event["driver"].as_str()),
         (Some("Dear"), Some("2025-03-10T09:00:00Z"), Some("d-17"))
     );
-    let shown = scene.display.0.lock().unwrap().iter().rev().find_map(|command| match command {
+    let shown = scene.display.take().iter().rev().find_map(|command| match command {
         Command::RunningCost(cost) => Some((cost.total.to_string(), cost.details.clone().unwrap())),
         _ => None,
     });
@@ -427,6 +410,41 @@ async fn a_fee_for_standing_that_comes_is_waited_for(place: Place) {
     assert_eq!(scene.billed(155).await.total, 900 + 200);
 }
 both!(a_fee_for_standing_that_comes_is_waited_for);
+
+async fn a_beginning_told_after_the_bill_keeps_the_changes(place: Place) {
+    let lists =
+        format!("{}[[tariff]]\nfile = \"m.tariff\"\nsite = \"yard\"\nfrom = 2025-03-10T10:05:00\n", two(""));
+    let middle = list("Middle", "", "energy: 0.40 EUR/kWh\n\nstart fee: 2.00 EUR/session");
+    let mut scene = Scene::open(place, &lists, &[cheap(), ("m.tariff", middle), dear(CHANGES)]).await;
+    scene.link.dialect = Dialect::V201;
+    let event = |kind: &str, seq: i64, minute: i64, wh: i64| {
+        json!({
+            "eventType": kind, "timestamp": ts(minute), "triggerReason": "MeterValuePeriodic", "seqNo": seq,
+            "evse": {"id": 1, "connectorId": 1}, "idToken": {"idToken": "CARD", "type": "ISO14443"},
+            "transactionInfo": {"transactionId": "tx", "chargingState": "Charging"},
+            "meterValue": [{"timestamp": ts(minute), "sampledValue": [{"value": wh}]}],
+        })
+    };
+    // The first event stays in the charger's queue.
+    for (kind, seq, minute, wh) in
+        [("Updated", 1, 10, 0), ("Updated", 2, 60, 10_000), ("Ended", 3, 120, 20_000)]
+    {
+        scene.at(minute);
+        scene.say("TransactionEvent", event(kind, seq, minute, wh)).await;
+    }
+    // A session of which nobody saw the beginning is billed when somebody has said so.
+    scene.clerk.sweep(t(135)).await.unwrap();
+    scene.bills.release(&org(), &scene.session().await.id, decision("it is right"), t(136)).await.unwrap();
+    assert_eq!(scene.billed(137).await.total, 200 + 400 + 500);
+    scene.at(140);
+    scene.say("TransactionEvent", event("Started", 0, 0, 0)).await;
+    scene.clerk.sweep(t(155)).await.unwrap();
+    // It began under the list before: 9.00 EUR, as if everything had come in time.
+    let done = scene.bills.bill_due(&org(), t(155)).await.unwrap();
+    let [(_, Outcome::Undecided(why))] = done.as_slice() else { panic!("{done:?}") };
+    assert!(why.ends_with("the bill would change by -2.00"), "{why}");
+}
+both!(a_beginning_told_after_the_bill_keeps_the_changes);
 
 async fn who_keeps_prices_keeps_them(place: Place) {
     let scene = Scene::open(place, &two("running_sessions = \"keep\""), &[cheap(), dear(CHANGES)]).await;

@@ -224,7 +224,7 @@ both!(who_is_held_back_by_us_is_paused, place => {
     let order: Order = serde_json::from_value(profile("0")).unwrap();
     rig.clerk.command(&org(), CHARGER, order, "anna").await.unwrap();
     let facts = rig.facts().await;
-    assert!(facts.iter().any(|fact| fact.document.contains("limited") && fact.session.is_some()), "{facts:#?}");
+    assert!(facts.iter().any(|fact| fact.document.contains("limits") && fact.session.is_some()), "{facts:#?}");
 });
 
 both!(a_master_pass_stops_and_does_not_charge, place => {

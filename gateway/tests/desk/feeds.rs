@@ -246,7 +246,7 @@ async fn a_slip_is_refused_before_anything_is_kept(place: Place) {
                     if (feed, area) == ("spot", "FI") { codes.clone() } else { Vec::new() }
                 },
             );
-        Asked { only: None, currencies: Some(currencies) }
+        Asked { currencies: Some(currencies), ..Asked::default() }
     };
     // The first document is not in the currency that tariffs ask for.
     let refused = send(&in_sek(&day), tariffs(&["EUR"])).await.unwrap_err();
@@ -279,7 +279,7 @@ async fn a_document_is_what_it_is_sent_as(place: Place) {
         let only = Some((feed.to_owned(), area.map(str::to_owned)));
         let offered =
             Offered { text: text.to_owned(), name: "x.json".into(), currency: "EUR".into(), published: None };
-        let asked = Asked { only, currencies: None };
+        let asked = Asked { only, ..Asked::default() };
         receive_asked(&store, &org(), offered, asked, now).await.map_err(|error| error.to_string())
     };
     let own = feed(None, "2025-10-13T00:00:00Z", &["1", "2"]);

@@ -16,10 +16,10 @@ use takst_gateway::store::*;
 
 // A charger that keeps what it was told.
 #[derive(Default)]
-struct Told(Mutex<Vec<Command>>);
+pub struct Told(Mutex<Vec<Command>>);
 
 impl Told {
-    fn take(&self) -> Vec<Command> {
+    pub fn take(&self) -> Vec<Command> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }
@@ -305,6 +305,33 @@ async fn notices_come_once(place: Place) {
 }
 both!(notices_come_once);
 
+// The last report was a minute on its way, and then nothing comes: what is told comes at its time all the same.
+async fn notices_keep_time_while_nothing_is_heard(place: Place) {
+    let scene = Scene::open(&place).await;
+    let version = scene.house.add(made("energy: 30 cent/kWh\n\nidle fee after 30 min: 0.10 EUR/min"));
+    let start = time("2023-09-25T10:00:00Z");
+    let minute = |minutes: i64| Instant(start.0 + minutes * 60_000);
+    scene.begin(&bare("d-1", "2023-09-25T10:00:00Z"), &version, "s", None).await;
+    scene.write("s", read(0, minute(0), 0), minute(0)).await;
+    scene.write("s", read(1, minute(55), 10), minute(55)).await;
+    let mut idle = state(1, minute(60), "idle");
+    idle.states[0].received_at = minute(61);
+    scene.write("s", idle, minute(61)).await;
+    assert_eq!(scene.live.cost(&org(), "s").unwrap().fee_from, Some(minute(90)));
+    assert_eq!((scene.notices().await.len(), scene.live.next_notice()), (1, Some(minute(80))));
+    scene.live.give_notices(Instant(minute(80).0 - 1)).await;
+    assert_eq!(scene.notices().await.len(), 1);
+    scene.live.give_notices(minute(80)).await;
+    assert_eq!(scene.notices().await, ["session.charging_ended", "session.idle_soon"]);
+    assert_eq!(scene.live.next_notice(), Some(minute(90)));
+    scene.live.give_notices(minute(90)).await;
+    assert_eq!(scene.notices().await, ["session.charging_ended", "session.idle_soon", "session.idle"]);
+    assert_eq!(scene.live.next_notice(), None);
+    scene.live.tick(minute(92)).await;
+    assert_eq!((scene.total("s"), scene.live.cost(&org(), "s").unwrap().at), (320, minute(92)));
+}
+both!(notices_keep_time_while_nothing_is_heard);
+
 // A driver without a contract pays 5.00 at most: the charger is told to stop before, whatever makes the cost grow.
 async fn a_ceiling_is_kept(place: Place) {
     let scene = Scene::open(&place).await;
@@ -347,6 +374,14 @@ async fn a_ceiling_is_kept(place: Place) {
     scene.live.tick(second(300)).await;
     assert_eq!((stops(&scene.told), scene.total("p")), (1, 450));
     assert_eq!(events(&scene.store, "session.ceiling").await.len(), 2);
+    // Once it has stopped there is nothing to stop, whatever standing still costs.
+    let stopped = Touched { stopped: true, ..Touched::default() };
+    scene.live.touch(&org(), "p", stopped, second(305)).await;
+    for look in 1..5 {
+        scene.live.tick(second(300 + look * 60)).await;
+    }
+    assert_eq!(stops(&scene.told), 0);
+    assert!(scene.total("p") > 500);
 
     // A price that is not known cannot be promised.
     let spot = scene.house.add(made("energy: spot + 5 cent/kWh"));

@@ -2,22 +2,19 @@
 
 use crate::fake::{Fake, Installed, Mode, PLUGIN, Shared};
 use crate::made::*;
+use crate::scene::decision;
 use crate::store_support::*;
 use std::sync::Arc;
 use takst_engine::units::Instant;
 use takst_gateway::outbox::machine::Rules;
 use takst_gateway::outbox::provider::{NoProviders, ProviderInstrument, Status};
-use takst_gateway::outbox::{Decision, Gate, Limits, Options, Outbox, Saving};
+use takst_gateway::outbox::{Decision, Gate, Limits, Options, Outbox};
 use takst_gateway::store::*;
 
 async fn open(place: &Place) -> Store {
     let store = place.open().await;
     store.write(Lane::org(&org()), async move |tx| tx.add_org(&org(), "x", at(0)).await).await.unwrap();
     store
-}
-
-fn decision() -> Decision {
-    Decision { by: "anna".into(), reason: "as I say".into() }
 }
 
 // Looks until nothing is left to be done by itself; the time then.
@@ -31,6 +28,25 @@ async fn work(store: &Store, outbox: &Outbox, mut now: Instant) -> Instant {
     }
     panic!("it does not end: {:#?}", intents(store, &org()).await)
 }
+
+async fn a_call_may_take_as_long_as_its_plugin(place: Place) {
+    let store = open(&place).await;
+    // Longer than the outbox waits for those that say nothing.
+    let fake = Fake::scripted(&[Mode::Long]);
+    let outbox = outbox(&store, &fake);
+    issue(&store, &org(), ("s1", "d1"), (1, 100), at(0)).await;
+    outbox.look(at(0)).await.unwrap();
+    let [row] = intents(&store, &org()).await.try_into().unwrap();
+    assert_eq!((row.state, row.code.as_deref()), (IntentState::Unknown, Some("time-out")));
+
+    fake.truth().lasts = std::time::Duration::from_millis(100);
+    fake.truth().script.push_back(Mode::Long);
+    issue(&store, &org(), ("s2", "d2"), (2, 200), at(0)).await;
+    outbox.look(at(0)).await.unwrap();
+    let [_, row] = intents(&store, &org()).await.try_into().unwrap();
+    assert_eq!((row.state, row.attempt, row.code), (IntentState::Done, 1, None));
+}
+both!(a_call_may_take_as_long_as_its_plugin);
 
 async fn a_dead_letter_stops_its_debtor_until_a_person_decides(place: Place) {
     let store = open(&place).await;
@@ -213,14 +229,7 @@ async fn a_card_is_saved_and_a_payment_cancelled(place: Place) {
     let store = open(&place).await;
     let fake = Fake::scripted(&[Mode::Fine, Mode::Fine]);
     let outbox = outbox(&store, &fake);
-    let saving = Saving {
-        debtor: "driver:d1".into(),
-        plugin: PLUGIN.into(),
-        return_to: "https://me.example".into(),
-        at_most: None,
-        description: "Charging".into(),
-    };
-    let saved = outbox.save(&org(), saving, "d1", at(0)).await.unwrap();
+    let saved = outbox.save(&org(), saving(), "d1", at(0)).await.unwrap();
     outbox.look(at(0)).await.unwrap();
     let shown = store.read().await.unwrap().instrument(&org(), &saved.id).await.unwrap().unwrap();
     assert_eq!((shown.status, shown.theirs.as_deref()), (InstrumentStatus::ActionNeeded, Some("card-d1")));

@@ -39,6 +39,10 @@ pub enum Mode {
     Slow,
     /// It is set aside first.
     Reserve,
+    /// It answers, and takes as long as it may for it.
+    Long,
+    /// A refund is refused for good.
+    Refuse,
 }
 
 pub const MODES: [Mode; 14] = [
@@ -91,6 +95,14 @@ pub struct Truth {
     pub instruments: BTreeMap<String, ProviderInstrument>,
     /// What is open stays open.
     pub refuses_cancels: bool,
+    /// How long a call may take, where it says so.
+    pub lasts: Duration,
+    /// Refunds by their key: of which payment, and how much.
+    pub refunds: BTreeMap<String, (String, i64)>,
+    /// Keys do not hold for ever: what is asked again is done again. Looked up, it is found.
+    pub forgets: bool,
+    /// An answer about a payment waits on its way: `0` says that it is under way, `1` lets it go on.
+    pub gate: Option<Arc<(Notify, Notify)>>,
 }
 
 /// The provider.
@@ -140,7 +152,7 @@ impl Truth {
 
     /// Asks for a thing: once for each key.
     pub fn act(&mut self, key: &str, act: &Act, mode: Mode) -> String {
-        if let Some(ours) = self.done.get(key) {
+        if let Some(ours) = self.done.get(key).filter(|_| !self.forgets) {
             return ours.clone();
         }
         let ours = match act {
@@ -266,6 +278,10 @@ impl Fake {
             if !asked.iter().any(|known| known == key) {
                 asked.push(key.to_owned());
             }
+            if let Act::Refund(theirs, amount) = &act {
+                let ours = truth.ours(theirs).unwrap();
+                truth.refunds.insert(key.to_owned(), (ours, amount.minor));
+            }
             truth.mode(false)
         };
         let unsure = || self.truth().unsure.insert(key.to_owned());
@@ -331,14 +347,27 @@ impl Fake {
                     _ => Ok(told),
                 }
             }
-            Mode::Fine | Mode::Decline | Mode::Slow | Mode::Reserve => Ok(done()),
+            Mode::Long => {
+                tokio::time::sleep(Duration::from_millis(60)).await;
+                Ok(done())
+            }
+            Mode::Refuse if matches!(act, Act::Refund(..)) => {
+                Err(Fault::new(Outcome::Refused, "card-closed", "the card is closed"))
+            }
+            Mode::Fine | Mode::Decline | Mode::Slow | Mode::Reserve | Mode::Refuse => Ok(done()),
         }
     }
 
     async fn look(&self) -> Result<(), Fault> {
         let mode = self.truth().mode(true);
         match mode {
-            Mode::Fine | Mode::Decline | Mode::Late | Mode::Slow | Mode::Reserve => Ok(()),
+            Mode::Fine
+            | Mode::Decline
+            | Mode::Late
+            | Mode::Slow
+            | Mode::Reserve
+            | Mode::Refuse
+            | Mode::Long => Ok(()),
             Mode::NoConnection | Mode::Busy => {
                 Err(Fault::new(Outcome::NotDone, "no-connection", "no connection"))
             }
@@ -354,6 +383,10 @@ impl Fake {
 pub struct Shared(pub Arc<Fake>);
 
 impl PaymentProvider for Shared {
+    fn lasts(&self) -> Duration {
+        self.0.truth().lasts
+    }
+
     fn save<'a>(&'a self, _: &'a str, request: &'a SaveRequest) -> Answer<'a, ProviderInstrument> {
         Box::pin(async move {
             self.0.look().await?;
@@ -411,12 +444,19 @@ impl PaymentProvider for Shared {
     fn status<'a>(&'a self, reference: &'a str) -> Answer<'a, ProviderPayment> {
         Box::pin(async move {
             self.0.look().await?;
-            let mut truth = self.0.truth();
-            let ours = truth.ours(reference).unwrap();
-            if truth.rng.as_mut().is_some_and(|rng| rng.bool()) {
-                truth.proceed(&ours);
+            let (answer, gate) = {
+                let mut truth = self.0.truth();
+                let ours = truth.ours(reference).unwrap();
+                if truth.rng.as_mut().is_some_and(|rng| rng.bool()) {
+                    truth.proceed(&ours);
+                }
+                (truth.answer(&ours), truth.gate.clone())
+            };
+            if let Some(gate) = gate {
+                gate.0.notify_one();
+                gate.1.notified().await;
             }
-            Ok(truth.answer(&ours))
+            Ok(answer)
         })
     }
 

@@ -7,7 +7,7 @@ use takst_engine::document::{Document, money};
 use takst_engine::units::Instant;
 use takst_gateway::ledger::{self, Checker};
 use takst_gateway::outbox::machine::Rules;
-use takst_gateway::outbox::{self, Backoff, Limits, Options, Outbox, Terms};
+use takst_gateway::outbox::{self, Backoff, Limits, Options, Outbox, Saving, Terms};
 use takst_gateway::store::*;
 
 /// Rules with a short patience for calls, and none for breakers.
@@ -25,6 +25,17 @@ pub fn quick() -> Options {
     let backoff = Backoff { first_ms: 20, longest_ms: 200 };
     let rules = Rules { backoff, call_ms: 400, settle_ms: 30, failures: 1_000, ..Rules::default() };
     Options { rules, breaker: Limits { failures: u32::MAX, ..Limits::default() }, calls: 8 }
+}
+
+/// A driver who saves a card.
+pub fn saving() -> Saving {
+    Saving {
+        debtor: "driver:d1".into(),
+        plugin: PLUGIN.into(),
+        return_to: "https://me.example".into(),
+        at_most: None,
+        description: "Charging".into(),
+    }
 }
 
 pub fn document(id: &str, session: &str, driver: &str, total: i64) -> Document {
@@ -215,7 +226,12 @@ pub async fn settled(store: &Store, org: &OrgId, fake: &Fake, billed: &BTreeMap<
         let debtor = format!("driver:{payer}");
         // What was set aside is taken or cancelled when the other side says that it was: in the place of its charge, at a time of its own.
         let of_charge = |key: &String| {
-            let own = |row: &&Intent| matches!(row.kind, IntentKind::Capture | IntentKind::Cancel);
+            // One that a person orders keeps the debtor's order.
+            let own = |row: &&Intent| match row.kind {
+                IntentKind::Capture => true,
+                IntentKind::Cancel => row.created_by == "outbox",
+                _ => false,
+            };
             intents.iter().filter(own).any(|row| row.idempotency == *key)
         };
         let asked: Vec<&String> = asked.iter().filter(|key| !of_charge(key)).collect();

@@ -26,3 +26,7 @@ mod killed;
 mod made;
 mod office;
 mod orders;
+mod random;
+mod restored;
+mod scene;
+mod undone;

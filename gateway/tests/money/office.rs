@@ -2,7 +2,7 @@
 
 use crate::billing_support::{plain, rows};
 use crate::fake::{Fake, Installed, Mode};
-use crate::store_support::run;
+use crate::store_support::{at, run};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -66,7 +66,10 @@ fn main() -> OrgId {
 
 impl Office {
     async fn open(providers: std::sync::Arc<Installed>) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::at(tempfile::tempdir().unwrap(), providers).await
+    }
+
+    async fn at(dir: tempfile::TempDir, providers: std::sync::Arc<Installed>) -> Self {
         let folder = dir.path().join("setup");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("takst.toml"), SET_UP).unwrap();
@@ -93,6 +96,30 @@ impl Office {
         let unit = async move |tx: &mut Tx| tx.add_api_key(&main(), &row).await;
         self.gateway.store.write(Lane::org(&main()), unit).await.unwrap();
         key
+    }
+
+    // One of a charger, and one of a payment.
+    async fn trouble(&self, payment: &str) {
+        let payment = payment.to_owned();
+        let unit = async move |tx: &mut Tx| {
+            for (charger, subject, kind) in
+                [(Some("C1".to_owned()), "C1", "faulted"), (None, payment.as_str(), "payment.return")]
+            {
+                let incident = Incident {
+                    id: new_id(),
+                    charger,
+                    subject: subject.to_owned(),
+                    kind: kind.to_owned(),
+                    severity: "error".to_owned(),
+                    opened_at: at(0),
+                    closed_at: None,
+                    document: json!({ "debtor": "driver:d-1" }).to_string(),
+                };
+                tx.open_incident(&main(), &incident).await?;
+            }
+            Ok(())
+        };
+        self.gateway.store.write(Lane::org(&main()), unit).await.unwrap();
     }
 
     async fn ask(&self, key: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
@@ -148,6 +175,31 @@ impl Office {
 }
 
 #[test]
+fn after_a_restore_nothing_is_billed_or_charged_before_somebody_says_so() {
+    run(async {
+        let fake = Fake::scripted(&[]);
+        let office = Office::open(Installed::of(&fake)).await;
+        let unit = async move |tx: &mut Tx| tx.raise(&main(), RESTORED, &json!({}), at(0)).await;
+        office.gateway.store.write(Lane::org(&main()), unit).await.unwrap();
+        let Office { gateway, _dir: dir, .. } = office;
+        gateway.server.stop().await;
+        let office = Office::at(dir, Installed::of(&fake)).await;
+        office.session("a", "d-1").await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let session = office.get("/v1/sessions/a").await;
+        assert_eq!((&session["bills"], &session["billing"]), (&json!([]), &json!("due")), "{session}");
+        assert_eq!(fake.truth().calls, 0);
+        let reason = json!({ "reason": "nothing was charged since the backup" });
+        let key = office.key_of(Role::Support).await;
+        assert_eq!(office.ask(&key, "POST", "/v1/outbox-resume", reason.clone()).await.0, 403);
+        assert_eq!(office.post("/v1/outbox-resume", reason.clone()).await.0, 204);
+        assert_eq!(office.post("/v1/outbox-resume", reason).await.0, 409);
+        office.until("/v1/sessions/a", |body| body["payments"][0]["status"] == "paid").await;
+        office.gateway.server.stop().await;
+    });
+}
+
+#[test]
 fn a_session_is_billed_paid_and_seen_through_the_api() {
     run(async {
         let fake = Fake::scripted(&[Mode::Fine, Mode::Decline]);
@@ -181,6 +233,36 @@ fn a_session_is_billed_paid_and_seen_through_the_api() {
         let unpaid = session["bills"][0]["id"].as_str().unwrap();
         let (status, begun) = office.post(&format!("/v1/bills/{unpaid}/payments"), json!({})).await;
         assert_eq!((status, &begun["status"]), (201, &json!("waiting")), "{begun}");
+        // Another seller's provider, or none at all, is not asked for this one's money.
+        for (path, body) in [
+            (format!("/v1/bills/{unpaid}/payments"), json!({ "plugin": "fakke" })),
+            (
+                "/v1/drivers/d-1/instruments".to_owned(),
+                json!({ "plugin": "fakke", "return_to": "https://me.example" }),
+            ),
+            (
+                "/v1/drivers/d-1/instruments".to_owned(),
+                json!({ "plugin": "fakke", "seller": "koti", "return_to": "https://me.example" }),
+            ),
+        ] {
+            let (status, refused) = office.post(&path, body).await;
+            assert_eq!(status, 409, "{path} {refused}");
+            assert!(refused["title"].as_str().unwrap().starts_with("`fakke` takes no payments"), "{refused}");
+        }
+        assert_eq!(
+            office
+                .get("/v1/outbox")
+                .await
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|row| row["plugin"] == "fakke")
+                .count(),
+            0
+        );
+        let saved = json!({ "seller": "koti", "return_to": "https://me.example" });
+        let (status, saved) = office.post("/v1/drivers/d-9/instruments", saved).await;
+        assert_eq!((status, &saved["plugin"]), (201, &json!("fake")), "{saved}");
         let id = begun["id"].as_str().unwrap();
         let shown =
             office.until(&format!("/v1/payments/{id}"), |body| body["status"] == "action-needed").await;
@@ -209,6 +291,34 @@ fn a_session_is_billed_paid_and_seen_through_the_api() {
         ] {
             let key = office.key_of(role).await;
             assert_eq!(office.ask(&key, "GET", path, Value::Null).await.0, wanted, "{role:?} {path}");
+        }
+        // A maker of chargers sees what is wrong with those, and nothing of money.
+        let paid = payment["id"].as_str().unwrap().to_owned();
+        office.trouble(&paid).await;
+        let seen = async |role: Role, open: &str| {
+            let key = office.key_of(role).await;
+            let (_, rows) = office.ask(&key, "GET", &format!("/v1/incidents{open}"), Value::Null).await;
+            let mut kinds: Vec<String> =
+                rows.as_array().unwrap().iter().map(|row| row["kind"].as_str().unwrap().to_owned()).collect();
+            kinds.sort();
+            (key, kinds, rows)
+        };
+        for open in ["", "?open=true"] {
+            let (_, kinds, rows) = seen(Role::ReadOnly, open).await;
+            assert_eq!(kinds, ["faulted", "payment.return"], "{open}");
+            let (key, kinds, _) = seen(Role::Vendor, open).await;
+            assert_eq!(kinds, ["faulted"], "{open}");
+            for row in rows.as_array().unwrap() {
+                let wanted = if row["kind"] == "faulted" { 200 } else { 404 };
+                let id = row["id"].as_str().unwrap();
+                assert_eq!(
+                    office.ask(&key, "GET", &format!("/v1/incidents/{id}"), Value::Null).await.0,
+                    wanted
+                );
+                let wanted = if row["kind"] == "faulted" { 200 } else { 400 };
+                let after = format!("/v1/incidents?after={id}");
+                assert_eq!(office.ask(&key, "GET", &after, Value::Null).await.0, wanted);
+            }
         }
         let key = office.key_of(Role::Support).await;
         let path = format!("/v1/outbox/{row}/give-up");

@@ -100,6 +100,26 @@ both!(a_payment_goes_on_with_the_version_that_it_was_asked_with);
 
 #[test]
 fn a_version_that_nobody_has_is_missed() {
+    a_version_is_missed(|place, _| {
+        for path in kept(place) {
+            std::fs::remove_file(path).unwrap();
+        }
+    });
+}
+
+#[test]
+fn what_a_name_has_is_not_for_the_plugin_that_had_the_name_before() {
+    // The code is kept; the settings, the secrets, the grant and what was kept are another one's now.
+    a_version_is_missed(|place, setup| {
+        assert_eq!(kept(place).len(), 1);
+        let path = setup.join("plugins/stripe/plugin.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains("id = \"stripe\""));
+        std::fs::write(&path, text.replace("id = \"stripe\"", "id = \"other\"")).unwrap();
+    });
+}
+
+fn a_version_is_missed(change: fn(&Place, &Path)) {
     run(async {
         let place = Place::sqlite();
         let setup = place.dir.path().join("setup");
@@ -113,9 +133,7 @@ fn a_version_that_nobody_has_is_missed() {
         charge_row(&shop, "unknown").await;
         shop.stop().await;
         install(&setup, "1.5.0");
-        for path in kept(&place) {
-            std::fs::remove_file(path).unwrap();
-        }
+        change(&place, &setup);
         let shop = Shop::again(&place, rules).await;
         let missed = |all: &Value| all[0]["kind"] == "plugin.missing";
         let incidents = shop.until("/api/v1/incidents?open=true", missed).await;

@@ -58,6 +58,46 @@ async fn a_webhook_makes_the_gateway_look_and_is_not_believed(place: Place) {
 }
 both!(a_webhook_makes_the_gateway_look_and_is_not_believed);
 
+async fn a_dispute_is_told_and_booked_by_hand(place: Place) {
+    let shop = Shop::open(&place, &files("stripe", STRIPE), slow()).await;
+    shop.save_card("d-1", "4242424242424242").await;
+    shop.charge("O-1", "CARD-1").await;
+    let payment = shop.payment("d-1", "paid").await;
+    let open = async || {
+        let open = shop.get("/api/v1/incidents?open=true").await;
+        let mut open = open.as_array().unwrap().clone();
+        open.retain(|one| one["kind"] == "payment.disputed");
+        open
+    };
+    let tell = async |event: &str, kind: &str, intent: &Value, status: &str| {
+        let body = json!({ "id": event, "type": kind, "data": { "object": {
+            "id": "du_1", "payment_intent": intent, "amount": 2_000, "currency": "nok", "reason": "fraudulent", "status": status,
+        } } })
+        .to_string();
+        let signature = stripe_signature(&body, now_s());
+        let heard = shop.outside("POST", "stripe/events", &[("stripe-signature", &signature)], &body).await;
+        assert_eq!(heard.status, 200, "{heard:?}");
+    };
+    // Of another shop with the same account at Stripe.
+    tell("evt_0", "charge.dispute.created", &json!("pi_other"), "needs_response").await;
+    assert!(open().await.is_empty());
+    tell("evt_1", "charge.dispute.created", &payment["reference"], "needs_response").await;
+    tell("evt_2", "charge.dispute.closed", &payment["reference"], "lost").await;
+    let told = open().await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    let about = &told[0]["about"];
+    assert_eq!(
+        (&about["payment"], &about["amount_minor"], &about["reason"], &about["status"], &about["dispute"]),
+        (&payment["id"], &json!(2_000), &json!("fraudulent"), &json!("lost"), &json!("du_1"))
+    );
+    let path = format!("/api/v1/payments/{}/charged-back", payment["id"].as_str().unwrap());
+    let booked = shop.post(&path, json!({ "reference": "du_1", "amount": "20.00" })).await;
+    assert_eq!(booked["refunded"], "20.00", "{booked}");
+    assert!(open().await.is_empty());
+    shop.stop().await;
+}
+both!(a_dispute_is_told_and_booked_by_hand);
+
 async fn a_wrong_secret_is_told_of(place: Place) {
     let shop = Shop::open(&place, &files("stripe", STRIPE), slow()).await;
     let body =
@@ -191,6 +231,10 @@ fn what_nobody_takes_is_turned_away() {
         let refused = refused.expect("a limit");
         assert_eq!(refused.header("retry-after"), ["1"], "{refused:?}");
         assert_eq!(shop.outside("POST", "nobody", &[], "").await.status, 404, "a limit of each plugin's own");
+        // Nothing is counted, and so nothing is kept, for what is no plugin.
+        for _ in 0..400 {
+            assert_eq!(shop.outside("GET", "nobody/events", &[], "").await.status, 404);
+        }
         shop.charge("O-1", "CARD-1").await;
         shop.stop().await;
     });

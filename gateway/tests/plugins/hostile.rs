@@ -16,12 +16,27 @@ use takst_gateway::api::Role;
 use takst_gateway::api::access::new_key;
 use takst_gateway::gateway::Plan;
 use takst_gateway::house::Source;
+use takst_gateway::plugins::Space;
 use takst_gateway::store::{Lane, Store, Tx};
 use takst_gateway::{live, serve};
 use takst_plugin_build::{Guests, component, module};
+use takst_plugins::kv::Kv as _;
 
 /// What the guest can be asked to do, all of it bad.
-const DEEDS: [&str; 8] = ["loop", "host-loop", "log-loop", "log-flood", "memory", "stack", "panic", "huge"];
+const DEEDS: [&str; 10] = [
+    "loop",
+    "host-loop",
+    "log-loop",
+    "log-flood",
+    "memory",
+    "stack",
+    "panic",
+    "huge",
+    "kv-flood",
+    "kv-churn",
+];
+/// Of them, those that come back.
+const FLOODS: [&str; 3] = ["log-flood", "kv-flood", "kv-churn"];
 const CHARGERS: usize = 6;
 /// Meter values of each charger.
 const VALUES: i64 = 20;
@@ -239,11 +254,11 @@ async fn chargers_do_not_notice_a_guest_that_misbehaves(place: Place) {
     let mut stopped = 0;
     for (deed, task) in DEEDS.iter().zip(bad) {
         let came = task.await.unwrap();
-        let allowed: &[u16] = if *deed == "log-flood" { &[200, 502, 503] } else { &[502, 503] };
+        let allowed: &[u16] = if FLOODS.contains(deed) { &[200, 502, 503] } else { &[502, 503] };
         assert!(came.keys().all(|status| allowed.contains(status)), "{deed}: {came:?}");
         stopped += came.get(&502).copied().unwrap_or_default();
     }
-    assert!(stopped >= 2 * (DEEDS.len() - 1), "{stopped}");
+    assert!(stopped >= 2 * (DEEDS.len() - FLOODS.len()), "{stopped}");
 
     // Everything that the chargers said is there: each value, each session, each bill.
     let mut sessions = Value::Null;
@@ -267,6 +282,7 @@ async fn chargers_do_not_notice_a_guest_that_misbehaves(place: Place) {
     }
 
     // What the guest did is seen; and it can be called like any other.
+    assert_eq!(http(address, "POST", "/plugins/rogue/panic", &[], b"").await.status, 502);
     let plugins = get("/api/v1/plugins").await.json();
     let rogue = &plugins[0];
     assert_eq!(rogue["state"], "failing", "{rogue}");
@@ -281,6 +297,11 @@ async fn chargers_do_not_notice_a_guest_that_misbehaves(place: Place) {
     assert!(counted.is_some(), "{metrics}");
     assert_eq!(http(address, "POST", "/plugins/rogue/well", &[], b"").await.body, "well");
     assert_eq!(get("/api/v1/plugins").await.json()[0]["state"], "ready");
+
+    // Whatever it wrote, each call changed few names of its space.
+    let flooded = http(address, "POST", "/plugins/rogue/kv-flood", &[], b"").await;
+    let kept = Space::new(gateway.store.clone(), main(), "rogue").names("", None, 10_000).await.unwrap();
+    assert_eq!((flooded.body.as_str(), kept.len()), ("200", 200));
     gateway.server.stop().await;
 }
 both!(chargers_do_not_notice_a_guest_that_misbehaves);

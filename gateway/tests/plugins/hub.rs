@@ -1,5 +1,6 @@
 //! A gateway that fetches meter values by itself from a hub over http, through a plugin of its own.
 
+use crate::meters::{POINT, SET_UP, TARIFF};
 use crate::plug::Plug;
 use crate::scene::{main, write};
 use crate::shop::{Detour, Trouble, http, say};
@@ -25,42 +26,13 @@ use takst_gateway::store::{Lane, Tx};
 use takst_gateway::{live, serve};
 use takst_plugin_build::{Guests, component, module};
 
-const POINT: &str = "707057500012345671";
 const HOUR: i64 = 3_600_000;
 
-const SET_UP: &str = r#"
-[[seller]]
-id = "s"
-name = "S"
-
-[[site]]
-id = "oslo"
-name = "Oslo"
-time_zone = "Europe/Oslo"
-seller = "s"
-metering_point = "707057500012345671"
-
-[[charger]]
-id = "O-1"
-site = "oslo"
-security = { profile = 0 }
-
-[[charger.connector]]
-type = "Type2"
-max_power_kw = 22
-
-[[tariff]]
-file = "cost.tariff"
-site = "oslo"
-
-[[plugin]]
-id = "hub"
-folder = "plugins/hub"
-grant = "hub.grant"
-meters = { fetch = "daily", at = "00:00", late_after = "1 s" }
-"#;
-
-const TARIFF: &str = "tariff \"Cost\"\n  currency:  NOK\n  time zone: Europe/Oslo\n  prices:    including VAT\n\nVAT: 25%\n\nenergy: cost price + 0.25 NOK/kWh\n";
+// The plant of `meters`, with a hub instead of files.
+fn set_up() -> String {
+    let hub = "[[plugin]]\nid = \"hub\"\nfolder = \"plugins/hub\"\ngrant = \"hub.grant\"\nmeters = { fetch = \"daily\", at = \"00:00\", late_after = \"1 s\" }\n";
+    SET_UP.replace("[[plugin]]\nid = \"elhub\"\n", hub)
+}
 
 /// A hub: it has values up to some time, or is closed.
 #[derive(Clone, Default)]
@@ -238,7 +210,7 @@ async fn what_should_be_there_is_fetched_and_what_is_late_is_told(place: Place) 
     let (first, until) = (midnight(month), midnight(today));
     let hours = (until - first).num_hours();
     hub.says(503, until);
-    let office = Office::open(&place, SET_UP, &address).await;
+    let office = Office::open(&place, &set_up(), &address).await;
     let of_month = (midnight(today.with_day(1).unwrap()) - first).num_hours();
     let name = month.format("%Y-%m").to_string();
     let costs = json!({ "reason": "the invoices", "costs": [{ "label": "Power", "net": (of_month * 8).to_string(), "vat_rate": "25" }] });
@@ -296,13 +268,13 @@ async fn what_is_estimated_is_asked_for_once_more(place: Place) {
     let day = until - chrono::TimeDelta::hours(24);
     hub.says(200, until);
     hub.kept.lock().unwrap().estimated_from = day.timestamp_millis();
-    let office = Office::open(&place, SET_UP, &address).await;
+    let office = Office::open(&place, &set_up(), &address).await;
     office.until("/api/v1/meter-points", |all| all[0].is_object()).await;
     office.gateway.server.stop().await;
     // Measured by now: the next time that it is due (here: the next start) they are asked for, and no other ones.
     hub.kept.lock().unwrap().estimated_from = i64::MAX;
     let asked = hub.asked().len();
-    let office = Office::open(&place, SET_UP, &address).await;
+    let office = Office::open(&place, &set_up(), &address).await;
     let time = |at: DateTime<Tz>| at.with_timezone(&Utc).format("%FT%TZ").to_string();
     let path = format!("/api/v1/meter-points/{POINT}/values?from={}&until={}", time(day), time(until));
     office.until(&path, |all| all.as_array().unwrap().iter().all(|one| one["quality"] == "measured")).await;
@@ -320,11 +292,11 @@ fn sending() -> String {
             "[[charger]]\nid = \"{id}\"\nsite = \"oslo\"\nmetering_point = \"{point}\"\nsecurity = {{ profile = 0 }}\n\n[[charger.connector]]\ntype = \"Type2\"\nmax_power_kw = 22\n\n"
         )
     };
-    let (before, rest) = SET_UP.split_once("metering_point = \"707057500012345671\"\n\n").unwrap();
-    let (_, after) = rest.split_once("[[tariff]]").unwrap();
+    let text = set_up();
+    let (before, rest) = text.split_once("metering_point = \"707057500012345671\"\n\n").unwrap();
+    let (_, after) = rest.split_once("[[driver]]").unwrap();
     let after = after.replace("fetch = \"daily\"", "send = \"daily\"");
-    let driver = "[[driver]]\nid = \"d-1\"\n\n[[token]]\nuid = \"CARD\"\ndriver = \"d-1\"\n\n";
-    format!("{before}\n{}{}{driver}[[tariff]]{after}", charger("O-1", POINT), charger("O-2", OTHER))
+    format!("{before}\n{}{}[[driver]]{after}", charger("O-1", POINT), charger("O-2", OTHER))
 }
 
 impl Office {

@@ -20,9 +20,9 @@ use takst_gateway::store::{Lane, MeterDirection, MeterQuality, MeterReceipt, Met
 use takst_gateway::{live, serve};
 
 // Made up; the last digit is GS1's.
-const POINT: &str = "707057500012345671";
+pub const POINT: &str = "707057500012345671";
 
-const SET_UP: &str = r#"
+pub const SET_UP: &str = r#"
 [[seller]]
 id = "s"
 name = "S"
@@ -58,7 +58,7 @@ site = "oslo"
 id = "elhub"
 "#;
 
-const TARIFF: &str = "tariff \"Cost\"\n  currency:  NOK\n  time zone: Europe/Oslo\n  prices:    including VAT\n\nVAT: 25%\n\nenergy: cost price + 0.25 NOK/kWh\n";
+pub const TARIFF: &str = "tariff \"Cost\"\n  currency:  NOK\n  time zone: Europe/Oslo\n  prices:    including VAT\n\nVAT: 25%\n\nenergy: cost price + 0.25 NOK/kWh\n";
 
 struct Plant {
     gateway: Gateway,

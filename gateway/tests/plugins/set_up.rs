@@ -146,17 +146,91 @@ fn the_api_gives_a_plugin_nothing_that_the_files_did_not() {
             other => panic!("{fields}: {other:?}"),
         }
     }
-    // What stands there may stay, and what is inside may come.
-    let kept =
-        change("entsoe", r#"{"secrets": {"token": {"env": "A_TOKEN"}}, "grant": "more.grant"}"#).unwrap();
+    // What stands there may stay, and a plugin without secrets may come.
+    let kept = change("entsoe", r#"{"secrets": {"token": {"env": "A_TOKEN"}}}"#).unwrap();
     let text = kept.texts().map(|(_, text)| text.to_owned()).collect::<String>();
-    assert!(text.contains("grant = \"more.grant\"") && text.contains("# ours"), "{text}");
+    assert!(text.contains("A_TOKEN") && text.contains("# ours"), "{text}");
     let new = change("nordpool", "{}").unwrap();
     assert!(new.texts().any(|(name, text)| name == "api.toml" && text.contains("id = \"nordpool\"")));
-    // A secret is in one place or in another, not in both.
-    let moved = change("entsoe", r#"{"secrets": {"token": {"file": "token.txt"}}}"#).unwrap();
-    let text = moved.texts().map(|(_, text)| text.to_owned()).collect::<String>();
-    assert!(text.contains("token.txt") && !text.contains("A_TOKEN"), "{text}");
+    // Not even a file that is there already: it may be anybody's secret.
+    for (id, fields) in [
+        ("entsoe", r#"{"secrets": {"token": {"file": "token.txt"}}}"#),
+        ("other", r#"{"use": "entsoe", "secrets": {"token": {"file": "token.txt"}}}"#),
+        ("other", r#"{"use": "entsoe", "secrets": {"token": {"env": "A_TOKEN"}}}"#),
+        ("nordpool", r#"{"grant": "token.txt"}"#),
+    ] {
+        match change(id, fields) {
+            Err(Refusal::Edit(error)) => assert!(error.to_string().contains("in the files only"), "{error}"),
+            other => panic!("{id} {fields}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_api_does_not_say_where_a_plugin_s_secrets_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "[[plugin]]\nid = \"sms\"\ngrant = \"sms.grant\"\nsettings = { address = \"https://sms.example\", from = \"Takst\" }\n\
+                secrets = { password = { env = \"A_TOKEN\" }, incoming = { file = \"in.txt\" } }\n\n\
+                [[plugin]]\nid = \"open\"\nuse = \"sms\"\nsettings = { address = \"https://sms.example\", auth_value = \"-\" }\n\n\
+                [[plugin]]\nid = \"norway\"\nuse = \"hvakosterstrommen\"\n";
+    let grant = "[[http]]\nhost = \"{{setting:address}}\"\n";
+    write(dir.path(), &[("takst.toml", text), ("in.txt", SECRET), ("sms.grant", grant)]);
+    let loaded = load(dir.path()).unwrap();
+    let thing = |id: &str| Thing { section: "plugin".into(), id: id.into() };
+    let change =
+        |edit: &dyn Fn(Thing, serde_json::Map<String, serde_json::Value>) -> Edit, id, fields: &str| {
+            let mut files = Files::read(dir.path()).unwrap();
+            files.apply(&edit(thing(id), serde_json::from_str(fields).unwrap()), &loaded).map(|()| files)
+        };
+    let secrets = r#""secrets": {"password": {"env": "A_TOKEN"}, "incoming": {"file": "in.txt"}}"#;
+    let whole = |rest: &str| format!("{{{secrets}, \"grant\": \"sms.grant\", {rest}}}");
+    // Another host by another setting, other code under the same name, another secret in the place of one.
+    for fields in [
+        r#"{"settings": {"address": "https://evil.example"}}"#.to_owned(),
+        r#"{"settings": {"address": null}}"#.to_owned(),
+        r#"{"settings": null}"#.to_owned(),
+        r#"{"use": "efaktura"}"#.to_owned(),
+        r#"{"folder": "mine"}"#.to_owned(),
+        r#"{"package": "mine.tar"}"#.to_owned(),
+        r#"{"grant": null}"#.to_owned(),
+        r#"{"secrets": {"password": {"file": "in.txt"}}}"#.to_owned(),
+        r#"{"secrets": {"password": {"file": "in.txt", "env": null}}}"#.to_owned(),
+        r#"{"secrets": {"incoming": {"file": "stripe.key"}}}"#.to_owned(),
+    ] {
+        match change(&Edit::Merge, "sms", &fields) {
+            Err(Refusal::Edit(error)) => assert!(error.to_string().contains("in the files only"), "{error}"),
+            other => panic!("{fields}: {other:?}"),
+        }
+    }
+    for rest in [
+        r#""settings": {"address": "https://evil.example", "from": "Takst"}"#,
+        r#""settings": {"from": "Takst"}"#,
+        r#""use": "efaktura", "settings": {"address": "https://sms.example"}"#,
+    ] {
+        assert!(change(&Edit::Replace, "sms", &whole(rest)).is_err(), "{rest}");
+    }
+    // All else may be another, also at once with the secrets as they stand; and a secret may be taken away.
+    let settings = r#""settings": {"address": "https://sms.example", "from": "Lade"}"#;
+    for files in [
+        change(&Edit::Merge, "sms", r#"{"settings": {"from": "Lade"}}"#).unwrap(),
+        change(&Edit::Replace, "sms", &whole(settings)).unwrap(),
+        change(&Edit::Merge, "sms", r#"{"settings": {"from": "Lade"}, "secrets": {"incoming": null}}"#)
+            .unwrap(),
+    ] {
+        let text = files.texts().map(|(_, text)| text.to_owned()).collect::<String>();
+        assert!(text.contains("\"Lade\"") && text.contains("A_TOKEN"), "{text}");
+    }
+    // One that has no secrets calls whom it is told to.
+    let own = r#"{"settings": {"address": "https://other.example"}}"#;
+    change(&Edit::Merge, "open", own).unwrap();
+    change(&Edit::Merge, "norway", own).unwrap();
+    // Taken out and put in again it is a new one.
+    let mut files = Files::read(dir.path()).unwrap();
+    files.apply(&Edit::Remove(thing("sms")), &loaded).unwrap();
+    files.save().unwrap();
+    let gone = load(dir.path()).unwrap();
+    let again = serde_json::from_str(&whole(settings)).unwrap();
+    assert!(files.apply(&Edit::Replace(thing("sms"), again), &gone).is_err());
 }
 
 fn told(after: &Loaded, before: &Loaded) -> Vec<String> {

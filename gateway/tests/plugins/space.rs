@@ -62,7 +62,7 @@ async fn it_goes_into_a_backup_and_into_either_database(place: Place) {
     assert_eq!(saved["plugin_value"].rows, 100);
     store.close().await;
     for target in [Place::sqlite(), Place::postgres().await] {
-        assert_eq!(restore(&file, &target.url).await.unwrap(), saved);
+        assert_eq!(restore(&file, &target.url, Since::Nothing).await.unwrap(), saved);
         let space = Space::new(target.open().await, org(), "one");
         assert_eq!(space.get("key 7").await.unwrap(), Some(vec![7; 40]));
         assert_eq!(names(&space, "key", None, 1_000).await.len(), 100);

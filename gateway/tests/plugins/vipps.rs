@@ -56,6 +56,36 @@ async fn a_bill_is_paid_in_the_app_and_given_back(place: Place) {
 }
 both!(a_bill_is_paid_in_the_app_and_given_back);
 
+async fn a_driver_whose_number_is_known_is_asked_on_his_telephone(place: Place) {
+    let mut all = files("vipps", &VIPPS.replace("environment = ", "flow = \"push\", environment = "));
+    let people = "[[person]]\ndriver = \"d-1\"\nphone = \"+47 912 34 567\"\n\n[[person]]\ndriver = \"d-2\"\nphone = \"912 34 567\"\n";
+    all.push(("people.toml".to_owned(), people.to_owned()));
+    let shop = Shop::open(&place, &all, quick()).await;
+    shop.charge("O-1", "CARD-1").await;
+    let bill = shop.bill("O-1").await;
+    let path = format!("/api/v1/bills/{}/payments", bill["id"].as_str().unwrap());
+    // Nobody's browser has to come back.
+    let payment = shop.post(&path, json!({})).await;
+    let id = payment["id"].as_str().unwrap();
+    let payment = shop.payment("d-1", "pending").await;
+    assert_eq!(payment["next"], Value::Null, "{payment}");
+    approves(id).await;
+    assert_eq!(shop.payment("d-1", "paid").await["captured"], "20.00");
+    // The number stands nowhere among what was asked.
+    let asked = shop.get("/api/v1/outbox").await.to_string();
+    assert!(!asked.contains("91234567") && !asked.contains("912 34"), "{asked}");
+
+    // Of a number without its country nobody knows whose it is.
+    shop.charge("O-2", "CARD-2").await;
+    let bill = shop.bill("O-2").await;
+    let path = format!("/api/v1/bills/{}/payments", bill["id"].as_str().unwrap());
+    shop.post(&path, json!({})).await;
+    let failed = shop.payment("d-2", "failed").await;
+    assert!(failed["failure"].as_str().unwrap().contains("comes back to"), "{failed}");
+    shop.stop().await;
+}
+both!(a_driver_whose_number_is_known_is_asked_on_his_telephone);
+
 async fn a_driver_who_says_no_can_pay_again(place: Place) {
     let shop = Shop::open(&place, &files("vipps", VIPPS), quick()).await;
     shop.charge("O-1", "CARD-1").await;

@@ -13,6 +13,7 @@ mod plug;
 mod api;
 mod erase;
 mod files;
+mod keys;
 mod manual;
 mod office;
 mod outside;

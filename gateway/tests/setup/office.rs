@@ -91,8 +91,9 @@ pub fn org() -> OrgId {
 }
 
 async fn start(dir: &Path, source: Source) -> Gateway {
-    let options =
-        serve::Options { listen: vec!["127.0.0.1:0".parse().unwrap()], ..serve::Options::default() };
+    let limits = serve::Limits { proxies: vec!["127.0.0.1".parse().unwrap()], ..serve::Limits::default() };
+    let listen = vec!["127.0.0.1:0".parse().unwrap()];
+    let options = serve::Options { listen, limits, ..serve::Options::default() };
     let plan = Plan {
         data: dir.join("data"),
         database: None,

@@ -9,7 +9,9 @@ use std::time::Duration;
 use takst_engine::units::{Energy, Instant};
 use takst_gateway::api::Role;
 use takst_gateway::store::{
-    Billing, Command, CommandStatus, Incident, Lane, Reading, Session, SessionStatus, Tx, new_id,
+    Billing, Command, CommandStatus, Incident, Intent, IntentKind, IntentState, Invoice, InvoiceKind,
+    InvoiceStatus, InvoiceWay, Lane, Payment, PaymentStatus, Reading, Reminder, Session, SessionStatus, Tx,
+    new_id,
 };
 
 /// The head and body of an answer.
@@ -289,6 +291,109 @@ energy: spot
     });
 }
 
+// For a query: every byte that is not a letter or a digit.
+fn encoded(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
+}
+
+// A payment that failed, an intent, a reminder and an invoice of each bill.
+async fn money(office: &Office) {
+    let bills = office.get("/v1/bills").await;
+    let bills: Vec<String> =
+        bills.as_array().unwrap().iter().map(|bill| bill["id"].as_str().unwrap().to_owned()).collect();
+    let unit = async move |tx: &mut Tx| {
+        for (number, bill) in (0..).zip(&bills) {
+            let at = Instant(1_000_000 + number);
+            let payment = Payment {
+                id: new_id(),
+                bill: bill.clone(),
+                session: None,
+                seller: "s".to_owned(),
+                debtor: "driver:d-1".to_owned(),
+                plugin: "stripe".to_owned(),
+                currency: "NOK".to_owned(),
+                amount: 100,
+                status: PaymentStatus::Failed,
+                captured: 0,
+                refunded: 0,
+                theirs: None,
+                next: None,
+                failure: None,
+                created_at: at,
+                updated_at: at,
+            };
+            tx.add_payment(&org(), &payment).await?;
+            let intent = Intent {
+                id: new_id(),
+                source: format!("charge:{number}"),
+                kind: IntentKind::Charge,
+                idempotency: new_id(),
+                debtor: "driver:d-1".to_owned(),
+                place: 0,
+                plugin: "stripe".to_owned(),
+                version: None,
+                sha256: None,
+                subject: payment.id,
+                request: "{}".to_owned(),
+                state: IntentState::Failed,
+                attempt: 1,
+                failures: 0,
+                called: true,
+                taken: false,
+                theirs: None,
+                next_at: None,
+                since: at,
+                code: None,
+                detail: None,
+                created_at: at,
+                created_by: "test".to_owned(),
+                updated_at: at,
+                finished_at: Some(at),
+            };
+            tx.add_intent(&org(), &intent).await?;
+            let reminder = Reminder {
+                id: new_id(),
+                token: new_id(),
+                debtor: "driver:d-1".to_owned(),
+                bills: json!([bill]).to_string(),
+                language: "en".to_owned(),
+                created_at: at,
+                created_by: "test".to_owned(),
+                cancelled_at: None,
+            };
+            tx.add_reminder(&org(), &reminder).await?;
+            let invoice = Invoice {
+                id: new_id(),
+                bill: bill.clone(),
+                session: None,
+                seller: "s".to_owned(),
+                debtor: "driver:d-1".to_owned(),
+                number: number.to_string(),
+                kind: InvoiceKind::Invoice,
+                corrects: None,
+                currency: "NOK".to_owned(),
+                amount: 100,
+                issued: "2026-03-29".to_owned(),
+                due: None,
+                reference: None,
+                terms: "{}".to_owned(),
+                status: InvoiceStatus::Printed,
+                way: InvoiceWay::Paper,
+                reason: None,
+                created_at: at,
+                updated_at: at,
+            };
+            tx.add_invoice(&org(), &invoice).await?;
+        }
+        Ok(())
+    };
+    office.gateway.store.write(Lane::org(&org()), unit).await.unwrap();
+}
+
 #[test]
 fn every_long_list_is_read_in_pieces_in_the_same_way() {
     run(async {
@@ -345,7 +450,16 @@ fn every_long_list_is_read_in_pieces_in_the_same_way() {
             assert_eq!(answer.status, 201, "{answer:?}");
         }
         until("there are bills", async || office.get("/v1/bills").await.as_array().unwrap().len() == 5).await;
+        money(&office).await;
         for (list, id) in [
+            ("/v1/payments?", "id"),
+            ("/v1/payments?status=failed&", "id"),
+            ("/v1/outbox?", "id"),
+            ("/v1/reminders?", "id"),
+            ("/v1/invoices?", "id"),
+            ("/v1/ledger/entries?", "id"),
+            // Nothing but all of it tells one account from the others.
+            ("/v1/ledger/accounts?", ""),
             ("/v1/sessions?", "id"),
             ("/v1/bills?", "id"),
             ("/v1/chargers?", "id"),
@@ -358,9 +472,14 @@ fn every_long_list_is_read_in_pieces_in_the_same_way() {
         ] {
             let whole = office.get(&format!("{list}limit=200")).await;
             let ids = |piece: &Value| -> Vec<Value> {
-                piece.as_array().unwrap().iter().map(|thing| thing[id].clone()).collect()
+                let all = piece.as_array().unwrap().iter();
+                all.map(|thing| if id.is_empty() { thing.clone() } else { thing[id].clone() }).collect()
             };
             assert!(ids(&whole).len() >= 2, "{list}");
+            // One that ends with its piece has no next one.
+            let exact = format!("/api{list}limit={}", ids(&whole).len());
+            let (head, _) = fetch(&office, "GET", &exact, "", b"").await;
+            assert!(head.starts_with("HTTP/1.1 200") && !head.contains("takst-next"), "{list}: {head}");
             let (mut found, mut after) = (Vec::new(), String::new());
             loop {
                 let (head, body) = fetch(&office, "GET", &format!("/api{list}limit=2{after}"), "", b"").await;
@@ -371,7 +490,7 @@ fn every_long_list_is_read_in_pieces_in_the_same_way() {
                 let Some(next) = head.lines().find_map(|line| line.strip_prefix("takst-next: ")) else {
                     break;
                 };
-                after = format!("&after={}", next.replace('%', "%25"));
+                after = format!("&after={}", encoded(next));
                 assert!(found.len() < 100, "{list} has no end");
             }
             assert_eq!(found, ids(&whole), "{list}");
@@ -380,7 +499,18 @@ fn every_long_list_is_read_in_pieces_in_the_same_way() {
                 assert_eq!(answer.status, 400, "{list}{wrong}: {answer:?}");
             }
         }
-        for list in ["/v1/sessions", "/v1/bills", "/v1/incidents", "/v1/keys"] {
+        for list in [
+            "/v1/sessions",
+            "/v1/bills",
+            "/v1/incidents",
+            "/v1/keys",
+            "/v1/payments",
+            "/v1/outbox",
+            "/v1/reminders",
+            "/v1/invoices",
+            "/v1/ledger/entries",
+            "/v1/ledger/accounts",
+        ] {
             assert_eq!(
                 office.ask("GET", &format!("{list}?after=nobody"), Value::Null).await.status,
                 400,
@@ -388,9 +518,28 @@ fn every_long_list_is_read_in_pieces_in_the_same_way() {
             );
         }
         let described = office.get("/openapi.json").await;
-        for list in
-            ["/api/v1/sessions", "/api/v1/bills", "/api/v1/chargers", "/api/v1/incidents", "/api/v1/audit"]
-        {
+        let sections = &described["paths"]["/api/v1/setup/{section}"]["get"]["parameters"][0]["description"];
+        let all = office.ask("GET", "/v1/setup/nothing", Value::Null).await;
+        let all = all.body["detail"].as_str().unwrap().trim_start_matches("the sections are ").to_owned();
+        let all: Vec<&str> =
+            all.split(['`', ',', ' ']).filter(|word| !word.is_empty() && *word != "and").collect();
+        assert!(all.len() > 15, "{all:?}");
+        for section in all {
+            assert!(sections.as_str().unwrap().contains(&format!("`{section}`")), "{section}: {sections}");
+        }
+        for list in [
+            "/api/v1/sessions",
+            "/api/v1/bills",
+            "/api/v1/chargers",
+            "/api/v1/incidents",
+            "/api/v1/audit",
+            "/api/v1/payments",
+            "/api/v1/outbox",
+            "/api/v1/reminders",
+            "/api/v1/invoices",
+            "/api/v1/ledger/entries",
+            "/api/v1/ledger/accounts",
+        ] {
             let get = &described["paths"][list]["get"];
             assert!(get["responses"]["200"]["headers"]["Takst-Next"].is_object(), "{list}: {get}");
             let names: Vec<&str> = get["parameters"]
@@ -415,6 +564,10 @@ fn what_cannot_be_read_is_a_problem_in_the_same_form() {
         for (method, path, body, status) in [
             ("GET", "/v1/sessions/%FF", "", 400),
             ("GET", "/v1/setup/site/%FF", "", 400),
+            ("GET", "/v1/payments/%FF", "", 400),
+            ("GET", "/v1/bills/%FF/payments", "", 400),
+            ("GET", "/v1/outbox/%FF", "", 400),
+            ("POST", "/v1/ledger/entries/%FF/reverse", "{}", 400),
             ("PUT", "/v1/setup/site/oslo", large.as_str(), 413),
             ("POST", "/v1/keys", "{", 415),
             ("POST", "/v1/prices/spot", large.as_str(), 413),

@@ -47,9 +47,14 @@ async fn a_bill_comes_with_all_that_belongs_to_it(place: Place) {
             assert_eq!(tx.preview(&owner, &first.id).await?, Some(preview));
             assert_eq!(tx.preview_waits(&owner, &first.id).await?, [wait("spot", 100), wait("usage", 5)]);
             assert_eq!(tx.awaited_feeds(&owner).await?, [wait("spot", 100), wait("usage", 5)]);
-            assert_eq!(tx.due_previews(&owner, ("spot", "FI"), at(99), 10).await?, Vec::<String>::new());
-            assert_eq!(tx.due_previews(&owner, ("spot", "FI"), at(100), 10).await?, [first.id.clone()]);
-            assert_eq!(tx.due_previews(&owner, ("spot", "SE3"), at(100), 10).await?, Vec::<String>::new());
+            assert_eq!(tx.wake_previews(&owner, ("spot", "FI"), at(99)).await?, 0);
+            assert_eq!(tx.wake_previews(&owner, ("spot", "SE3"), at(100)).await?, 0);
+            assert_eq!(tx.session(&owner, &first.id).await?.unwrap().billing, Billing::Pending);
+            assert_eq!(tx.wake_previews(&owner, ("spot", "FI"), at(100)).await?, 1);
+            assert_eq!(tx.session(&owner, &first.id).await?.unwrap().billing, Billing::Due);
+            // It waits no more, and nobody else is woken.
+            assert_eq!(tx.wake_previews(&owner, ("spot", "FI"), at(100)).await?, 0);
+            tx.set_billing(&owner, &first.id, Billing::Pending).await?;
             assert_eq!(tx.session(&owner, &first.id).await?.unwrap().billing, Billing::Pending);
             Ok(())
         })

@@ -229,7 +229,7 @@ async fn a_backup_can_be_restored_into_either_database(place: Place) {
         .await
         .unwrap();
     for target in [Place::sqlite(), Place::postgres().await] {
-        let restored = restore(&file, &target.url).await.unwrap();
+        let restored = restore(&file, &target.url, Since::Nothing).await.unwrap();
         assert_eq!(restored, saved);
         let store = target.open().await;
         assert_eq!(
@@ -247,7 +247,7 @@ async fn a_backup_can_be_restored_into_either_database(place: Place) {
         assert_eq!(seq, Ok(()));
         assert_eq!(store.read().await.unwrap().last_event(&org()).await.unwrap(), 501);
         store.close().await;
-        let full = restore(&file, &target.url).await.unwrap_err().to_string();
+        let full = restore(&file, &target.url, Since::Unknown).await.unwrap_err().to_string();
         assert!(full.contains("is not empty") && full.contains("empty database"), "{full}");
         // There and back again.
         let copy = target.dir.path().join("copy");
@@ -297,15 +297,17 @@ async fn a_broken_backup_restores_nothing(place: Place) {
     for (number, bytes) in broken.into_iter().enumerate() {
         let bad = place.dir.path().join(format!("bad{number}"));
         std::fs::write(&bad, bytes).unwrap();
-        let error =
-            restore(&bad, &target.url).await.expect_err(&format!("broken backup {number}")).to_string();
+        let error = restore(&bad, &target.url, Since::Unknown)
+            .await
+            .expect_err(&format!("broken backup {number}"))
+            .to_string();
         assert!(error.contains("bad"), "{number}: {error}");
         let store = target.open().await;
         assert_eq!(store.read().await.unwrap().orgs().await.unwrap(), [], "{number}: {error}");
         store.close().await;
     }
     std::fs::write(place.dir.path().join("good"), whole).unwrap();
-    restore(&place.dir.path().join("good"), &target.url).await.unwrap();
+    restore(&place.dir.path().join("good"), &target.url, Since::Unknown).await.unwrap();
 }
 
 both!(a_broken_backup_restores_nothing);
@@ -560,7 +562,7 @@ fn futures_can_change_threads() {
         can(store.sweep(&org(), &Retention::default(), 1));
         can(store.stream_sessions(&org(), SessionFilter::default()));
         can(store.backup(path));
-        can(restore(path, ""));
+        can(restore(path, "", Since::Unknown));
         can(store.close());
         can(async move { store.read().await?.session_parts(&org(), "x").await });
     }

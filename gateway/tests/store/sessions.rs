@@ -124,6 +124,7 @@ async fn sessions_are_listed_page_by_page(place: Place) {
     let mut rows: Vec<Session> = (0..1234)
         .map(|number| Session {
             plugged_in: at(number / 3),
+            evse: number % 5,
             driver: (number % 2 == 0).then(|| format!("d-{}", number % 5)),
             site: Some(format!("site-{}", number % 4)),
             token: Some(format!("Token-{}", number % 7)),
@@ -148,8 +149,11 @@ async fn sessions_are_listed_page_by_page(place: Place) {
         store.stream_sessions(&city, SessionFilter::default()).try_collect().await.unwrap();
     assert_eq!(streamed, rows);
     type Wanted = fn(&Session) -> bool;
-    let filters: [(SessionFilter, Wanted); 7] = [
+    let filters: [(SessionFilter, Wanted); 8] = [
         (SessionFilter { charger: Some("C1".to_owned()), ..Default::default() }, |row| row.charger == "C1"),
+        (SessionFilter { charger: Some("C1".to_owned()), evse: Some(2), ..Default::default() }, |row| {
+            row.charger == "C1" && row.evse == 2
+        }),
         (SessionFilter { driver: Some("d-2".to_owned()), ..Default::default() }, |row| {
             row.driver.as_deref() == Some("d-2")
         }),

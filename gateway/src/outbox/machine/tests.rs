@@ -43,6 +43,26 @@ fn a_fault_says_whether_it_was_done() {
 }
 
 #[test]
+fn nobody_stops_waiting_for_a_call_that_may_still_be_going_on() {
+    let usual = Rules::default();
+    // Those that say nothing of it, and those that are soon over.
+    for short in [0, 1, 10_000] {
+        assert_eq!(usual.lasting(short), usual, "{short}");
+    }
+    for long in [15_000, 30_000, 100_000, 300_000] {
+        let rules = usual.lasting(long);
+        // Two calls, one after the other.
+        assert!(rules.call_ms >= 2 * long, "{long}: {rules:?}");
+        // One that began just before nobody waited any more is over when it is looked up.
+        assert!(rules.settle_ms >= long, "{long}: {rules:?}");
+        assert_eq!((rules.failures, rules.follow_ms), (usual.failures, usual.follow_ms));
+        let (calling, _) = step(&State::new(NOW), &Event::Due, NOW, 7, &rules).unwrap();
+        assert!(calling.next >= Some(Instant(NOW.0 + 3 * long)), "{long}: {calling:?}");
+    }
+    assert!(usual.lasting(i64::MAX).call_ms > 0);
+}
+
+#[test]
 fn what_is_not_known_is_looked_up_and_never_asked() {
     let unknown = state(Phase::Unknown);
     assert_eq!(go(&unknown, &Event::Due), (unknown.clone(), vec![Action::LookUp]));
@@ -73,12 +93,11 @@ fn a_late_fault_of_an_earlier_attempt_says_nothing() {
 #[test]
 fn a_person_ends_what_nothing_else_ends() {
     let dead = state(Phase::Dead);
-    assert_eq!(go(&dead, &Event::Due).1, vec![]);
     assert_eq!(go(&dead, &Event::Retry).0.phase, Phase::Unknown);
     assert_eq!(go(&State { known: true, ..dead }, &Event::Retry).0.phase, Phase::Following);
     assert_eq!(go(&State { attempt: 0, ..dead }, &Event::Retry).0.phase, Phase::Waiting);
     let given_up = go(&dead, &Event::GiveUp { reason: "paid in cash".into() });
-    assert_eq!(given_up.0.phase, Phase::GivenUp);
+    assert_eq!((given_up.0.phase, given_up.0.next), (Phase::GivenUp, Some(NOW)));
     // The truth comes out all the same.
     assert_eq!(go(&given_up.0, &Event::Told(Told::Done)).0.phase, Phase::Done);
     let refused = |phase, event: &Event| step(&state(phase), event, NOW, 0, &Rules::default()).unwrap_err();
@@ -87,6 +106,42 @@ fn a_person_ends_what_nothing_else_ends() {
     assert_eq!(refused(Phase::Unknown, &give_up), Refusal::OnItsWay);
     assert_eq!(refused(Phase::Done, &Event::Retry), Refusal::Over);
     assert_eq!(refused(Phase::Following, &give_up), Refusal::NotDead);
+}
+
+#[test]
+fn what_rests_is_looked_at_when_somebody_hints() {
+    for phase in [Phase::Dead, Phase::Done, Phase::Failed, Phase::GivenUp] {
+        for (known, look) in [(true, Action::Look), (false, Action::LookUp)] {
+            let rests = State { known, next: None, ..state(phase) };
+            let (hinted, _) = go(&rests, &Event::Hint);
+            assert_eq!(hinted.next, Some(NOW), "{phase:?}");
+            assert_eq!(go(&hinted, &Event::Due), (hinted.clone(), vec![look]));
+            // Whatever is heard of it but that it was done: it rests again.
+            for heard in [
+                Event::Nothing { attempt: 1 },
+                Event::Nothing { attempt: 7 },
+                Event::Told(Told::Going),
+                Event::Told(Told::Odd("odd".into(), "odd".into())),
+            ] {
+                assert_eq!(go(&hinted, &heard).0.next, None, "{phase:?} {heard:?}");
+            }
+            assert_eq!(go(&hinted, &Event::Told(Told::Done)).0.phase, Phase::Done);
+            // A look that fails is tried again, and not for ever.
+            let failed = Event::LookFailed { attempt: 1, fault: fault(Outcome::Unknown) };
+            let mut looked = hinted.clone();
+            let mut looks = 0;
+            while looked.next.is_some() {
+                looked = go(&looked, &failed).0;
+                looks += 1;
+            }
+            assert_eq!((looks, looked.phase), (Rules::default().failures, phase));
+            // A second hint within the same moment is told from the first.
+            assert_eq!(go(&hinted, &Event::Hint).0.next, Some(Instant(NOW.0 + 1)));
+        }
+        // Nobody was ever asked for it.
+        let never = State { attempt: 0, next: None, ..state(phase) };
+        assert_eq!(go(&never, &Event::Hint).0.next, None);
+    }
 }
 
 #[test]
@@ -208,6 +263,11 @@ proptest! {
             // Whoever is neither over nor waiting for a person has a time at which something is done.
             if !after.is_over() && after.phase != Phase::Dead {
                 prop_assert!(after.next.is_some(), "{event:?}: {before:?} -> {after:?}");
+            }
+            // What rests and is never heard of rests again: it is not asked after for ever.
+            if after.is_over() || after.phase == Phase::Dead {
+                let heard = matches!(event, Event::Nothing { .. } | Event::Told(_));
+                prop_assert!(!heard || after.next.is_none());
             }
             // What is done stays done; what is over begins again never.
             if before.phase == Phase::Done { prop_assert_eq!(after.phase, Phase::Done); }

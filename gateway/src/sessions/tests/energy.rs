@@ -248,3 +248,23 @@ proptest! {
         sound(&one, &begin());
     }
 }
+
+#[test]
+fn what_is_counted_is_in_the_rows_also_when_two_registers_have_one_instant() {
+    // The register falls, and in the same minute it shows something that cannot be.
+    let slip = [
+        started(0, 5_000),
+        measured(10, 100),
+        measured(10, 9_000_000),
+        measured(20, 1_100),
+        stopped(30, 2_100),
+    ];
+    let desk = heard_anyhow(&slip);
+    assert_eq!((energy(&desk), flowed(&desk).0), (Some(2_000), 2_000));
+    // It falls in the minute in which it was read, and goes on from there.
+    let fell =
+        [started(0, 5_000), measured(10, 6_000), measured(10, 6_500), measured(20, 7_000), fed(20, 50, None)];
+    let rest = [measured(30, 1_050), stopped(40, 2_050)];
+    let desk = heard_anyhow(&[&fell[..], &rest[..]].concat());
+    assert_eq!(energy(&desk), Some(flowed(&desk).0));
+}

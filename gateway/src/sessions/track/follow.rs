@@ -49,9 +49,10 @@ impl Tracked {
         let intervals = self.meter.has_intervals() || points.iter().any(is_interval);
         let before = intervals.then(|| self.clone());
         self.meter.tell_by(source.max(self.meter.source()));
+        let at = report.map(|report| report.at.at);
         match seq {
-            Some(seq) => self.number(seq, kept, back),
-            None => self.went_back(kept, back),
+            Some(seq) => self.number(seq, at, back),
+            None => self.went_back(at, back),
         }
         let mut rows = Rows::default();
         points.dedup_by(|one, other| one.key() == other.key());
@@ -65,8 +66,8 @@ impl Tracked {
         Ok(rows.compacted())
     }
 
-    pub(super) fn number(&mut self, seq: i64, kept: &Kept, back: bool) {
-        self.went_back(kept, back);
+    pub(super) fn number(&mut self, seq: i64, at: Option<Instant>, back: bool) {
+        self.went_back(at, back);
         match self.seq {
             Some(last) if seq == last => {
                 self.flags
@@ -78,14 +79,13 @@ impl Tracked {
             _ => {}
         }
         self.seq = Some(seq);
-        let at = point::transaction(kept).map(|report| report.at.at);
         self.floor = self.floor.max(at);
     }
 
-    pub(super) fn went_back(&mut self, kept: &Kept, back: bool) {
-        if let Some(report) = point::transaction(kept).filter(|_| back) {
+    pub(super) fn went_back(&mut self, at: Option<Instant>, back: bool) {
+        if let Some(at) = at.filter(|_| back) {
             self.flags.raise(Flag::ClockBack, || {
-                format!("a later report is dated {}, before what came ahead of it", utc_text(report.at.at))
+                format!("a later report is dated {}, before what came ahead of it", utc_text(at))
             });
         }
     }
@@ -93,6 +93,7 @@ impl Tracked {
     pub(super) fn follow(&mut self, begin: &Begin, point: Point, rows: &mut Rows) {
         let Point { at, seq: _, ref what, received } = point;
         self.heard = self.heard.max(Some(received));
+        self.limits_change(begin, &point, rows);
         if self.start.is_none() && !self.before_start(begin, &point, rows) {
             self.last = Some(point);
             return;
@@ -120,18 +121,22 @@ impl Tracked {
             What::Stopped { left, fault, guessed } => self.stopped(begin, &point, *left, *fault, *guessed),
             What::Gone
             | What::GaveUp
+            | What::Left
+            | What::Unseen
             | What::Unplugged
             | What::Booted
             | What::Over(_)
             | What::Next
+            | What::Away { .. }
             | What::Shows(_) => {
-                self.whereabouts(&point);
+                self.whereabouts(begin, &point);
             }
             What::Register { .. } if self.stop.is_some() => self.closing_value(begin, &point, rows),
             // The stop of one that lasted into the next is the truth about it.
             What::Register { sort: Sort::End, .. } => self.register(begin, &point, at, rows),
             _ if self.stop.is_some() || self.over.is_some_and(|over| over.why == OverWhy::Next) => {}
             What::Limited(limited) => self.states.limited(*limited),
+            What::Limits(plan) => self.states.limits(plan),
             What::Offered(some) => self.states.offered(*some),
             What::Register { .. } => self.register(begin, &point, at, rows),
             What::Power { to, from } => self.power(at, received, *to, *from, rows),
@@ -150,6 +155,16 @@ impl Tracked {
             rows.states.extend(self.states.settle(at, received, &begin.waits));
         }
         self.last = Some(point);
+    }
+
+    // What we told the charger to let through can be something else since the last point.
+    fn limits_change(&mut self, begin: &Begin, point: &Point, rows: &mut Rows) {
+        while let Some(at) = self.states.limit_changes(point.at) {
+            let goes_on = self.stop.is_none() && self.over.is_none_or(|over| over.why != OverWhy::Next);
+            if goes_on && self.start.is_some() {
+                rows.states.extend(self.states.settle(at, point.received, &begin.waits));
+            }
+        }
     }
 
     // Whether the point is to be taken as one of the session: it begins, or has begun.
@@ -211,6 +226,7 @@ impl Tracked {
             What::Register { import: None, export: None, .. } => {}
             What::Register { import, export, .. } => self.early = Some((at, *import, *export)),
             What::Limited(limited) => self.states.limited(*limited),
+            What::Limits(plan) => self.states.limits(plan),
             What::Offered(some) => self.states.offered(*some),
             _ => {}
         }
@@ -313,68 +329,15 @@ impl Tracked {
                 "the stop named no transaction; this was the only one it could be".to_owned()
             });
         }
-        self.stop = Some(Stop { at, received: point.received, car_there: self.occupied, booted: None });
+        if self.away.is_some_and(|(_, to)| to <= at) {
+            // The charger was heard again before it stopped.
+            self.away = None;
+        }
+        let (received, car_there) = (point.received, self.occupied);
+        self.stop = Some(Stop { at, received, car_there, seen: None, booted: None });
         if left || !begin.after_stop {
             self.unplugged = Some(at);
         }
         self.states.stop(fault);
-    }
-
-    // What tells whether the car is there and the transaction goes on.
-    fn whereabouts(&mut self, point: &Point) {
-        let Point { at, received, .. } = *point;
-        let likely = |why| Some(Over { at, why, received, sure: false });
-        if let Some(stop) = &mut self.stop {
-            let left = match point.what {
-                // A charger that was down did not see when the car left.
-                What::Shows(Shows::Free) if stop.booted.is_some() && !stop.car_there => Some(stop.at),
-                What::Shows(Shows::Free) | What::Unplugged | What::GaveUp => Some(at),
-                // When it is up again it says what it sees, and what happened before it went down.
-                What::Booted => {
-                    stop.booted = Some((at, received));
-                    None
-                }
-                What::Gone if !stop.car_there => Some(stop.at),
-                // Nobody saw the car leave: it is taken to have left with the stop, unless it was seen after it.
-                What::Next => Some(if stop.car_there { at } else { stop.at }),
-                What::Shows(Shows::Faulted) | What::Gone => None,
-                What::Shows(_) => {
-                    stop.car_there = true;
-                    stop.booted = None;
-                    None
-                }
-                _ => None,
-            };
-            if self.unplugged.is_none() {
-                self.unplugged = left.map(|left| left.max(stop.at));
-            }
-            return;
-        }
-        match point.what {
-            What::Shows(Shows::Free) | What::Unplugged => {
-                if self.over.is_none() {
-                    self.over = likely(OverWhy::Free);
-                }
-                self.occupied = false;
-            }
-            What::Shows(shows) => {
-                if self.over.is_some_and(|over| over.why == OverWhy::Free && !over.sure) {
-                    self.over = None;
-                }
-                self.occupied = shows == Shows::Occupied || (self.occupied && shows == Shows::Faulted);
-                self.states.shows(at, shows);
-            }
-            What::Booted if self.over.is_none() => self.over = likely(OverWhy::Boot),
-            What::Next => {
-                // What was seen before tells better when it ended.
-                let since = self.over.map_or(at, |over| over.at.min(at));
-                self.over = Some(Over { at: since, why: OverWhy::Next, received, sure: true });
-            }
-            What::Over(why) => {
-                let since = self.over.map_or(at, |over| over.at.min(at));
-                self.over = Some(Over { at: since, why, received, sure: true });
-            }
-            _ => {}
-        }
     }
 }

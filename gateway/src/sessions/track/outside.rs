@@ -112,7 +112,7 @@ impl Tracked {
             (None, Some(Stop { booted: Some((at, heard)), received, car_there, .. })) => {
                 // What it has to say of the time before its boot comes at once, and so does what it sees now.
                 let (wait, act) = match car_there {
-                    true => (waits.late_stop_ms, Act::Left(at)),
+                    true => (waits.late_stop_ms, Act::Left(self.seen_until(at))),
                     false => (waits.still_there_ms, Act::Gone),
                 };
                 Next::At(after(heard.max(received), wait), act)
@@ -131,6 +131,12 @@ impl Tracked {
     /// Notes that what is missing is waited for no longer.
     pub fn settle(&mut self) {
         self.settled = true;
+    }
+
+    /// The time of the last thing that is known of it.
+    #[must_use]
+    pub fn last_at(&self) -> Option<Instant> {
+        self.last.as_ref().map(|last| last.at)
     }
 
     /// Whether the beginning is known.

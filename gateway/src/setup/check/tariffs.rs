@@ -147,6 +147,7 @@ pub(crate) fn tariffs(raw: &Raw, files: &BTreeMap<String, Arc<TariffFile>>, repo
         };
         names(raw, item, tariff, &mut once, report);
         unheard(item, tariff, &mut once, report);
+        of_month(item, tariff, &mut once, report);
         for site in sites(raw, &item.it) {
             zone(item, site, tariff, &mut once, report);
             feeds(raw, item, site, tariff, &mut once, report);
@@ -276,6 +277,32 @@ fn unheard(item: &Item<Assignment>, tariff: &Tariff, once: Once<'_>, report: &mu
     for (_, message, help) in found.into_iter().filter(|(asks, ..)| *asks) {
         once(message.to_owned(), report, &mut |report| {
             report.warning("S063", item.at(&["file"]), message).advise(help);
+        });
+    }
+}
+
+// What a list asks of a month: the gateway bills sessions, each by itself, and nobody would miss the rest.
+fn of_month(item: &Item<Assignment>, tariff: &Tariff, once: Once<'_>, report: &mut Report) {
+    let found = [
+        (
+            tariff.bills_monthly,
+            "the list says `bills: every month`, and the gateway bills each session by itself",
+            "a payment fee is in none of these bills; leave the line out, or ask for what is missing with `takst month`",
+        ),
+        (
+            !tariff.month.is_empty(),
+            "the list has charges or credits of a month, and the gateway bills sessions only",
+            "they are in none of its bills; settle the month with `takst month`",
+        ),
+        (
+            tariff.tests.iter().any(|test| matches!(test, Test::WholeMonthAtLeast { .. })),
+            "the list has a price for all of a month (`whole month from`), and the gateway bills each session by what is known at its end",
+            "sessions before the threshold keep the other price; settle the month with `takst month`",
+        ),
+    ];
+    for (_, message, help) in found.into_iter().filter(|(asks, ..)| *asks) {
+        once(message.to_owned(), report, &mut |report| {
+            report.warning("S064", item.at(&["file"]), message).advise(help);
         });
     }
 }
