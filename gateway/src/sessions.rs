@@ -78,6 +78,11 @@ pub struct Touched {
     pub late: bool,
 }
 
+// What is as in the beginning need not be written down: it is written with every report.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// How long is waited for what, in milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default)]

@@ -23,18 +23,30 @@ const MOST_REBUILDS: u32 = 500;
 /// Who holds sessions back that look wrong.
 pub(super) const GATEWAY: &str = "gateway";
 
-/// The document of a session's row.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// The document of a session's row, and how it stands: that is in a column of its own, for every report changes it.
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Document {
-    #[serde(default)]
     pub facts: Value,
     pub begin: Begin,
+    #[serde(skip)]
     pub track: Tracked,
-    #[serde(default)]
     pub rebuilds: u32,
     /// The lists that came into force while it ran; live pricing and billing write them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub price_changes: Vec<PriceChange>,
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    #[serde(default)]
+    facts: Value,
+    begin: Begin,
+    // Of rows from before the column.
+    track: Option<Tracked>,
+    #[serde(default)]
+    rebuilds: u32,
+    #[serde(default)]
+    price_changes: Vec<PriceChange>,
 }
 
 /// Where and when a unit works.
@@ -68,8 +80,14 @@ pub(super) fn to_json(value: &impl Serialize) -> Result<String, Error> {
 /// # Errors
 /// When somebody else wrote it.
 pub(super) fn document(session: &Session) -> Result<Document, Error> {
-    serde_json::from_str(&session.document)
-        .map_err(|error| Error::Corrupt(format!("session {}: {error}", session.id)))
+    let corrupt = |error: &dyn std::fmt::Display| Error::Corrupt(format!("session {}: {error}", session.id));
+    let Stored { facts, begin, track, rebuilds, price_changes } =
+        serde_json::from_str(&session.document).map_err(|error| corrupt(&error))?;
+    let track = match &session.track {
+        Some(track) => serde_json::from_str(track).map_err(|error| corrupt(&error))?,
+        None => track.ok_or_else(|| corrupt(&"nothing says how it stands"))?,
+    };
+    Ok(Document { facts, begin, track, rebuilds, price_changes })
 }
 
 /// The sessions that can be gone on with: one that cannot be read does not keep the others of its charger from what concerns all.
@@ -93,7 +111,7 @@ pub(super) async fn take_in(
 ) -> Result<Changed, Error> {
     let mut document = document(&session)?;
     // It is written anew: what it was need not be kept.
-    session.document = String::new();
+    session.track = None;
     let before = session.clone();
     if let Some(terms) = terms {
         set_terms(&mut session, &mut document, terms);
@@ -277,6 +295,7 @@ async fn write(
     session.last_reading_at = summary.last_reading_at;
     session.flags = to_json(&summary.flags)?;
     session.document = to_json(&document)?;
+    session.track = Some(to_json(&document.track)?);
     session.updated_at = scene.now;
     let stay = |session: &Session| (session.evse, session.plugged_in, session.unplugged);
     let moved = before.as_ref().is_none_or(|before| stay(before) != stay(&session));
@@ -341,11 +360,11 @@ pub(super) fn charging_token(session: &Session) -> Option<String> {
     session.token.clone().filter(|_| !session.flags.contains(Flag::TokenRefused.as_str()))
 }
 
-// Whether nothing changed by which sessions are found. Compared without what every report changes.
+// Whether it runs on, and nothing changed but what every report changes.
 fn only_progress(before: &mut Session, after: &mut Session) -> bool {
     let (was, is) = (progress(before), progress(after));
     before.updated_at = after.updated_at;
-    let same = before == after;
+    let same = before == after && after.status == SessionStatus::Running;
     go_on(before, was);
     go_on(after, is);
     same
@@ -357,20 +376,16 @@ fn progress(session: &mut Session) -> Progress {
         energy: session.energy.take(),
         last_reading_at: session.last_reading_at.take(),
         flags: std::mem::take(&mut session.flags),
-        document: std::mem::take(&mut session.document),
+        track: session.track.take().unwrap_or_default(),
         at: session.updated_at,
     }
 }
 
 // Puts it back.
 fn go_on(session: &mut Session, progress: Progress) {
-    Progress {
-        energy: session.energy,
-        last_reading_at: session.last_reading_at,
-        flags: session.flags,
-        document: session.document,
-        at: session.updated_at,
-    } = progress;
+    let Progress { energy, last_reading_at, flags, track, at } = progress;
+    (session.energy, session.last_reading_at, session.updated_at) = (energy, last_reading_at, at);
+    (session.flags, session.track) = (flags, Some(track));
 }
 
 async fn signed_values(

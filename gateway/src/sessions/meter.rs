@@ -1,6 +1,7 @@
 //! Registers along a session: which one counts, where a new segment begins, and what cannot be.
 
 use super::flags::{Flag, Flags};
+use super::is_default;
 use super::point::{Sort, What};
 use crate::chargers::model::Context;
 use crate::chargers::plausible::{self, Step};
@@ -59,6 +60,7 @@ impl Source {
 }
 
 /// What is known of the registers so far.
+#[serde_with::apply(_ => #[serde(default, skip_serializing_if = "is_default")])]
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Meter {
     rows: i64,
@@ -80,21 +82,15 @@ pub(super) struct Meter {
     power: Option<(Instant, i64)>,
     drawn: i64,
     // The register of the stop is among the rows.
-    #[serde(default)]
     ended: bool,
     // The register of export was not what it should be.
-    #[serde(default)]
     fed_doubted: bool,
-    #[serde(default)]
     source: Source,
     // Intervals are among the rows.
-    #[serde(default)]
     intervals: bool,
     // The first row is none that was read: intervals are counted from zero.
-    #[serde(default)]
     from_zero: bool,
     // Intervals were counted, and registers say otherwise.
-    #[serde(default)]
     unfit: bool,
 }
 

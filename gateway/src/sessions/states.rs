@@ -1,7 +1,7 @@
 //! What the car does: from the charger's words, from power and from our own limits.
 
-use super::Waits;
 use super::point::{Car, Shows};
+use super::{Waits, is_default};
 use crate::store::StateChange;
 use serde::{Deserialize, Serialize};
 use takst_engine::session::State;
@@ -74,6 +74,7 @@ enum Word {
 }
 
 /// What is known of the car so far.
+#[serde_with::apply(_ => #[serde(default, skip_serializing_if = "is_default")])]
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct States {
     rows: i64,
@@ -82,7 +83,6 @@ pub(super) struct States {
     started: bool,
     limited: bool,
     // When that changes, and to what.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     limits: Vec<(Instant, bool)>,
     nothing_offered: bool,
     charged: bool,

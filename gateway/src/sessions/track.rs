@@ -11,7 +11,7 @@ use super::flags::{Flag, Flags, Suspect};
 use super::meter::{Meter, Source};
 use super::point::{self, Kept, OverWhy, Point, What};
 use super::states::States;
-use super::{Doing, Waits};
+use super::{Doing, Waits, is_default};
 use crate::chargers::model::TransactionPhase;
 use crate::store::{PowerChange, Reading, SessionStatus, StateChange};
 use serde::{Deserialize, Serialize};
@@ -154,13 +154,13 @@ struct Over {
 }
 
 /// How a session stands: all that is needed to go on with it.
+#[serde_with::apply(_ => #[serde(default, skip_serializing_if = "is_default")])]
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Tracked {
     last: Option<Point>,
     // The time of the newest numbered report, and its number.
     floor: Option<Instant>,
     seq: Option<i64>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     gaps: Vec<(i64, i64)>,
     plugged: Option<Instant>,
     start: Option<Start>,
@@ -168,7 +168,6 @@ pub struct Tracked {
     unplugged: Option<Instant>,
     over: Option<Over>,
     // The charger could not be heard between these times, and has shown no car since.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     away: Option<(Instant, Instant)>,
     settled: bool,
     occupied: bool,
@@ -181,7 +180,6 @@ pub struct Tracked {
     states: States,
     power_rows: i64,
     power: Option<(Instant, i64)>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     amps: Option<i64>,
     flags: Flags,
     heard: Option<Instant>,

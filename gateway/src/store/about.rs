@@ -35,7 +35,7 @@ impl Kinds {
             if BEFORE.contains(&word) {
                 kinds.add(match words.next() {
                     Some("station_fact") => Self::FACTS,
-                    Some("session") => Self::SESSIONS,
+                    Some("session" | "session_now" | "session_progress") => Self::SESSIONS,
                     Some(
                         "session_reading" | "session_state" | "session_power" | "session_occupancy"
                         | "signed_value",
@@ -72,6 +72,8 @@ mod tests {
             ("SELECT id FROM session WHERE org = $1", Kinds::SESSIONS),
             ("INSERT INTO session_power (org, session) VALUES ($1, $2)", Kinds::LISTS),
             ("SELECT (SELECT MAX(seq) FROM signed_value WHERE org = $1)", Kinds::LISTS),
+            ("SELECT energy FROM session_now WHERE org = $1", Kinds::SESSIONS),
+            ("INSERT INTO session_progress (org) VALUES ($1)", Kinds::SESSIONS),
             ("UPDATE station_fact SET session = $2", Kinds::FACTS),
             (
                 "SELECT 1 FROM station_fact f LEFT JOIN session s ON s.id = f.session",

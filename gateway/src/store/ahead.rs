@@ -9,7 +9,7 @@ use super::error::{Error, Trouble};
 use super::facts::{FACT_HEAD, Fact};
 use super::recall::Recall;
 use super::record::{OrgId, Record as _, key};
-use super::sessions::{Progress, Session};
+use super::sessions::{PROGRESS_HEAD, PROGRESS_TAIL, Progress, Session};
 use super::sql::{Reader, Value, args, places, storable, with_org};
 use super::tx::SIZES;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -134,7 +134,7 @@ impl Reader {
         for (org, names) in sessions {
             for names in parts(names) {
                 let sql = format!(
-                    "SELECT {} FROM session WHERE org = $1 AND id IN (SELECT
+                    "SELECT {} FROM session_now WHERE org = $1 AND id IN (SELECT
                      (SELECT id FROM session AS own WHERE own.org = $1 AND own.charger = asked.column1 AND own.transaction_ref = asked.column2
                       ORDER BY plugged_in DESC, id DESC LIMIT 1) FROM ({}) AS asked)",
                     Session::COLUMNS,
@@ -330,16 +330,7 @@ impl Reader {
         }
         let progress = progress.into_iter().map(|((org, _), values)| (org, values));
         for (org, rows) in by_org(progress) {
-            for rows in parts(rows) {
-                let all = count(rows.len());
-                let sql = format!(
-                    "UPDATE session SET energy = news.column2, last_reading_at = news.column3, flags = news.column4, document = news.column5, updated_at = news.column6
-                     FROM (VALUES {}) AS news WHERE session.org = $1 AND session.id = news.column1",
-                    tuples(2, rows.len(), 6)
-                );
-                let met = self.execute(&org, &sql, rows.into_iter().flatten().collect()).await?;
-                self.all_met(all, met)?;
-            }
+            self.insert_many(&org, PROGRESS_HEAD, rows, PROGRESS_TAIL).await?;
         }
         for (Table { head, tail }, rows) in rows {
             let rows = rows.into_iter().map(|((org, ..), values)| (org, values));

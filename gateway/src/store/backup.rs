@@ -18,7 +18,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 /// All tables, in the order they are written.
-pub(super) const TABLES: [&str; 52] = [
+pub(super) const TABLES: [&str; 53] = [
     "org",
     "sequence",
     "setup_version",
@@ -35,6 +35,7 @@ pub(super) const TABLES: [&str; 52] = [
     "frame_ring",
     "station_fact",
     "session",
+    "session_progress",
     "session_reading",
     "session_state",
     "session_power",

@@ -50,7 +50,7 @@ impl Reader {
         limit: i64,
     ) -> Result<Vec<Session>, Error> {
         let ExportFilter { from, until, site, charger } = filter;
-        let mut sql = format!("SELECT {} FROM session WHERE org = $1", Session::COLUMNS);
+        let mut sql = format!("SELECT {} FROM session_now WHERE org = $1", Session::COLUMNS);
         let mut values = args![limit];
         let mut add = |condition: &str, more: Vec<Value>| {
             let first = values.len() + 2;

@@ -28,6 +28,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (12, "cost", include_str!("../../migrations/0012_cost.sql")),
     (13, "current", include_str!("../../migrations/0013_current.sql")),
     (14, "called", include_str!("../../migrations/0014_called.sql")),
+    (15, "progress", include_str!("../../migrations/0015_progress.sql")),
 ];
 
 /// The version of the schema that this program writes.
@@ -154,7 +155,14 @@ impl Place {
                 PoolOptions::new()
                     .max_connections(readers)
                     .acquire_timeout(Duration::from_secs(10))
-                    .connect_lazy_with((**options).clone().create_if_missing(false).read_only(true)),
+                    // What they read is in the system's memory too: a large cache of each would only hold it eight times.
+                    .connect_lazy_with(
+                        (**options)
+                            .clone()
+                            .create_if_missing(false)
+                            .read_only(true)
+                            .pragma("cache_size", "-4096"),
+                    ),
             ),
             Self::Pg { options, .. } => Pools::Pg(
                 PoolOptions::new()

@@ -103,7 +103,7 @@ impl Reader {
         (from, until): (Instant, Instant),
     ) -> Result<Energy, Error> {
         let sql =
-            "SELECT CAST(COALESCE(SUM(energy), 0) AS BIGINT) FROM session WHERE org = $1 AND site = $2 AND plugged_in >= $3
+            "SELECT CAST(COALESCE(SUM(energy), 0) AS BIGINT) FROM session_now WHERE org = $1 AND site = $2 AND plugged_in >= $3
              AND plugged_in < $4 AND unplugged <= $4 AND hold = 0 AND billing <> 'never'";
         let row = self.row(org, sql, args![key(site), from, until]).await?;
         row.ok_or_else(|| Error::Corrupt("a sum gave nothing".to_owned()))?.get(0)
@@ -120,7 +120,7 @@ impl Reader {
         (from, until): (Instant, Instant),
     ) -> Result<Vec<Session>, Error> {
         let sql = format!(
-            "SELECT {} FROM session WHERE org = $1 AND site = $2 AND plugged_in >= $5 AND plugged_in < $4
+            "SELECT {} FROM session_now WHERE org = $1 AND site = $2 AND plugged_in >= $5 AND plugged_in < $4
              AND (unplugged IS NULL OR unplugged > $4 OR (plugged_in < $3 AND unplugged > $3)) AND hold = 0 AND billing <> 'never'
              ORDER BY plugged_in, id",
             Session::COLUMNS

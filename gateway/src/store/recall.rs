@@ -51,11 +51,11 @@ impl Recall {
             self.session_changed(org, session);
             return;
         };
-        let Progress { energy, last_reading_at, flags, document, at } = progress.clone();
+        let Progress { energy, last_reading_at, flags, track, at } = progress.clone();
         session.energy = energy;
         session.last_reading_at = last_reading_at;
         session.flags = storable(flags);
-        session.document = storable(document);
+        session.track = Some(storable(track));
         session.updated_at = at;
         *progressed = true;
     }
@@ -98,12 +98,12 @@ mod tests {
         Session { transaction_ref: Some(transaction.to_owned()), ..begun }
     }
 
-    fn progress(document: &str) -> Progress {
+    fn progress(track: &str) -> Progress {
         Progress {
             energy: Some(Energy(7)),
             last_reading_at: Some(Instant(5)),
             flags: "[]".to_owned(),
-            document: document.to_owned(),
+            track: track.to_owned(),
             at: Instant(6),
         }
     }
@@ -122,8 +122,8 @@ mod tests {
         write(&mut recall);
         let known = recall.take(&org, "c", "1").unwrap();
         assert_eq!(
-            (known.id.as_str(), known.document.as_str(), known.energy),
-            ("s1", "{\"n\":1}", Some(Energy(7)))
+            (known.id.as_str(), known.track.as_deref(), known.energy),
+            ("s1", Some("{\"n\":1}"), Some(Energy(7)))
         );
         assert_eq!(recall.take(&org, "c", "1"), None);
         assert_eq!(recall.take(&org, "d", "2"), None);

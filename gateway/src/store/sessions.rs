@@ -112,8 +112,11 @@ record! {
         ceiling_minor: Option<i64>,
         /// How far the billing has come.
         billing: Billing,
-        /// JSON: whatever else the domain needs to go on after a restart.
+        /// JSON: what it began with, and whatever else of it changes seldom.
         document: String,
+        /// JSON: how it stands, to go on with it after a restart. None before the first report, and in rows of earlier versions, which have it in
+        /// `document`.
+        track: Option<String>,
         /// When the row was made.
         created_at: Instant,
         /// When it was last changed.
@@ -145,11 +148,17 @@ pub struct Progress {
     pub last_reading_at: Option<Instant>,
     /// JSON list of flags with their reasons.
     pub flags: String,
-    /// JSON: whatever else the domain needs to go on after a restart.
-    pub document: String,
+    /// JSON: how the session stands.
+    pub track: String,
     /// Now.
     pub at: Instant,
 }
+
+/// How progress of many sessions is written, before the values and behind them.
+pub(super) const PROGRESS_HEAD: &str =
+    "INSERT INTO session_progress (org, session, energy, last_reading_at, flags, track, updated_at)";
+pub(super) const PROGRESS_TAIL: &str = "ON CONFLICT (org, session) DO UPDATE SET energy = excluded.energy, last_reading_at = excluded.last_reading_at,
+    flags = excluded.flags, track = excluded.track, updated_at = excluded.updated_at";
 
 /// Which sessions to list. All that is stated must hold.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -218,6 +227,7 @@ impl Session {
             ceiling_minor: None,
             billing: Billing::Open,
             document: "{}".to_owned(),
+            track: None,
             created_at: now,
             updated_at: now,
             hold: false,
@@ -276,11 +286,14 @@ impl Tx {
         let columns = Session::COLUMNS.split(", ").zip(session.stored().values());
         values.extend(columns.filter(|(column, _)| !NOT_UPDATED.contains(column)).map(|(_, value)| value));
         self.reader.charger_changed(org, &session.charger);
-        self.must_session(org, &session.id, &SQL, values).await
+        self.must_session(org, &session.id, &SQL, values).await?;
+        // Of an earlier progress.
+        let sql = "DELETE FROM session_progress WHERE org = $1 AND session = $2";
+        self.run_about(org, About::Session(&session.id), sql, args![session.id.as_str()]).await.map(drop)
     }
 
     /// Writes what changes with every meter value, and nothing by which sessions are found: a good deal
-    /// cheaper than [`Tx::update_session`].
+    /// cheaper than [`Tx::update_session`], for it stands in a small row of its own.
     ///
     /// # Errors
     /// [`Error::Missing`].
@@ -290,17 +303,18 @@ impl Tx {
         session: &str,
         progress: &Progress,
     ) -> Result<(), Error> {
-        let Progress { energy, last_reading_at, flags, document, at } = progress.clone();
-        let sql =
-            "UPDATE session SET energy = $3, last_reading_at = $4, flags = $5, document = $6, updated_at = $7
-                   WHERE org = $1 AND id = $2";
-        let values = args![session, energy, last_reading_at, flags, document, at];
+        let Progress { energy, last_reading_at, flags, track, at } = progress.clone();
+        let values = args![session, energy, last_reading_at, flags, track, at];
         if self.reader.puts_off_for(org, session) {
             self.put_off();
             self.reader.put_off_progress(org, session, progress, values);
             return Ok(());
         }
-        self.must_session(org, session, sql, values).await
+        // Only of a session that there is.
+        let sql = format!(
+            "{PROGRESS_HEAD} SELECT org, id, $3, $4, $5, $6, $7 FROM session WHERE org = $1 AND id = $2 {PROGRESS_TAIL}"
+        );
+        self.must_session(org, session, &sql, values).await
     }
 
     /// Holds a session back from automatic billing, or lets it go.
@@ -344,7 +358,7 @@ impl Reader {
     /// # Errors
     /// When the database fails.
     pub async fn session(&mut self, org: &OrgId, id: &str) -> Result<Option<Session>, Error> {
-        let sql = format!("SELECT {} FROM session WHERE org = $1 AND id = $2", Session::COLUMNS);
+        let sql = format!("SELECT {} FROM session_now WHERE org = $1 AND id = $2", Session::COLUMNS);
         let found = one(self.row_about(org, About::Session(id), &sql, args![id]).await?.as_ref())?;
         self.met(org, &found);
         Ok(found)
@@ -364,7 +378,7 @@ impl Reader {
             Some(known) => known,
             None => {
                 let sql = format!(
-                    "SELECT {} FROM session WHERE org = $1 AND charger = $2 AND transaction_ref = $3
+                    "SELECT {} FROM session_now WHERE org = $1 AND charger = $2 AND transaction_ref = $3
                      ORDER BY plugged_in DESC, id DESC LIMIT 1",
                     Session::COLUMNS
                 );
@@ -387,7 +401,7 @@ impl Reader {
         evse: Option<i64>,
     ) -> Result<Vec<Session>, Error> {
         let mut sql = format!(
-            "SELECT {} FROM session WHERE org = $1 AND status = 'running' AND charger = $2",
+            "SELECT {} FROM session_now WHERE org = $1 AND status = 'running' AND charger = $2",
             Session::COLUMNS
         );
         let mut values = args![key(charger)];
@@ -412,7 +426,7 @@ impl Reader {
         (from, until): (Instant, Instant),
     ) -> Result<Vec<Stay>, Error> {
         let sql = format!(
-            "SELECT {} FROM session WHERE org = $1 AND site = $2 AND plugged_in <= $3
+            "SELECT {} FROM session_now WHERE org = $1 AND site = $2 AND plugged_in <= $3
              AND plugged_in >= $5 AND (unplugged IS NULL OR unplugged >= $4) ORDER BY plugged_in, id",
             Stay::COLUMNS
         );
@@ -426,7 +440,7 @@ impl Reader {
     /// When the database fails.
     pub async fn unfinished_sessions(&mut self, org: &OrgId) -> Result<Vec<Session>, Error> {
         let sql = format!(
-            "SELECT {} FROM session WHERE org = $1 AND status = 'running' ORDER BY charger, plugged_in, id",
+            "SELECT {} FROM session_now WHERE org = $1 AND status = 'running' ORDER BY charger, plugged_in, id",
             Session::COLUMNS
         );
         all(&self.rows(org, &sql, args![]).await?)
@@ -438,7 +452,7 @@ impl Reader {
     /// When the database fails.
     pub async fn due_sessions(&mut self, org: &OrgId, limit: i64) -> Result<Vec<Session>, Error> {
         let sql = format!(
-            "SELECT {} FROM session WHERE org = $1 AND billing = 'due' AND hold = 0 ORDER BY plugged_in, id LIMIT $2",
+            "SELECT {} FROM session_now WHERE org = $1 AND billing = 'due' AND hold = 0 ORDER BY plugged_in, id LIMIT $2",
             Session::COLUMNS
         );
         all(&self.rows(org, &sql, args![limit]).await?)
@@ -456,7 +470,7 @@ impl Reader {
         limit: i64,
     ) -> Result<Vec<Session>, Error> {
         let (wanted, mut values) = conditions(filter);
-        let mut sql = format!("SELECT {} FROM session WHERE org = $1{wanted}", Session::COLUMNS);
+        let mut sql = format!("SELECT {} FROM session_now WHERE org = $1{wanted}", Session::COLUMNS);
         if let Some(SessionCursor { plugged_in, id }) = after {
             let at = values.len() + 2;
             sql.push_str(&format!(" AND (plugged_in, id) < (${at}, ${})", at + 1));

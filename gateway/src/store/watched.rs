@@ -112,7 +112,7 @@ impl Reader {
     /// When the database fails.
     pub async fn watched_sessions(&mut self, org: &OrgId) -> Result<Vec<WatchedSession>, Error> {
         let sql = format!(
-            "SELECT {} FROM session WHERE org = $1 AND status = 'running' ORDER BY charger, plugged_in, id",
+            "SELECT {} FROM session_now WHERE org = $1 AND status = 'running' ORDER BY charger, plugged_in, id",
             WatchedSession::COLUMNS
         );
         all(&self.rows(org, &sql, args![]).await?)

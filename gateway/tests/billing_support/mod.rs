@@ -133,41 +133,26 @@ pub fn rows(
         }
     }
     let last = from.unplugged.filter(|_| ended);
+    let charger = from.facts.charger.as_deref().unwrap_or("5");
     let stored = Session {
-        id: id.to_owned(),
         site: from.facts.site.clone(),
-        charger: from.facts.charger.clone().unwrap_or_else(|| "5".to_owned()),
-        evse: 1,
         connector: Some(1),
-        token: None,
         driver: from.facts.driver.clone(),
         groups_doc: serde_json::to_string(&from.facts.groups).unwrap(),
         contract: document.get("contract").and_then(|word| word.as_str()).map(str::to_owned),
         transaction_ref: Some("7".to_owned()),
-        plugged_in: from.plugged_in,
         started_at: Some(from.plugged_in),
         charging_started: Some(from.plugged_in),
-        charging_ended: None,
         stopped_at: last,
         unplugged: last,
         status: if ended { SessionStatus::Ended } else { SessionStatus::Running },
-        flags: "[]".to_owned(),
-        energy: None,
-        last_reading_at: None,
         seller: Some("koti".to_owned()),
         tariff_name: Some("spot".to_owned()),
         tariff_version: Some(version.to_owned()),
-        shown: None,
         currency: Some("EUR".to_owned()),
-        ceiling_minor: None,
         billing: if ended { Billing::Due } else { Billing::Open },
         document: serde_json::json!({ "facts": facts }).to_string(),
-        created_at: from.plugged_in,
-        updated_at: from.plugged_in,
-        hold: false,
-        hold_reason: None,
-        hold_by: None,
-        hold_at: None,
+        ..Session::begun(id, (charger, 1), from.plugged_in, from.plugged_in)
     };
     let readings = (0..).zip(&from.readings).map(|(seq, reading)| Reading {
         seq,

@@ -232,7 +232,7 @@ async fn a_session_that_runs_well_is_left_alone(place: Place) {
             energy: None,
             last_reading_at: Some(min(minutes - 60)),
             flags: "[]".to_owned(),
-            document: "{}".to_owned(),
+            track: "{}".to_owned(),
             at: min(minutes),
         };
         let id = running.id.clone();

@@ -202,6 +202,26 @@ both!(a_session_that_cannot_be_worked_out_stops_no_other, place => {
     assert_eq!(rig.sessions().await[0].billing, Billing::Due);
 });
 
+both!(a_session_of_an_earlier_version_goes_on, place => {
+    let mut rig = rig(place).await;
+    let id = rig.start(0, 1000).await;
+    rig.meter(id, 10, 2000).await;
+    // Then how it stands was part of its document.
+    let mut old = rig.session().await;
+    let mut document: Value = serde_json::from_str(&old.document).unwrap();
+    document["track"] = serde_json::from_str(&old.track.take().unwrap()).unwrap();
+    old.document = document.to_string();
+    rig.store.write(Lane::charger(&org(), CHARGER), async move |tx| tx.update_session(&org(), &old).await).await.unwrap();
+    rig.meter(id, 20, 3000).await;
+    rig.meter(id, 30, 3500).await;
+    let session = rig.session().await;
+    assert_eq!((wh(&session), session.last_reading_at), (Some(2500), Some(t(30))));
+    rig.stop(id, 40, 4000).await;
+    rig.pass(1).await;
+    let session = rig.session().await;
+    assert_eq!((session.billing, wh(&session), flags(&session).len()), (Billing::Due, Some(3000), 0));
+});
+
 both!(two_meter_values_of_one_second_are_two, place => {
     let mut rig = rig(place).await;
     let id = rig.start(0, 1000).await;

@@ -31,40 +31,27 @@ async fn session(office: &Office, number: i64) -> Session {
     let begin = Instant(now().0 - 86_400_000 + number * 60_000);
     let end = Instant(begin.0 + 1_800_000);
     let row = Session {
-        id: new_id(),
         site: Some("oslo".to_owned()),
-        charger: "O-1".to_owned(),
-        evse: 1,
         connector: Some(1),
         token: Some("CARD".to_owned()),
         driver: Some("d-1".to_owned()),
-        groups_doc: "[]".to_owned(),
         contract: Some("direct".to_owned()),
         transaction_ref: Some(number.to_string()),
-        plugged_in: begin,
         started_at: Some(begin),
         charging_started: Some(begin),
         charging_ended: Some(end),
         stopped_at: Some(end),
         unplugged: Some(end),
         status: SessionStatus::Ended,
-        flags: "[]".to_owned(),
         energy: Some(Energy(10_000_000)),
         last_reading_at: Some(end),
         seller: Some("s".to_owned()),
         tariff_name: Some("Flat".to_owned()),
         tariff_version: Some(tariffs[0]["version"].as_str().unwrap().to_owned()),
-        shown: None,
         currency: Some("NOK".to_owned()),
-        ceiling_minor: None,
         billing: Billing::Due,
-        document: "{}".to_owned(),
-        created_at: begin,
         updated_at: end,
-        hold: false,
-        hold_reason: None,
-        hold_by: None,
-        hold_at: None,
+        ..Session::begun(&new_id(), ("O-1", 1), begin, begin)
     };
     let stored = row.clone();
     let unit = async move |tx: &mut Tx| {

@@ -61,7 +61,7 @@ fn progress(number: i64) -> Progress {
         energy: Some(takst_engine::units::Energy(number)),
         last_reading_at: Some(at(number)),
         flags: format!(r#"["{number}"]"#),
-        document: format!("{{\"n\":{number}}}"),
+        track: format!("{{\"n\":{number}}}"),
         at: at(number),
     }
 }
@@ -131,7 +131,10 @@ async fn many_meter_values_are_a_few_statements(place: Place) {
     let mut reader = store.read().await.unwrap();
     for id in ids {
         let row = reader.session(&org(), &id).await.unwrap().unwrap();
-        assert_eq!((row.energy.unwrap().0, row.document.as_str(), row.updated_at), (2, r#"{"n":2}"#, at(2)));
+        assert_eq!(
+            (row.energy.unwrap().0, row.track.as_deref(), row.updated_at),
+            (2, Some(r#"{"n":2}"#), at(2))
+        );
         let parts = reader.session_parts(&org(), &id).await.unwrap();
         assert_eq!(parts.readings, (0..3).map(reading).collect::<Vec<_>>());
         assert_eq!(parts.power.len(), 3);

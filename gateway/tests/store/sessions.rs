@@ -91,7 +91,7 @@ async fn sessions_are_found_and_changed(place: Place) {
                 energy: Some(Energy(77)),
                 last_reading_at: Some(at(77)),
                 flags: "[]".to_owned(),
-                document: "{\"a\":1}".to_owned(),
+                track: "{\"a\":1}".to_owned(),
                 at: at(78),
             };
             tx.session_progress(&owner, &id, &progress).await?;
@@ -108,7 +108,7 @@ async fn sessions_are_found_and_changed(place: Place) {
         energy: Some(Energy(77)),
         last_reading_at: Some(at(77)),
         flags: "[]".to_owned(),
-        document: "{\"a\":1}".to_owned(),
+        track: Some("{\"a\":1}".to_owned()),
         updated_at: at(78),
         billing: Billing::Never,
         ..row

@@ -31,7 +31,7 @@ async fn speed(place: Place, chargers: usize, each: usize, rate: Option<u32>) {
                     energy: Some(reading.imported),
                     last_reading_at: Some(reading.at),
                     flags: "[]".to_owned(),
-                    document: "{}".to_owned(),
+                    track: "{}".to_owned(),
                     at: reading.received_at,
                 };
                 let due = match rate {

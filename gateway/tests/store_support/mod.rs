@@ -134,40 +134,22 @@ pub fn fact(dedupe: &str) -> Fact {
 
 pub fn session(charger: &str) -> Session {
     Session {
-        id: new_id(),
         site: Some("otakaari-5".to_owned()),
-        charger: charger.to_owned(),
-        evse: 1,
         connector: Some(1),
         token: Some("04A2B3C4".to_owned()),
         driver: Some("d-17".to_owned()),
         groups_doc: r#"["VIP"]"#.to_owned(),
         contract: Some("direct".to_owned()),
         transaction_ref: Some("7".to_owned()),
-        plugged_in: at(0),
         started_at: Some(at(10)),
-        charging_started: None,
-        charging_ended: None,
-        stopped_at: None,
-        unplugged: None,
-        status: SessionStatus::Running,
-        flags: "[]".to_owned(),
         energy: Some(Energy(5_911_000)),
         last_reading_at: Some(at(20)),
         seller: Some("city".to_owned()),
         tariff_name: Some("day".to_owned()),
         tariff_version: Some("sha256:aa".to_owned()),
-        shown: None,
         currency: Some("EUR".to_owned()),
         ceiling_minor: Some(5000),
-        billing: Billing::Open,
-        document: "{}".to_owned(),
-        created_at: at(0),
-        updated_at: at(0),
-        hold: false,
-        hold_reason: None,
-        hold_by: None,
-        hold_at: None,
+        ..Session::begun(&new_id(), (charger, 1), at(0), at(0))
     }
 }
 
