@@ -42,6 +42,7 @@ mod restore;
 mod retention;
 mod sessions;
 mod sql;
+mod statistics;
 mod told;
 mod tx;
 mod watched;
@@ -106,7 +107,9 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { queue: 4096, largest_group: 512, lanes: 4, readers: 8, patience: Duration::from_secs(30) }
+        // More of them than processors only wait for each other, in smaller groups.
+        let lanes = std::thread::available_parallelism().map_or(2, |processors| processors.get().clamp(2, 4));
+        Self { queue: 4096, largest_group: 512, lanes, readers: 8, patience: Duration::from_secs(30) }
     }
 }
 
@@ -362,6 +365,8 @@ fn start_lane(
         unsure: None,
         tally: Arc::clone(counts),
         checkpointer: matches!(place, Place::Lite { .. }).then(|| checkpoint::Checkpointer::start(place)),
+        statistics: (matches!(place, Place::Pg { .. }) && number == 0)
+            .then(|| statistics::Statistics::start(place)),
     };
     let thread = std::thread::Builder::new().name(format!("store-{number}"));
     match place {

@@ -10,6 +10,7 @@ use super::checkpoint::{Checkpointer, MOVE};
 use super::error::{Error, Trouble, trouble};
 use super::open::{FileLock, Place};
 use super::sql::{Conn, Reader};
+use super::statistics::Statistics;
 use super::tx::Tx;
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
@@ -170,6 +171,8 @@ pub(super) struct Lane {
     pub tally: Arc<Counts>,
     /// SQLite only.
     pub checkpointer: Option<Checkpointer>,
+    /// The first lane of PostgreSQL only: it writes about as much as each of the others.
+    pub statistics: Option<Statistics>,
 }
 
 impl Lane {
@@ -190,6 +193,9 @@ impl Lane {
         }
         if let Some(checkpointer) = self.checkpointer.take() {
             checkpointer.stop().await;
+        }
+        if let Some(statistics) = self.statistics.take() {
+            statistics.stop().await;
         }
         if let Some(tx) = self.tx.take() {
             close(tx).await;
@@ -325,6 +331,9 @@ impl Lane {
                 }
                 if let Some(checkpointer) = &mut self.checkpointer {
                     checkpointer.committed(tx.writes);
+                }
+                if let Some(statistics) = &mut self.statistics {
+                    statistics.committed(tx.writes);
                 }
                 if events > 0 {
                     self.changed.send_modify(|count| *count = count.wrapping_add(1));

@@ -506,6 +506,38 @@ async fn unfinished_sessions_are_found_by_an_index(place: Place) {
 
 both!(unfinished_sessions_are_found_by_an_index);
 
+#[test]
+fn postgresql_knows_the_tables_that_grow() {
+    use sqlx::{Connection as _, Row as _};
+    run(async {
+        let place = Place::postgres().await;
+        let store = place.open().await;
+        for number in 0..400 {
+            let unit = async move |tx: &mut Tx| {
+                tx.add_session(&org(), &session(&format!("C{number}"))).await?;
+                tx.keep_fact(&org(), &format!("C{number}"), &fact("1")).await
+            };
+            store.write(Lane::charger(&org(), &format!("C{number}")), unit).await.unwrap();
+        }
+        // As long as it knows nothing, it takes one organisation for one of many.
+        let sql = "SELECT CAST(tablename AS TEXT) FROM pg_stats WHERE attname = 'org' AND n_distinct = 1 AND tablename IN ('session', 'station_fact')";
+        let mut conn = sqlx::PgConnection::connect(&place.url).await.unwrap();
+        let mut known = Vec::new();
+        for _ in 0..100 {
+            let rows = sqlx::query(sql).fetch_all(&mut conn).await.unwrap();
+            known = rows.iter().map(|row| row.get::<String, _>(0)).collect();
+            if known.len() == 2 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        known.sort();
+        assert_eq!(known, ["session", "station_fact"]);
+        conn.close().await.unwrap();
+        store.close().await;
+    });
+}
+
 /// Makes a million finished sessions and a thousand running ones, then starts.
 async fn start_on_a_million(place: Place) {
     place.open().await.close().await;
