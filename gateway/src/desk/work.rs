@@ -8,8 +8,8 @@ use crate::sessions::{
     Act, Begin, Builder, Flag, Kept, Next, OutOfOrder, Rows, Said, Suspect, Touched, Tracked,
 };
 use crate::store::{
-    Appended, Billing, Error, Fact, NewEvent, OrgId, Progress, Session, SessionCounts, SessionStatus,
-    SignedValue, Tx, new_id,
+    Appended, Billing, Error, Fact, NewEvent, OrgId, Progress, Session, SessionStatus, SignedValue, Tx,
+    new_id,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -128,11 +128,11 @@ pub(super) async fn take_in(
             }
             (Rows::default(), false)
         }
-        Err(OutOfOrder) => (rebuild(tx, scene, &session.id, &mut document).await?, true),
+        Err(OutOfOrder) => {
+            let rows = rebuild(tx, scene, &session.id, &mut document).await?;
+            (tx.only_news(scene.org, &session.id, rows).await?, true)
+        }
     };
-    if rebuilt {
-        tx.truncate_session(scene.org, &session.id, &SessionCounts::default()).await?;
-    }
     // A row that was written before is written again: it says something else now.
     rebuilt |= rows.readings.iter().any(|row| row.seq < counts.0)
         || rows.states.iter().any(|row| row.seq < counts.1)

@@ -13,7 +13,7 @@ use super::point::{self, Kept, OverWhy, Point, What};
 use super::states::States;
 use super::{Doing, Waits, is_default};
 use crate::chargers::model::TransactionPhase;
-use crate::store::{PowerChange, Reading, SessionStatus, StateChange};
+use crate::store::{SessionRows, SessionStatus};
 use serde::{Deserialize, Serialize};
 use takst_engine::calendar_time::utc_text;
 use takst_engine::running::LONGEST_SESSION_DAYS;
@@ -54,16 +54,8 @@ pub struct Begin {
 #[error("the report is older than what is known of the session")]
 pub struct OutOfOrder;
 
-/// Rows to write; each number replaces what stood there.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Rows {
-    /// Registers.
-    pub readings: Vec<Reading>,
-    /// States.
-    pub states: Vec<StateChange>,
-    /// Power.
-    pub power: Vec<PowerChange>,
-}
+/// Rows to write.
+pub type Rows = SessionRows;
 
 /// What a session looks like from outside.
 #[derive(Clone, PartialEq, Eq, Debug)]

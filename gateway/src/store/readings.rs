@@ -8,6 +8,7 @@ use super::error::Error;
 use super::record::{OrgId, Record as _, all, record};
 use super::sql::{Reader, args};
 use super::tx::Tx;
+use std::collections::BTreeMap;
 use takst_engine::units::{Energy, Instant};
 
 record! {
@@ -120,6 +121,17 @@ pub struct SessionParts {
     pub signed: Vec<SignedValue>,
 }
 
+/// The lists of a session that follow from its facts alone. Each number replaces what stood there.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SessionRows {
+    /// Readings of the register.
+    pub readings: Vec<Reading>,
+    /// States.
+    pub states: Vec<StateChange>,
+    /// Power.
+    pub power: Vec<PowerChange>,
+}
+
 macro_rules! put {
     ($(#[$meta:meta])* $name:ident, $type:ty, $head:literal, $($column:ident)+) => {
         $(#[$meta])*
@@ -128,7 +140,7 @@ macro_rules! put {
         /// When the database fails.
         pub async fn $name(&mut self, org: &OrgId, session: &str, rows: &[$type]) -> Result<(), Error> {
             // One statement may not meet a row twice: the last of each number counts.
-            let rows: std::collections::BTreeMap<i64, &$type> = rows.iter().map(|row| (row.seq, row)).collect();
+            let rows: BTreeMap<i64, &$type> = rows.iter().map(|row| (row.seq, row)).collect();
             let rows = rows.into_iter().map(|(seq, row)| {
                 let mut values = args![session];
                 values.extend(row.values());
@@ -181,28 +193,51 @@ impl Tx {
         at received_at format context public_key body
     );
 
-    /// Takes away readings, states, power and occupancy from these numbers on, before they are written anew.
-    /// Signed values stay.
+    /// Takes away what stands behind the ends of these lists, and the occupancy; of the rows, those that are still to be written. When a
+    /// session is worked out anew nearly all of its rows are as they were.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn truncate_session(
+    pub async fn only_news(
         &mut self,
         org: &OrgId,
         session: &str,
-        keep: &SessionCounts,
-    ) -> Result<(), Error> {
-        let SessionCounts { readings, states, power, occupancy, signed: _ } = keep;
-        for (sql, count) in [
-            ("DELETE FROM session_reading WHERE org = $1 AND session = $2 AND seq >= $3", readings),
-            ("DELETE FROM session_state WHERE org = $1 AND session = $2 AND seq >= $3", states),
-            ("DELETE FROM session_power WHERE org = $1 AND session = $2 AND seq >= $3", power),
-            ("DELETE FROM session_occupancy WHERE org = $1 AND session = $2 AND seq >= $3", occupancy),
-        ] {
-            self.run_about(org, About::Session(session), sql, args![session, *count]).await?;
+        rows: SessionRows,
+    ) -> Result<SessionRows, Error> {
+        let there = self.lists(org, session).await?;
+        let ends = |rows: &SessionRows| {
+            let SessionRows { readings, states, power } = rows;
+            [end(readings, |row| row.seq), end(states, |row| row.seq), end(power, |row| row.seq)]
+        };
+        let goes = [
+            "DELETE FROM session_reading WHERE org = $1 AND session = $2 AND seq >= $3",
+            "DELETE FROM session_state WHERE org = $1 AND session = $2 AND seq >= $3",
+            "DELETE FROM session_power WHERE org = $1 AND session = $2 AND seq >= $3",
+        ];
+        for ((sql, kept), there) in goes.into_iter().zip(ends(&rows)).zip(ends(&there)) {
+            if there > kept {
+                self.run_about(org, About::Session(session), sql, args![session, kept]).await?;
+            }
         }
-        Ok(())
+        let sql = "DELETE FROM session_occupancy WHERE org = $1 AND session = $2";
+        self.run_about(org, About::Session(session), sql, args![session]).await?;
+        Ok(SessionRows {
+            readings: news(&there.readings, rows.readings, |row| row.seq),
+            states: news(&there.states, rows.states, |row| row.seq),
+            power: news(&there.power, rows.power, |row| row.seq),
+        })
     }
+}
+
+/// Of rows as they are to be, those that are not there yet or say something else.
+fn news<T: PartialEq>(there: &[T], rows: Vec<T>, seq: impl Fn(&T) -> i64) -> Vec<T> {
+    let there: BTreeMap<i64, &T> = there.iter().map(|row| (seq(row), row)).collect();
+    rows.into_iter().filter(|row| there.get(&seq(row)) != Some(&row)).collect()
+}
+
+/// The number behind the last one.
+fn end<T>(rows: &[T], seq: impl Fn(&T) -> i64) -> i64 {
+    rows.iter().map(|row| seq(row).saturating_add(1)).max().unwrap_or(0)
 }
 
 /// The next free number of each list of a session.
@@ -266,6 +301,18 @@ impl Reader {
     /// # Errors
     /// When the database fails.
     pub async fn session_parts(&mut self, org: &OrgId, session: &str) -> Result<SessionParts, Error> {
+        let SessionRows { readings, states, power } = self.lists(org, session).await?;
+        let occupancy = format!(
+            "SELECT {} FROM session_occupancy WHERE org = $1 AND session = $2 ORDER BY seq",
+            OccupancyChange::COLUMNS
+        );
+        let about = About::Session(session);
+        let occupancy = all(&self.rows_about(org, about, &occupancy, args![session]).await?)?;
+        let signed = self.signed_values(org, session).await?;
+        Ok(SessionParts { readings, states, power, occupancy, signed })
+    }
+
+    async fn lists(&mut self, org: &OrgId, session: &str) -> Result<SessionRows, Error> {
         let states = format!(
             "SELECT {} FROM session_state WHERE org = $1 AND session = $2 ORDER BY seq",
             StateChange::COLUMNS
@@ -274,17 +321,11 @@ impl Reader {
             "SELECT {} FROM session_power WHERE org = $1 AND session = $2 ORDER BY seq",
             PowerChange::COLUMNS
         );
-        let occupancy = format!(
-            "SELECT {} FROM session_occupancy WHERE org = $1 AND session = $2 ORDER BY seq",
-            OccupancyChange::COLUMNS
-        );
         let about = About::Session(session);
-        Ok(SessionParts {
+        Ok(SessionRows {
             readings: self.readings(org, session, i64::MIN, i64::MAX).await?,
             states: all(&self.rows_about(org, about, &states, args![session]).await?)?,
             power: all(&self.rows_about(org, about, &power, args![session]).await?)?,
-            occupancy: all(&self.rows_about(org, about, &occupancy, args![session]).await?)?,
-            signed: self.signed_values(org, session).await?,
         })
     }
 

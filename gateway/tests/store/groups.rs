@@ -208,8 +208,10 @@ async fn step(tx: &mut Tx, sessions: &[Session], seed: u64) -> Result<String, Er
             format!("{:?}", tx.session_counts(&org, &own.id).await?)
         }
         10 => {
-            let keep = SessionCounts { readings: number, states: 1, ..SessionCounts::default() };
-            format!("{:?}", tx.truncate_session(&org, &own.id, &keep).await)
+            let rows = SessionRows { readings: (0..number).map(reading).collect(), ..SessionRows::default() };
+            let news = tx.only_news(&org, &own.id, rows).await?;
+            tx.put_readings(&org, &own.id, &news.readings).await?;
+            format!("{news:?}")
         }
         11 => {
             let Some(mut row) = tx.session(&org, &own.id).await? else { return Ok("none".to_owned()) };
