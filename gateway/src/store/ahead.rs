@@ -13,6 +13,7 @@ use super::sessions::{PROGRESS_HEAD, PROGRESS_TAIL, Progress, Session};
 use super::sql::{Reader, Value, args, places, storable, with_org};
 use super::tx::SIZES;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 /// What a unit is going to look up, so that it can be read for a whole group at once.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -358,18 +359,21 @@ impl Reader {
         rows: Vec<Vec<Value>>,
         tail: &str,
     ) -> Result<u64, Error> {
-        let mut met = 0;
+        let (mut met, owner) = (0, Arc::<str>::from(org.as_str()));
         for rows in parts(rows) {
-            let mut sql = format!("{head} VALUES ");
-            let mut values = Vec::new();
-            for (index, row) in rows.into_iter().enumerate() {
-                let comma = if index == 0 { "" } else { ", " };
-                sql.push_str(&format!("{comma}($1, {})", places(values.len() + 2, row.len())));
-                values.extend(row);
-            }
-            sql.push(' ');
-            sql.push_str(tail);
-            met += self.execute(org, &sql, values).await?;
+            let size = (rows.len(), rows.first().map_or(0, Vec::len));
+            let name = (head.to_owned(), tail.to_owned(), rows.len());
+            let text = match self.texts.get(&name) {
+                Some(text) => Arc::clone(text),
+                None => {
+                    let text = Arc::<str>::from(self.conn.many(head, size, tail));
+                    self.texts.insert(name, Arc::clone(&text));
+                    text
+                }
+            };
+            self.statements += 1;
+            let done = self.conn.execute_many(text, &owner, rows).await;
+            met += self.noting(done)?;
         }
         Ok(met)
     }

@@ -20,7 +20,9 @@ use sqlx::{
     AssertSqlSafe, Connection as _, Database, Either, Executor as _, PgConnection, Postgres, Row as _,
     Sqlite, SqliteConnection,
 };
+use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 /// What a statement takes and a column holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +121,63 @@ impl Conn {
                 Ok(pg(sql, values).execute(conn).await?.rows_affected())
             }
         }
+    }
+
+    /// Runs a statement of [`Self::many`] for these rows; the number of rows it changed.
+    pub async fn execute_many(
+        &mut self,
+        sql: Arc<str>,
+        org: &Arc<str>,
+        rows: Vec<Vec<Value>>,
+    ) -> Result<u64, sqlx::Error> {
+        match self {
+            Self::Lite(conn) => {
+                let mut query = sqlx::query(AssertSqlSafe(sql));
+                for row in rows {
+                    query = query.bind(Arc::clone(org));
+                    for value in row {
+                        query = match value {
+                            Value::Int(int) => query.bind(int),
+                            Value::Text(text) => query.bind(text.map(storable)),
+                        };
+                    }
+                }
+                let mut steps = conn.fetch_many(query);
+                while let Some(step) = steps.try_next().await? {
+                    if let Either::Left(done) = step {
+                        return Ok(done.rows_affected());
+                    }
+                }
+                Ok(0)
+            }
+            Self::Pg(conn) => {
+                let mut query = sqlx::query(AssertSqlSafe(sql)).bind(Arc::clone(org));
+                for value in rows.into_iter().flatten() {
+                    query = match value {
+                        Value::Int(int) => query.bind(int),
+                        Value::Text(text) => query.bind(text.map(storable)),
+                    };
+                }
+                let conn: &mut PgConnection = conn;
+                Ok(query.execute(conn).await?.rows_affected())
+            }
+        }
+    }
+
+    /// The text that writes so many rows of so many columns beside the organisation; `tail` is what follows the values.
+    pub fn many(&self, head: &str, (rows, columns): (usize, usize), tail: &str) -> String {
+        let values = match self {
+            // As `in_order` has it.
+            Self::Lite(_) => {
+                let row = format!("(?{})", ", ?".repeat(columns));
+                vec![row; rows].join(", ")
+            }
+            Self::Pg(_) => {
+                let row = |row: usize| format!("($1, {})", places(2 + row * columns, columns));
+                (0..rows).map(row).collect::<Vec<_>>().join(", ")
+            }
+        };
+        format!("{head} VALUES {values} {tail}")
     }
 
     /// All rows of a query.
@@ -279,11 +338,13 @@ pub struct Reader {
     pub(super) recall: Option<Box<Recall>>,
     /// Statements since somebody asked.
     pub(super) statements: u64,
+    /// The texts of statements for many rows, by what stands before and behind the values and how many rows they write: long, and few.
+    pub(super) texts: HashMap<(String, String, usize), Arc<str>>,
 }
 
 impl Reader {
     pub(super) fn new(conn: Conn) -> Self {
-        Self { conn, trouble: None, group: None, recall: None, statements: 0 }
+        Self { conn, trouble: None, group: None, recall: None, statements: 0, texts: HashMap::new() }
     }
 
     pub(super) async fn rows(
