@@ -2,7 +2,7 @@
 
 use super::traces::{self, Traces};
 use std::io::IsTerminal as _;
-use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
@@ -33,11 +33,14 @@ pub fn begin(format: LogFormat, filter: &str, traces: Option<&Traces>) -> Result
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     // Spans are for the collector: in the log they would stand before every line.
-    let lines = lines.with_filter(filter.and(filter_fn(|about| about.target() != traces::TARGET)));
+    // A function alone does not say that it never wants anything below some level: then all that libraries say is made, and thrown away.
+    let no_spans =
+        filter_fn(|about| about.target() != traces::TARGET).with_max_level_hint(LevelFilter::TRACE);
+    let lines = lines.with_filter(filter.and(no_spans));
     let spans = traces.map(|traces| {
-        tracing_opentelemetry::layer()
-            .with_tracer(traces.tracer())
-            .with_filter(filter_fn(|about| about.target() == traces::TARGET))
+        tracing_opentelemetry::layer().with_tracer(traces.tracer()).with_filter(
+            filter_fn(|about| about.target() == traces::TARGET).with_max_level_hint(LevelFilter::INFO),
+        )
     });
     // Of two beginnings the first one stays.
     let _ = tracing_subscriber::registry().with(spans).with(lines).try_init();
