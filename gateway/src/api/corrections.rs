@@ -152,7 +152,8 @@ pub struct NotCorrected {
     pub reason: String,
 }
 
-/// Corrects all bills that an alert about changed prices (`feed.changed`) lists in its history, and ends it.
+/// Corrects all bills that an alert about changed prices (`feed.changed`) lists in its history, and ends it; what could not be corrected is in
+/// the answer. Where its list was as long as a list can be, it stays open with the bills that are left.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/correct", tag = "bills", params(("id" = String, Path)),
     request_body = Decision, responses((status = 200, body = AllCorrected), (status = "4XX", body = Problem)))]
 pub(super) async fn correct_all(
