@@ -201,8 +201,7 @@ pub(crate) async fn note(
         begin.insert("after_stop".to_owned(), true.into());
     }
     session.document = Value::Object(document).to_string();
-    session.updated_at = now;
-    tx.update_session(org, session).await?;
+    tx.set_document(org, &session.id, &session.document).await?;
     Ok(true)
 }
 

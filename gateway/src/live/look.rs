@@ -210,7 +210,7 @@ impl Live {
         let found = (found, due.iter().any(goes_on));
         let (job, id) = ((org.clone(), held.session.id.clone()), held.session.id.clone());
         let unit = async move |tx: &mut crate::store::Tx| {
-            // All of its row is written again: what another program writes meanwhile waits.
+            // What another program writes of its row meanwhile waits.
             tx.lock_session(&job.0, &id).await?;
             let Some(mut session) = tx.session(&job.0, &id).await? else { return Ok(false) };
             // A bill is made meanwhile: it has noted them.

@@ -342,6 +342,15 @@ impl Tx {
         Ok(self.run_about(org, About::Session(session), sql, args![session]).await? == 1)
     }
 
+    /// Writes what a session began with, and nothing of how it stands: what another program is told of it meanwhile stays.
+    ///
+    /// # Errors
+    /// [`Error::Missing`].
+    pub async fn set_document(&mut self, org: &OrgId, session: &str, document: &str) -> Result<(), Error> {
+        let sql = "UPDATE session SET document = $3 WHERE org = $1 AND id = $2";
+        self.must_session(org, session, sql, args![session, document]).await
+    }
+
     /// Notes how far the billing of a session has come.
     ///
     /// # Errors
