@@ -113,6 +113,12 @@ async fn sessions_are_found_and_changed(place: Place) {
         billing: Billing::Never,
         ..row
     };
+    assert_eq!(store.read().await.unwrap().session(&city, &before.id).await.unwrap(), Some(now.clone()));
+    // What it began with is put right; how it stands is as it was.
+    let (owner, id) = (city.clone(), before.id.clone());
+    let unit = async move |tx: &mut Tx| tx.set_document(&owner, &id, "{\"b\":2}").await;
+    store.write(Lane::org(&city), unit).await.unwrap();
+    let now = Session { document: "{\"b\":2}".to_owned(), ..now };
     assert_eq!(store.read().await.unwrap().session(&city, &before.id).await.unwrap(), Some(now));
 }
 
