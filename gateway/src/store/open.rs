@@ -162,7 +162,7 @@ impl Place {
                             .clone()
                             .create_if_missing(false)
                             .read_only(true)
-                            .pragma("cache_size", "-4096"),
+                            .pragma("cache_size", "-2048"),
                     ),
             ),
             Self::Pg { options, .. } => Pools::Pg(
