@@ -17,8 +17,8 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteQueryResult, SqliteRow};
 use sqlx::{
-    AssertSqlSafe, Connection as _, Database, Either, Executor as _, PgConnection, Postgres, Row as _,
-    Sqlite, SqliteConnection,
+    AssertSqlSafe, Connection as _, Database, Either, Encode, Executor as _, PgConnection, Postgres,
+    Row as _, Sqlite, SqliteConnection, Type,
 };
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
@@ -134,13 +134,7 @@ impl Conn {
             Self::Lite(conn) => {
                 let mut query = sqlx::query(AssertSqlSafe(sql));
                 for row in rows {
-                    query = query.bind(Arc::clone(org));
-                    for value in row {
-                        query = match value {
-                            Value::Int(int) => query.bind(int),
-                            Value::Text(text) => query.bind(text.map(storable)),
-                        };
-                    }
+                    query = bound(query.bind(Arc::clone(org)), row);
                 }
                 let mut steps = conn.fetch_many(query);
                 while let Some(step) = steps.try_next().await? {
@@ -151,13 +145,8 @@ impl Conn {
                 Ok(0)
             }
             Self::Pg(conn) => {
-                let mut query = sqlx::query(AssertSqlSafe(sql)).bind(Arc::clone(org));
-                for value in rows.into_iter().flatten() {
-                    query = match value {
-                        Value::Int(int) => query.bind(int),
-                        Value::Text(text) => query.bind(text.map(storable)),
-                    };
-                }
+                let query = sqlx::query(AssertSqlSafe(sql)).bind(Arc::clone(org));
+                let query = bound(query, rows.into_iter().flatten());
                 let conn: &mut PgConnection = conn;
                 Ok(query.execute(conn).await?.rows_affected())
             }
@@ -265,14 +254,22 @@ fn lite_steps<'c>(
 // Texts come from SQL in this module and from values bound beside it, never from a value pasted in.
 fn lite(sql: &str, values: Vec<Value>) -> Query<'static, Sqlite, SqliteArguments> {
     let (sql, values) = in_order(sql, values);
-    let mut query = sqlx::query(AssertSqlSafe(sql));
-    for value in values {
-        query = match value {
-            Value::Int(int) => query.bind(int),
-            Value::Text(text) => query.bind(text.map(storable)),
-        };
-    }
-    query
+    bound(sqlx::query(AssertSqlSafe(sql)), values)
+}
+
+// A statement with these values for its next places.
+fn bound<'q, DB: Database>(
+    query: Query<'q, DB, DB::Arguments>,
+    values: impl IntoIterator<Item = Value>,
+) -> Query<'q, DB, DB::Arguments>
+where
+    Option<i64>: Encode<'q, DB> + Type<DB>,
+    Option<String>: Encode<'q, DB> + Type<DB>,
+{
+    values.into_iter().fold(query, |query, value| match value {
+        Value::Int(int) => query.bind(int),
+        Value::Text(text) => query.bind(text.map(storable)),
+    })
 }
 
 // With `?` for each `$1`, `$2`, ..., and the values in the order of their places. SQLite looks for the name of a numbered place among all
@@ -311,14 +308,7 @@ fn in_order(sql: &str, values: Vec<Value>) -> (String, Vec<Value>) {
 }
 
 fn pg(sql: &str, values: Vec<Value>) -> Query<'static, Postgres, PgArguments> {
-    let mut query = sqlx::query(AssertSqlSafe(sql));
-    for value in values {
-        query = match value {
-            Value::Int(int) => query.bind(int),
-            Value::Text(text) => query.bind(text.map(storable)),
-        };
-    }
-    query
+    bound(sqlx::query(AssertSqlSafe(sql)), values)
 }
 
 /// PostgreSQL cannot store the character NUL and SQLite's tools stop at it; a charger can send it.
