@@ -137,7 +137,7 @@ impl Reader {
                 let sql = format!(
                     "SELECT {} FROM session_now WHERE org = $1 AND id IN (SELECT
                      (SELECT id FROM session AS own WHERE own.org = $1 AND own.charger = asked.column1 AND own.transaction_ref = asked.column2
-                      ORDER BY plugged_in DESC, id DESC LIMIT 1) FROM ({}) AS asked)",
+                      ORDER BY +plugged_in DESC, id DESC LIMIT 1) FROM ({}) AS asked)",
                     Session::COLUMNS,
                     pairs(names.len())
                 );

@@ -46,6 +46,11 @@ fn row_of(charger: &str, fact: &Fact) -> Vec<Value> {
     args![key(charger), id, kind, station_at, received_at, dedupe, document, session, answer]
 }
 
+// One fact of a charger, by something that no other of its facts has.
+fn sql_of(by: &str) -> String {
+    format!("SELECT {} FROM station_fact WHERE org = $1 AND charger = $2 AND {by} = $3", Fact::COLUMNS)
+}
+
 impl Tx {
     /// Keeps a fact, unless one of this charger with the same `dedupe` is there.
     ///
@@ -59,13 +64,17 @@ impl Tx {
         if met == 1 {
             return Ok(Appended::New);
         }
-        let (id, dedupe) = (fact.id.as_str(), key_of(fact.dedupe.as_deref()));
-        let sql = format!(
-            "SELECT {} FROM station_fact WHERE org = $1 AND charger = $2 AND (dedupe = $3 OR id = $4) ORDER BY id LIMIT 1",
-            Fact::COLUMNS
-        );
-        let row = self.row(org, &sql, args![key(charger), dedupe, id]).await?;
-        let known = one(row.as_ref())?;
+        // One after the other: asked for either at once, SQLite looks through all facts of the organisation.
+        let known = match key_of(fact.dedupe.as_deref()) {
+            Some(dedupe) => {
+                one(self.row(org, &sql_of("dedupe"), args![key(charger), dedupe]).await?.as_ref())?
+            }
+            None => None,
+        };
+        let known = match known {
+            Some(known) => Some(known),
+            None => one(self.row(org, &sql_of("id"), args![key(charger), fact.id.as_str()]).await?.as_ref())?,
+        };
         known
             .map(|fact| Appended::Known(Box::new(fact)))
             .ok_or_else(|| Error::Corrupt("a fact was kept and is gone".to_owned()))
@@ -132,12 +141,8 @@ impl Reader {
         if let Some(known) = self.fact_ahead(org, charger, dedupe) {
             return Ok(known);
         }
-        let sql = format!(
-            "SELECT {} FROM station_fact WHERE org = $1 AND charger = $2 AND dedupe = $3",
-            Fact::COLUMNS
-        );
         let values = args![key(charger), key(dedupe)];
-        one(self.row_about(org, About::Charger(charger), &sql, values).await?.as_ref())
+        one(self.row_about(org, About::Charger(charger), &sql_of("dedupe"), values).await?.as_ref())
     }
 
     /// Up to `limit` facts of a charger after the fact `after`, in the order of receipt.

@@ -165,7 +165,7 @@ impl Reader {
     /// When the database fails.
     pub async fn session_invoices(&mut self, org: &OrgId, session: &str) -> Result<Vec<Invoice>, Error> {
         let sql = format!(
-            "SELECT {} FROM invoice WHERE org = $1 AND session = $2 ORDER BY created_at, id",
+            "SELECT {} FROM invoice WHERE org = $1 AND session = $2 ORDER BY +created_at, id",
             Invoice::COLUMNS
         );
         all(&self.rows(org, &sql, args![session]).await?)

@@ -29,6 +29,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (13, "current", include_str!("../../migrations/0013_current.sql")),
     (14, "called", include_str!("../../migrations/0014_called.sql")),
     (15, "progress", include_str!("../../migrations/0015_progress.sql")),
+    (16, "found", include_str!("../../migrations/0016_found.sql")),
 ];
 
 /// The version of the schema that this program writes.

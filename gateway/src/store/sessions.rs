@@ -386,9 +386,10 @@ impl Reader {
         let found = match self.session_ahead(org, charger, transaction) {
             Some(known) => known,
             None => {
+                // With `+` SQLite asks for the transaction, where it would look through all sessions of the charger for the last one.
                 let sql = format!(
                     "SELECT {} FROM session_now WHERE org = $1 AND charger = $2 AND transaction_ref = $3
-                     ORDER BY plugged_in DESC, id DESC LIMIT 1",
+                     ORDER BY +plugged_in DESC, id DESC LIMIT 1",
                     Session::COLUMNS
                 );
                 let values = args![key(charger), key(transaction)];
@@ -485,7 +486,10 @@ impl Reader {
             sql.push_str(&format!(" AND (plugged_in, id) < (${at}, ${})", at + 1));
             values.extend(args![*plugged_in, id.as_str()]);
         }
-        sql.push_str(&format!(" ORDER BY plugged_in DESC, id DESC LIMIT ${}", values.len() + 2));
+        // With `+` SQLite sorts the few that run, where it would look through all sessions in the order of time for them.
+        let running = filter.status == Some(SessionStatus::Running);
+        let few = if running && filter.site.is_none() && filter.driver.is_none() { "+" } else { "" };
+        sql.push_str(&format!(" ORDER BY {few}plugged_in DESC, id DESC LIMIT ${}", values.len() + 2));
         values.extend(args![limit]);
         let about = filter.charger.as_deref().map_or(About::Text, About::Charger);
         all(&self.rows_about(org, about, &sql, values).await?)

@@ -506,6 +506,60 @@ async fn unfinished_sessions_are_found_by_an_index(place: Place) {
 
 both!(unfinished_sessions_are_found_by_an_index);
 
+// Questions that are asked for messages, bills or every few seconds, as the store asks them: what they cost must not grow with what was.
+const ASKED: [(&str, &str); 14] = [
+    ("SELECT document FROM station_fact WHERE org = ? AND charger = ? AND dedupe = ?", "station_fact_dedupe"),
+    ("SELECT document FROM station_fact WHERE org = ? AND charger = ? AND id = ?", "(org=? AND id=?)"),
+    ("SELECT document FROM station_fact WHERE org = ? AND session = ? AND id > ? ORDER BY id LIMIT ?", "station_fact_session"),
+    (
+        "SELECT track FROM session_now WHERE org = ? AND charger = ? AND transaction_ref = ? ORDER BY +plugged_in DESC, id DESC LIMIT 1",
+        "session_transaction",
+    ),
+    (
+        "SELECT track FROM session_now WHERE org = ? AND id IN (SELECT (SELECT id FROM session AS own WHERE own.org = ? AND
+         own.charger = asked.column1 AND own.transaction_ref = asked.column2 ORDER BY +plugged_in DESC, id DESC LIMIT 1)
+         FROM (VALUES (?, ?), (?, ?)) AS asked)",
+        "session_transaction",
+    ),
+    (
+        "SELECT track FROM session_now WHERE org = ? AND status = 'running' AND charger = ? AND evse = ? ORDER BY plugged_in, id",
+        "session_running",
+    ),
+    (
+        "SELECT track FROM session_now WHERE org = ? AND status = 'running' ORDER BY +plugged_in DESC, id DESC LIMIT ?",
+        "session_running",
+    ),
+    (
+        "SELECT track FROM session_now WHERE org = ? AND billing = 'due' AND hold = 0 ORDER BY plugged_in, id LIMIT ?",
+        "session_due",
+    ),
+    ("SELECT track FROM session_now WHERE org = ? AND hold = 1 ORDER BY plugged_in DESC, id DESC LIMIT ?", "session_held"),
+    ("SELECT id FROM incident WHERE org = ? AND closed_at IS NULL ORDER BY opened_at, id", "incident_now"),
+    ("SELECT MIN(o.next_at) FROM outbox AS o WHERE o.org = ? AND o.next_at IS NOT NULL AND o.state <> 'waiting'", "outbox_next"),
+    ("SELECT id FROM outbox WHERE org = ? AND state = 'calling' AND finished_at IS NULL ORDER BY id", "outbox_calling"),
+    ("SELECT status FROM invoice WHERE org = ? AND session = ? ORDER BY +created_at, id", "invoice_session"),
+    ("SELECT document FROM bill WHERE org = ? AND session = ? ORDER BY revision", "bill_revision"),
+];
+
+#[test]
+fn what_is_asked_often_is_found_by_an_index() {
+    use sqlx::{ConnectOptions as _, Row as _};
+    run(async {
+        let place = Place::sqlite();
+        place.open().await.close().await;
+        let mut conn =
+            sqlx::sqlite::SqliteConnectOptions::new().filename(&place.url).connect().await.unwrap();
+        for (sql, index) in ASKED {
+            let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+            let steps = sqlx::query(explain).fetch_all(&mut conn).await.unwrap();
+            let plan: Vec<String> = steps.iter().map(|step| step.get(3)).collect();
+            assert!(plan.iter().any(|step| step.contains(index)), "{sql}\n{plan:#?}");
+            let reads_all = |step: &&String| step.ends_with("(org=?)");
+            assert_eq!(plan.iter().find(reads_all), None, "{sql}");
+        }
+    });
+}
+
 #[test]
 fn postgresql_knows_the_tables_that_grow() {
     use sqlx::{Connection as _, Row as _};
@@ -570,6 +624,16 @@ async fn start_on_a_million(place: Place) {
         .await
         .unwrap();
     println!("a page of {} sessions from the middle: {:.1?}", page.len(), begin.elapsed());
+    let begin = Clock::now();
+    let due = store.read().await.unwrap().due_sessions(&org(), 50).await.unwrap();
+    println!("{} sessions that can be billed: {:.1?}", due.len(), begin.elapsed());
+    let begin = Clock::now();
+    let filter = SessionFilter { status: Some(SessionStatus::Running), ..Default::default() };
+    let page = store.read().await.unwrap().sessions(&org(), &filter, None, 50).await.unwrap();
+    println!("a page of {} sessions that run: {:.1?}", page.len(), begin.elapsed());
+    let begin = Clock::now();
+    let none = store.read().await.unwrap().session_by_transaction(&org(), "C7", "new").await.unwrap();
+    println!("a transaction that is not there ({}): {:.1?}", none.is_none(), begin.elapsed());
     store.close().await;
 }
 
