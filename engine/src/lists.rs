@@ -134,6 +134,77 @@ pub fn fits(first: &Tariff, next: &Tariff) -> Result<(), Unfit> {
     Ok(())
 }
 
+/// Whether a session comes to the same under both lists, line by line: they differ at most in remarks (comments, layout, notes, the
+/// name of the file), in when they are in force, and in whether running sessions go over to them. Neither is asked of a session
+/// that runs. Names, labels and groups are said to the driver, so they count.
+#[must_use]
+pub fn same_terms(one: &Tariff, other: &Tariff) -> bool {
+    // All members by name: a new one has to be decided on.
+    let Tariff {
+        format,
+        name,
+        file: _,
+        notes: _,
+        currency,
+        zone,
+        includes_vat,
+        valid_from: _,
+        valid_until: _,
+        running_sessions_change: _,
+        bills_monthly,
+        hold,
+        line_step_min,
+        groups,
+        default_group,
+        places,
+        tests,
+        measures,
+        days,
+        feeds,
+        nodes,
+        leaves,
+        values,
+        charges,
+        total_limits,
+        discounts,
+        coupons,
+        coupon_scope,
+        tax_classes,
+        default_tax,
+        month,
+        // Where the lines stand, and their texts: amounts know lines by number only.
+        rules,
+        sources: _,
+    } = one;
+    *format == other.format
+        && *name == other.name
+        && *currency == other.currency
+        && *zone == other.zone
+        && *includes_vat == other.includes_vat
+        && *bills_monthly == other.bills_monthly
+        && *hold == other.hold
+        && *line_step_min == other.line_step_min
+        && *groups == other.groups
+        && *default_group == other.default_group
+        && *places == other.places
+        && *tests == other.tests
+        && *measures == other.measures
+        && *days == other.days
+        && *feeds == other.feeds
+        && *nodes == other.nodes
+        && *leaves == other.leaves
+        && *values == other.values
+        && *charges == other.charges
+        && *total_limits == other.total_limits
+        && *discounts == other.discounts
+        && *coupons == other.coupons
+        && *coupon_scope == other.coupon_scope
+        && *tax_classes == other.tax_classes
+        && *default_tax == other.default_tax
+        && *month == other.month
+        && rules.len() == other.rules.len()
+}
+
 /// Whether a list can take over a session at `from`: it is in force then, and what it asks of the session at plug-in is known.
 ///
 /// # Errors

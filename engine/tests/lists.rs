@@ -12,7 +12,7 @@ mod build;
 
 use build::{List, assert_adds_up, constant, dec, instant, minor};
 use takst_engine::document::{Document, Inputs};
-use takst_engine::lists::{Lists, RunningLists, Unfit, fits, price_lists};
+use takst_engine::lists::{Lists, RunningLists, Unfit, fits, price_lists, same_terms};
 use takst_engine::tariff::*;
 use takst_engine::units::{Energy, Instant};
 use takst_engine::{Begin, Prepared, PriceBook, Pricing, Session, Standing, price};
@@ -341,6 +341,30 @@ fn lists_that_one_bill_cannot_say_do_not_fit() {
     );
     let vat = fits(&first, &List::new("EUR", false).0).unwrap_err().to_string();
     assert_eq!(vat, "its prices are excluding VAT, and those of the list of plug-in including");
+}
+
+#[test]
+fn a_list_with_other_remarks_has_the_same_terms() {
+    let list = energy("0.30").0;
+    let with = |change: fn(&mut Tariff)| {
+        let mut other = list.clone();
+        change(&mut other);
+        assert_ne!(takst_engine::prepared::version(&list), takst_engine::prepared::version(&other));
+        same_terms(&list, &other)
+    };
+    assert!(with(|list| list.notes.push(("website".to_owned(), "https://example.com".to_owned()))));
+    assert!(with(|list| list.file = "other.tariff".to_owned()));
+    assert!(with(|list| list.valid_from = Some(instant("2025-01-01T00:00:00Z"))));
+    assert!(with(|list| list.running_sessions_change = true));
+    assert!(with(|list| list
+        .sources
+        .push(Source { file: "base.tariff".into(), text: "# A remark.".into() })));
+    assert!(with(|list| list.rules[0].line += 1));
+    assert!(!with(|list| list.name.push('!')));
+    assert!(!with(|list| list.includes_vat = false));
+    assert!(!with(|list| list.rules.push(Rule { source: 0, line: 9 })));
+    let dearer = energy("0.31").0;
+    assert!(!same_terms(&list, &Tariff { name: list.name.clone(), ..dearer }));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use takst_engine::calendar_time::utc_text;
 use takst_engine::exact::Num;
-use takst_engine::lists::{Lists, can_take_over, fits};
+use takst_engine::lists::{Lists, can_take_over, fits, same_terms};
 use takst_engine::tariff::Zone;
 use takst_engine::units::Instant;
 use takst_engine::{Prepared, PriceBook, PriceError, Pricing};
@@ -106,7 +106,8 @@ fn gone_over(noted: &[PriceChange]) -> Option<Instant> {
 }
 
 /// What comes into force for a session from what is noted on until `until`, and whether it goes over to it. Of one instant that
-/// is noted nothing is added.
+/// is noted nothing is added, and nothing of a list that says what the one before it says: a file with another remark in it is a new
+/// version, but no new price.
 pub(crate) fn news(
     tariffs: &dyn Tariffs,
     org: &OrgId,
@@ -128,6 +129,12 @@ pub(crate) fn news(
     let followed = noted.iter().filter(|change| change.kept.is_none());
     let mut followed = followed.filter_map(|change| tariffs.prepared(&change.version));
     let mut feed = cost::of(first.tariff()).or_else(|| followed.find_map(|list| cost::of(list.tariff())));
+    // What it follows so far; none when the set-up does not know that list any more.
+    let last = noted.iter().rfind(|change| change.kept.is_none() && change.from() == gone_over(&noted));
+    let mut now = match last {
+        Some(change) => tariffs.prepared(&change.version),
+        None => Some(Arc::clone(&first)),
+    };
     let is_new = |next: &NextList| {
         let same = |change: &PriceChange| {
             change.from() == Some(next.from) && change.version == next.prepared.version()
@@ -136,7 +143,7 @@ pub(crate) fn news(
     };
     let next = tariffs.next_lists(org, session, until).into_iter();
     next.filter(is_new)
-        .map(|next| {
+        .filter_map(|next| {
             let asks = cost::of(next.prepared.tariff());
             let kept = match fits(first.tariff(), next.prepared.tariff()) {
                 Err(unfit) => Some(unfit.to_string()),
@@ -149,9 +156,13 @@ pub(crate) fn news(
                 Ok(()) => takes_over(&next).err().map(|error| error.to_string()),
             };
             if kept.is_none() {
+                if now.as_ref().is_some_and(|now| same_terms(now.tariff(), next.prepared.tariff())) {
+                    return None;
+                }
+                now = Some(Arc::clone(&next.prepared));
                 feed = feed.or(asks);
             }
-            (next, kept)
+            Some((next, kept))
         })
         .collect()
 }

@@ -335,6 +335,34 @@ async fn a_changed_file_takes_over_when_it_is_taken_in(place: Place) {
 }
 both!(a_changed_file_takes_over_when_it_is_taken_in);
 
+async fn a_remark_in_a_file_is_no_new_price(place: Place) {
+    let assignments = "[[tariff]]\nfile = \"a.tariff\"\nsite = \"yard\"\n";
+    let own = list("Cheap", CHANGES, "energy: 0.30 EUR/kWh");
+    let scene = Scene::open(place, assignments, &[("a.tariff", own.clone())]).await;
+    scene.at(0);
+    let id = scene.start(0).await;
+    scene.meter(id, 30, 5_000).await;
+    let later = [(45, format!("# Asked for by the board.\n{own}")), (75, own.replace("0.30", "0.60"))];
+    for (minute, text) in later {
+        std::fs::write(scene.folder.join("a.tariff"), text).unwrap();
+        scene.at(minute);
+        let version = scene.house.reload(t(minute)).await.unwrap();
+        assert!(version.is_some(), "minute {minute}: a new version");
+        scene.meter(id, minute + 15, 10_000).await;
+        let noted = changes(&scene.session().await);
+        assert_eq!(noted.len(), usize::from(minute == 75), "minute {minute}: {noted:?}");
+    }
+    assert_eq!(events(&scene.store, "session.price_changed").await.len(), 1);
+    scene.at(120);
+    scene.stop(id, 120, 20_000).await;
+    let bill = scene.billed(125).await;
+    // 10 kWh until 60 by the first list, none from 60 to 90, 10 kWh from 90 on by the one that counts since 75.
+    let (_, document) = from_json(&bill.document).unwrap();
+    assert_eq!(document.tariff_changes.len(), 1);
+    assert_eq!(bill.total, 300 + 600);
+}
+both!(a_remark_in_a_file_is_no_new_price);
+
 async fn a_session_that_is_told_late_is_priced_by_its_own_time(place: Place) {
     let scene = Scene::open(place, &two(""), &[cheap(), dear(CHANGES)]).await;
     // Offline for hours: everything comes at minute 200.
